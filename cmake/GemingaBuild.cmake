@@ -1,0 +1,41 @@
+# Compiler flags of all modes. Asserts are on in every mode: they mean a bug of ours and must stop it.
+set(CMAKE_CXX_STANDARD 23)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_CXX_VISIBILITY_PRESET hidden)
+set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "" FORCE)
+endif()
+set(CMAKE_CXX_FLAGS_DEV "-O1 -g1 -fno-omit-frame-pointer")
+set(CMAKE_C_FLAGS_DEV "-O1 -g1")
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1 -fno-omit-frame-pointer")
+
+add_library(geminga_flags INTERFACE)
+target_compile_options(geminga_flags INTERFACE -Wall -Wextra -Werror -Wnon-virtual-dtor -Wshadow=local
+                       "-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=")
+# clang needs to be told that Debian's libstdc++ 12 has <expected>.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  target_compile_options(geminga_flags INTERFACE -D__cpp_concepts=202002L -Wno-builtin-macro-redefined)
+endif()
+
+if(GEMINGA_SANITIZE)
+  add_compile_options(-fsanitize=${GEMINGA_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${GEMINGA_SANITIZE})
+  if(GEMINGA_SANITIZE MATCHES "thread")
+    # g++ says that TSan does not model atomic_thread_fence, which Asio uses; see cmake/tsan.supp.
+    target_compile_options(geminga_flags INTERFACE -Wno-tsan)
+  endif()
+endif()
+
+find_program(GEMINGA_CCACHE ccache)
+if(GEMINGA_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${GEMINGA_CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${GEMINGA_CCACHE})
+endif()
+find_program(GEMINGA_MOLD mold)
+if(GEMINGA_MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()

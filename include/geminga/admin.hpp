@@ -1,0 +1,78 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <geminga/export.hpp>
+#include <geminga/message.hpp>
+#include <geminga/types.hpp>
+
+namespace geminga {
+
+/// How long a topic keeps what every subscription has acknowledged; nullopt fields: no limit of that kind.
+/// Default: nothing is kept.
+struct RetentionPolicy {
+  std::optional<std::chrono::seconds> time = std::chrono::seconds{0};
+  std::optional<std::uint64_t> bytes = 0;
+  bool operator==(const RetentionPolicy&) const = default;
+};
+
+struct SubscriptionStats {
+  std::string name;
+  SubscriptionType type = SubscriptionType::exclusive;
+  bool durable = true;
+  std::uint64_t backlog = 0;  ///< messages not acknowledged, delivered or not
+  std::uint64_t unacked = 0;  ///< delivered and not settled
+  std::uint64_t delayed = 0;  ///< held until their time
+  std::uint64_t redelivered = 0;
+  std::uint32_t consumers = 0;
+};
+
+struct TopicStats {
+  std::string topic;
+  std::uint64_t messages_in = 0;  ///< since the process started
+  std::uint64_t bytes_in = 0;
+  std::uint64_t messages_out = 0;
+  std::uint64_t bytes_out = 0;
+  std::uint64_t stored_messages = 0;
+  std::uint64_t stored_bytes = 0;
+  std::uint32_t producers = 0;
+  std::optional<MessageId> last_message_id;
+  std::vector<SubscriptionStats> subscriptions;
+};
+
+/// Names, positions and statistics. Every change is durable when the call returns. Any thread; calls may
+/// block.
+class GEMINGA_API Admin {
+ public:
+  Result<> create_tenant(std::string_view tenant);
+  Result<> create_namespace(std::string_view tenant_and_namespace);
+  Result<std::vector<std::string>> tenants();
+  Result<std::vector<std::string>> namespaces(std::string_view tenant);
+  /// Full names ("persistent://tenant/namespace/topic"), sorted.
+  Result<std::vector<std::string>> topics(std::string_view tenant_and_namespace);
+  Result<> create_topic(std::string_view topic);
+  Result<> delete_topic(std::string_view topic, bool force = false);
+  Result<> set_retention(std::string_view topic, RetentionPolicy policy);
+  Result<> create_subscription(std::string_view topic, std::string_view subscription,
+                               InitialPosition position);
+  Result<> delete_subscription(std::string_view topic, std::string_view subscription);
+  /// Moves the position past everything published before this call.
+  Result<> skip_all(std::string_view topic, std::string_view subscription);
+  Result<TopicStats> stats(std::string_view topic);
+  /// Looks at messages without consuming: at most `limit` from `after` (exclusive), oldest first.
+  Result<std::vector<Message>> browse(std::string_view topic, std::optional<MessageId> after,
+                                      std::uint32_t limit);
+
+  class Impl;
+  explicit Admin(std::shared_ptr<Impl> impl);
+
+ private:
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace geminga

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <geminga/export.hpp>
+#include <geminga/message.hpp>
+#include <geminga/types.hpp>
+
+namespace geminga {
+
+enum class Compression : std::uint8_t { none, lz4, zlib, zstd, snappy };
+
+struct ProducerOptions {
+  std::string topic;  ///< "orders" or "persistent://tenant/namespace/orders"
+  std::string name;   ///< empty: one is made up; needed for deduplication over restarts
+  std::chrono::milliseconds send_timeout{30'000};
+  std::uint32_t max_pending_messages = 1'000;
+  std::uint64_t max_pending_bytes = 64ULL << 20;
+  bool block_if_full = true;  ///< false: send fails with queue_full
+  // Batching and compression act where the message leaves this process; the embedded engine groups by itself
+  // and stores as it came.
+  std::uint32_t batch_messages_max = 1'000;
+  std::uint64_t batch_bytes_max = 1ULL << 20;
+  std::chrono::milliseconds batch_delay_max{10};
+  Compression compression = Compression::none;
+};
+
+/// Called exactly once, on a thread of the bus; it must not block. The id is durable as the engine promises
+/// it.
+using SendCallback = std::move_only_function<void(Result<MessageId>)>;
+
+/// Publishes to one topic. A handle: moving is cheap, any thread may call any member. The destructor closes
+/// without waiting for the pending sends, whose callbacks get `closed`; call close() to wait for them.
+class GEMINGA_API Producer {
+ public:
+  /// Returns when the message is durable. Errors: timeout, too_large, queue_full, disk_full, overloaded,
+  /// closed, disk_error, ...
+  Result<MessageId> send(OutgoingMessage message);
+  void send_async(OutgoingMessage message, SendCallback callback);
+  /// Sends all concurrently; returns the ids in order when every one is durable, or the first error (the
+  /// others are still sent).
+  Result<std::vector<MessageId>> send_batch(std::vector<OutgoingMessage> messages);
+  /// Returns when everything sent before this call has its answer.
+  Result<> flush();
+  /// Flushes, then frees. Idempotent; every later call fails with `closed`.
+  Result<> close();
+  [[nodiscard]] const std::string& topic() const;
+  [[nodiscard]] const std::string& name() const;
+
+  class Impl;
+  explicit Producer(std::shared_ptr<Impl> impl);
+  Producer(Producer&&) noexcept;
+  Producer& operator=(Producer&&) noexcept;
+  ~Producer();
+
+ private:
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace geminga

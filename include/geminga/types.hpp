@@ -1,0 +1,59 @@
+#pragma once
+
+#include <chrono>
+#include <compare>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include <geminga/error.hpp>
+#include <geminga/export.hpp>
+
+namespace geminga {
+
+/// A number that only compares and mixes with its own kind.
+template <class Tag, class Rep = std::uint64_t>
+struct Strong {
+  using Representation = Rep;
+  Rep value{};
+  constexpr auto operator<=>(const Strong&) const = default;
+};
+
+using LedgerId = Strong<struct LedgerIdTag>;
+using EntryId = Strong<struct EntryIdTag>;
+
+/// Wall-clock time, milliseconds since 1970 UTC.
+using Timestamp = std::chrono::sys_time<std::chrono::milliseconds>;
+
+/// Name to value; sent with the message as they are.
+using Properties = std::map<std::string, std::string, std::less<>>;
+
+/// Where a message stands for ever (Pulsar's MessageIdData). `batch_index` is -1 where the entry is no batch.
+struct MessageId {
+  LedgerId ledger;
+  EntryId entry;
+  std::int32_t partition = -1;
+  std::int32_t batch_index = -1;
+  constexpr auto operator<=>(const MessageId&) const = default;
+
+  /// "ledger:entry:partition" or "ledger:entry:partition:batch_index", Pulsar's text form.
+  [[nodiscard]] GEMINGA_API std::string to_string() const;
+  /// Errors: parse_error.
+  GEMINGA_API static Result<MessageId> parse(std::string_view text);
+};
+
+enum class SubscriptionType : std::uint8_t { exclusive, shared, failover, key_shared };
+
+/// Where a new subscription or a reader begins.
+enum class InitialPosition : std::uint8_t { latest, earliest };
+
+}  // namespace geminga
+
+template <class Tag, class Rep>
+struct std::hash<geminga::Strong<Tag, Rep>> {
+  std::size_t operator()(const geminga::Strong<Tag, Rep>& id) const noexcept {
+    return std::hash<Rep>{}(id.value);
+  }
+};

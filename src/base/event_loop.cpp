@@ -1,0 +1,132 @@
+#include "base/event_loop.hpp"
+
+#include <future>
+#include <mutex>
+#include <pthread.h>
+#include <thread>
+#include <vector>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "base/assert.hpp"
+
+namespace geminga::base {
+
+namespace asio = boost::asio;
+
+struct EventLoop::Impl {
+  asio::io_context context{1};
+  asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
+  std::mutex mutex;
+  std::vector<Task> mailbox;     // under mutex
+  bool wake_up_pending = false;  // under mutex
+  std::vector<Task> running;     // the loop's thread
+  std::thread thread;
+
+  void run_mailbox() {
+    {
+      const std::lock_guard lock(mutex);
+      running.swap(mailbox);
+      wake_up_pending = false;
+    }
+    for (Task& task : running) {
+      task();
+      task = nullptr;
+    }
+    running.clear();
+  }
+};
+
+EventLoop::EventLoop(std::string name) : impl_(std::make_unique<Impl>()) {
+  name.resize(std::min<std::size_t>(name.size(), 15));
+  impl_->thread = std::thread([impl = impl_.get(), name = std::move(name)] {
+    pthread_setname_np(pthread_self(), name.c_str());
+    impl->context.run();
+  });
+}
+
+EventLoop::~EventLoop() {
+  stop();
+}
+
+void EventLoop::post(Task task) {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->mailbox.push_back(std::move(task));
+    if (impl_->wake_up_pending) return;
+    impl_->wake_up_pending = true;
+  }
+  asio::post(impl_->context, [impl = impl_.get()] { impl->run_mailbox(); });
+}
+
+bool EventLoop::here() const {
+  return impl_->thread.get_id() == std::this_thread::get_id();
+}
+
+void EventLoop::run(Task task) {
+  if (here()) return task();
+  std::promise<void> done;
+  post([&] {
+    task();
+    done.set_value();
+  });
+  done.get_future().wait();
+}
+
+void EventLoop::stop() {
+  if (!impl_->thread.joinable()) return;
+  GEMINGA_ASSERT(!here());
+  // Behind everything that is posted already; timers still pending are dropped with the context.
+  post([this] {
+    impl_->work.reset();
+    impl_->context.stop();
+  });
+  impl_->thread.join();
+  // Posted after the stop: run here, so that what they own is released and waiters are not left behind.
+  impl_->run_mailbox();
+}
+
+asio::io_context& EventLoop::context() {
+  return impl_->context;
+}
+
+struct Timer::Impl {
+  explicit Impl(EventLoop& loop) : timer(loop.context()) {}
+  asio::steady_timer timer;
+  Task task;
+  // Asio may have queued the expiry already when the timer is set anew; the number tells the old from the
+  // new. It outlives the timer in the handler.
+  std::shared_ptr<std::uint64_t> generation = std::make_shared<std::uint64_t>(0);
+};
+
+Timer::Timer(EventLoop& loop) : impl_(std::make_unique<Impl>(loop)) {}
+Timer::~Timer() {
+  cancel();
+}
+
+void Timer::set(MonotonicTime when, Task task) {
+  const std::uint64_t mine = ++*impl_->generation;
+  impl_->task = std::move(task);
+  impl_->timer.expires_at(when);
+  impl_->timer.async_wait(
+      [impl = impl_.get(), generation = impl_->generation, mine](const boost::system::error_code& error) {
+        if (error || *generation != mine) return;
+        Task due = std::move(impl->task);
+        due();
+      });
+}
+
+void Timer::set_after(std::chrono::milliseconds delay, Task task) {
+  set(std::chrono::steady_clock::now() + delay, std::move(task));
+}
+
+void Timer::cancel() {
+  ++*impl_->generation;
+  impl_->timer.cancel();
+  impl_->task = nullptr;
+}
+
+}  // namespace geminga::base
