@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include <geminga/error.hpp>
+
+namespace geminga::base {
+class FileSystem;
+}
+
+namespace geminga::storage {
+
+inline constexpr std::uint32_t kDirectoryFormat = 1;
+
+/// The right to a data directory: flock on its LOCK file, released by the kernel when the process ends,
+/// whatever way. The file FORMAT holds the format number and the directory's UUID; a directory without it
+/// must be empty.
+class DataDirectory {
+ public:
+  /// Makes the directory (mode 0700) when it is missing. Errors: directory_locked (by which pid, at which
+  /// addresses, and what to do), format_too_new (nothing was touched), corrupted (files but no FORMAT),
+  /// disk_error (not writable, with the remedy).
+  static Result<std::unique_ptr<DataDirectory>> acquire(base::FileSystem& files,
+                                                        const std::filesystem::path& path);
+  ~DataDirectory();
+
+  [[nodiscard]] const std::filesystem::path& path() const;
+  [[nodiscard]] const std::string& uuid() const;
+  [[nodiscard]] bool fresh() const;  ///< made by this call
+  /// Written into LOCK beside the pid, for the message to whoever comes second.
+  Result<> announce(const std::string& addresses);
+
+ private:
+  class Impl;
+  explicit DataDirectory(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace geminga::storage

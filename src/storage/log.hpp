@@ -1,0 +1,129 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <geminga/error.hpp>
+
+#include "base/clock.hpp"
+#include "storage/entry.hpp"
+#include "storage/transaction.hpp"
+
+namespace geminga::base {
+class FileSystem;
+}
+
+namespace geminga::storage {
+
+/// Switches that break a promise on purpose, for the tests that must notice. Never set otherwise.
+struct UnsafeOptions {
+  bool no_fsync = false;
+  bool ack_before_sync = false;
+  bool no_dirsync = false;
+  bool skip_crc = false;
+};
+
+struct LogOptions {
+  std::filesystem::path directory;               ///< exists and is locked by this process
+  std::string directory_uuid;                    ///< every file carries it
+  std::uint64_t journal_bytes_max = 1ULL << 30;  ///< over it publishing slows, then is refused
+  std::uint64_t journal_file_bytes = 64ULL << 20;
+  std::uint64_t memory_table_bytes = 64ULL << 20;    ///< flushed to a segment when full
+  std::uint64_t publish_budget_bytes = 64ULL << 20;  ///< given but not durable yet; over it: overloaded
+  UnsafeOptions unsafe;
+};
+
+/// The durable position of one subscription: everything before `next` and everything in `acknowledged`
+/// (disjoint, sorted, all behind `next`) is acknowledged.
+struct CursorState {
+  EntryId next;
+  std::vector<EntryRange> acknowledged;
+  std::vector<BatchAck> batches;
+};
+
+/// What the log knows of a topic, durable parts only.
+struct TopicState {
+  LedgerId ledger;
+  EntryId first;                 ///< oldest entry still kept
+  EntryId next;                  ///< id of the next entry
+  std::uint64_t next_index = 0;  ///< message index of the next entry
+  Timestamp last_publish_time{};
+  std::uint64_t stored_bytes = 0;
+  std::map<SubscriptionId, CursorState> cursors;
+  std::string
+      offline_reason;  ///< not empty: damage; reads and publishes fail with topic_offline and this text
+};
+
+/// Called on the journal thread, in log order, before the `done` of the same group; must not block.
+class LogListener {
+ public:
+  virtual ~LogListener() = default;
+  /// Entries that became durable, in order. Nothing else may ever be delivered.
+  virtual void on_durable(std::span<const Entry> entries) = 0;
+  /// A write or fsync failed: every later transaction fails with disk_error. The program ends with exit
+  /// code 74.
+  virtual void on_disk_error(const Error& error) = 0;
+};
+
+struct ReadRequest {
+  TopicId topic;
+  EntryId from;
+  std::uint32_t entries_max = 1'000;
+  std::uint64_t bytes_max = 1ULL << 20;  ///< at least one entry is returned, whatever its size
+};
+
+struct LogStats {
+  std::uint64_t groups = 0, records = 0, appended_bytes = 0, syncs = 0;
+  std::uint64_t journal_bytes = 0, memory_table_bytes = 0, segments = 0, segment_bytes = 0,
+                publish_budget_used = 0;
+  std::chrono::nanoseconds last_sync{0};
+  std::uint64_t torn_bytes_cut = 0;  ///< at the last start
+};
+
+/// The log of a data directory: one journal with group commit, a memory table behind it, segments that all
+/// topics share, and the durable positions. One group is in flight at a time; the next one forms meanwhile.
+/// docs/formats describes the files, ARCHITECTURE.md the order of writes. Speaks to the disk through
+/// base::FileSystem only.
+class Log {
+ public:
+  /// Recovers. `live_topics` and `tombstoned_topics` come from the metadata store: records of a tombstoned
+  /// topic are skipped, one of an unknown topic refuses the start ("metadata older than the log"). `listener`
+  /// must outlive the log. Errors: corrupted, format_too_new, disk_error.
+  static Result<std::unique_ptr<Log>> open(base::FileSystem& files, base::Clock& clock, LogOptions options,
+                                           const std::set<TopicId>& live_topics,
+                                           const std::set<TopicId>& tombstoned_topics, LogListener& listener);
+  ~Log();
+
+  /// Before the first transaction only: what recovery found, one per live topic that has records.
+  [[nodiscard]] const std::map<TopicId, TopicState>& recovered() const;
+
+  /// Any thread; never blocks, never waits for the disk.
+  void submit(Transaction transaction);
+
+  /// Durable entries from `from` on (or from the oldest kept, when that is later), in order; empty at the
+  /// end. The callback comes once: at once on the caller's thread when all is in memory, else on the log's
+  /// reader thread. Any thread. Errors: topic_offline, disk_error, closed.
+  void read(ReadRequest request, std::move_only_function<void(Result<std::vector<Entry>>)> done);
+
+  /// The durable state of a topic now. Any thread; not on the message path.
+  [[nodiscard]] Result<TopicState> state(TopicId topic) const;
+  [[nodiscard]] LogStats stats() const;
+
+  /// Writes what is pending, then a checkpoint, so that the next start is quick. Idempotent. Later submits
+  /// fail with `closed`.
+  Result<> close();
+
+ private:
+  class Impl;
+  explicit Log(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace geminga::storage

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <geminga/admin.hpp>
+#include <geminga/error.hpp>
+#include <geminga/types.hpp>
+
+#include "storage/entry.hpp"
+
+namespace geminga::storage {
+
+struct TopicRow {
+  TopicId id;
+  std::string name;  ///< "persistent://tenant/namespace/topic"
+  bool tombstone = false;
+  RetentionPolicy retention;
+};
+
+struct SubscriptionRow {
+  SubscriptionId id;
+  TopicId topic;
+  std::string name;
+  SubscriptionType type = SubscriptionType::exclusive;  ///< of the last consumer
+  Properties properties;
+};
+
+struct DirectoryRow {
+  std::string uuid;
+  std::uint32_t format = 1;
+  std::uint64_t sequence = 0;  ///< number of commits; a checkpoint of the log names the one it needs
+};
+
+/// Names and policy of a data directory: tenants, namespaces, topics, subscriptions. SQLite in WAL mode with
+/// synchronous=FULL, one thread of its own, waiting writes grouped into one commit. Positions are not here;
+/// they are in the log.
+///
+/// Writing calls take a callback, called once on the metadata thread after the commit; it must not block.
+/// Each also has a blocking form for threads that may wait. Topic and subscription ids rise and are never
+/// given twice.
+class MetadataStore {
+ public:
+  template <class T>
+  using Done = std::move_only_function<void(Result<T>)>;
+
+  /// Makes the file when it is missing and `may_create`. Errors: not_found, corrupted, format_too_new,
+  /// disk_error.
+  static Result<std::unique_ptr<MetadataStore>> open(const std::filesystem::path& file,
+                                                     const std::string& directory_uuid, bool may_create);
+  ~MetadataStore();
+
+  // Everything that stands in it, read once at the start. Any thread.
+  [[nodiscard]] Result<DirectoryRow> directory() const;
+  [[nodiscard]] Result<std::vector<std::string>> tenants() const;
+  [[nodiscard]] Result<std::vector<std::string>> namespaces() const;  ///< "tenant/namespace"
+  [[nodiscard]] Result<std::vector<TopicRow>> topics() const;         ///< tombstones too
+  [[nodiscard]] Result<std::vector<SubscriptionRow>> subscriptions() const;
+
+  // already_exists where it does; not_found where the parent is missing.
+  void create_tenant(std::string tenant, Done<void> done);
+  void create_namespace(std::string tenant_and_namespace, Done<void> done);
+  void create_topic(std::string name, Done<TopicRow> done);
+  void create_subscription(TopicId topic, std::string name, SubscriptionType type,
+                           Done<SubscriptionRow> done);
+  void delete_subscription(SubscriptionId id, Done<void> done);
+  void set_subscription_type(SubscriptionId id, SubscriptionType type, Done<void> done);
+  void set_retention(TopicId id, RetentionPolicy policy, Done<void> done);
+  /// Step one of a deletion: the name is free again, the id stays as a tombstone.
+  void tombstone_topic(TopicId id, Done<void> done);
+  /// Last step, after the drop record is durable and its space is free.
+  void forget_topic(TopicId id, Done<void> done);
+
+  /// Waits for the commits under way. Idempotent.
+  Result<> close();
+
+ private:
+  class Impl;
+  explicit MetadataStore(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace geminga::storage

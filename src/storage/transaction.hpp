@@ -1,0 +1,102 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <geminga/types.hpp>
+
+#include "storage/entry.hpp"
+
+namespace geminga::storage {
+
+/// An entry to append. Ledger, entry id, message index and publish time are given by the journal thread.
+/// body_crc is computed by the publisher's thread; the log checks it again only when it reads.
+struct Append {
+  TopicId topic;
+  std::uint32_t message_count = 1;
+  std::optional<Timestamp> deliver_at;
+  std::uint32_t key_hash = 0;
+  std::uint16_t flags = 0;
+  PayloadFormat format = PayloadFormat::raw;
+  std::uint16_t chunk_index = 0;
+  std::uint16_t chunk_count = 0;
+  std::uint64_t producer = 0;
+  std::uint64_t sequence = 0;
+  std::string body;
+  std::uint32_t body_crc = 0;
+};
+
+/// first..last, both included, of the topic's ledger.
+struct EntryRange {
+  EntryId first;
+  EntryId last;
+  auto operator<=>(const EntryRange&) const = default;
+};
+
+/// Some messages of one batch entry: a bit per message, set = acknowledged.
+struct BatchAck {
+  EntryId entry;
+  std::vector<std::uint64_t> acknowledged;
+  bool operator==(const BatchAck&) const = default;
+};
+
+struct Acknowledge {
+  TopicId topic;
+  SubscriptionId subscription;
+  std::vector<EntryRange> ranges;
+  std::vector<BatchAck> batches;
+};
+
+/// Creates the cursor of a subscription or moves it (seek, reset, skip, expire): everything before `next`
+/// counts as acknowledged, nothing from it on.
+struct SetCursor {
+  TopicId topic;
+  SubscriptionId subscription;
+  EntryId next;
+};
+
+/// `next` is the position behind everything that the journal thread has given ids to when it takes this
+/// operation.
+struct SetCursorToEnd {
+  TopicId topic;
+  SubscriptionId subscription;
+};
+
+struct DropCursor {
+  TopicId topic;
+  SubscriptionId subscription;
+};
+
+/// After the topic's tombstone in the metadata store.
+struct DropTopic {
+  TopicId topic;
+};
+
+/// Everything before `before` may be forgotten (all subscriptions have it and retention is over).
+struct Trim {
+  TopicId topic;
+  EntryId before;
+};
+
+using Operation = std::variant<Append, Acknowledge, SetCursor, SetCursorToEnd, DropCursor, DropTopic, Trim>;
+
+/// Where each Append of a transaction stands, in order; and, for each SetCursorToEnd, the position it became,
+/// in order.
+struct Receipt {
+  std::vector<EntryHeader> appended;
+  std::vector<EntryId> cursors;
+};
+
+/// One journal record: written and replayed whole or not at all. `done` is called exactly once, on the
+/// journal thread, after the fdatasync of its group and after LogListener::on_durable of that group; it must
+/// not block. Errors: overloaded (the publish budget is spent), disk_full, disk_error (nothing more will be
+/// taken), closed.
+struct Transaction {
+  std::vector<Operation> operations;
+  std::move_only_function<void(Result<Receipt>)> done;
+};
+
+}  // namespace geminga::storage
