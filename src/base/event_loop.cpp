@@ -23,6 +23,7 @@ struct EventLoop::Impl {
   std::mutex mutex;
   std::vector<Task> mailbox;     // under mutex
   bool wake_up_pending = false;  // under mutex
+  bool stopped = false;          // under mutex
   std::vector<Task> running;     // the loop's thread
   std::thread thread;
 
@@ -52,28 +53,34 @@ EventLoop::~EventLoop() {
   stop();
 }
 
-void EventLoop::post(Task task) {
+bool EventLoop::post(Task task) {
   {
     const std::lock_guard lock(impl_->mutex);
+    if (impl_->stopped) return false;
     impl_->mailbox.push_back(std::move(task));
-    if (impl_->wake_up_pending) return;
+    if (impl_->wake_up_pending) return true;
     impl_->wake_up_pending = true;
   }
   asio::post(impl_->context, [impl = impl_.get()] { impl->run_mailbox(); });
+  return true;
 }
 
 bool EventLoop::here() const {
   return impl_->thread.get_id() == std::this_thread::get_id();
 }
 
-void EventLoop::run(Task task) {
-  if (here()) return task();
+bool EventLoop::run(Task task) {
+  if (here()) {
+    task();
+    return true;
+  }
   std::promise<void> done;
-  post([&] {
+  const bool posted = post([&] {
     task();
     done.set_value();
   });
-  done.get_future().wait();
+  if (posted) done.get_future().wait();
+  return posted;
 }
 
 void EventLoop::stop() {
@@ -85,7 +92,11 @@ void EventLoop::stop() {
     impl_->context.stop();
   });
   impl_->thread.join();
-  // Posted after the stop: run here, so that what they own is released and waiters are not left behind.
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->stopped = true;
+  }
+  // Posted while the thread ended: run here, so that nobody waits for them for ever.
   impl_->run_mailbox();
 }
 

@@ -26,12 +26,13 @@ class EventLoop {
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
 
-  /// Any thread. Tasks run in the order posted, one at a time. A burst of posts costs one wake-up.
-  void post(Task task);
+  /// Any thread. Tasks run in the order posted, one at a time. A burst of posts costs one wake-up. False once
+  /// the loop has stopped: the task was destroyed without running.
+  bool post(Task task);
   /// True on the loop's own thread.
   [[nodiscard]] bool here() const;
-  /// Posts and waits for the end; runs at once on the loop's own thread.
-  void run(Task task);
+  /// Posts and waits for the end; runs at once on the loop's own thread. False once the loop has stopped.
+  bool run(Task task);
   /// Runs what is posted, drops pending timers, joins the thread. Idempotent; never from the loop's own
   /// thread.
   void stop();

@@ -24,6 +24,13 @@ TEST(EventLoop, RunWaitsAndWorksFromInside) {
   EXPECT_EQ(value, 7);
 }
 
+TEST(EventLoop, RefusesWorkOnceStopped) {
+  EventLoop loop("test");
+  loop.stop();
+  EXPECT_FALSE(loop.post([] { FAIL(); }));
+  EXPECT_FALSE(loop.run([] { FAIL(); }));
+}
+
 TEST(Timer, FiresOnceAndNotWhenReplacedOrCancelled) {
   EventLoop loop("test");
   std::promise<int> fired;
