@@ -1,0 +1,158 @@
+#include "net/http_path.hpp"
+
+#include <algorithm>
+
+#include "base/try.hpp"
+
+namespace geminga::net {
+
+namespace {
+
+int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+/// Length of the well-formed UTF-8 sequence at the start of `text`, 0 if there is none (Unicode table 3-7).
+std::size_t utf8_sequence(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = byte(0);
+  if (first < 0x80) return 1;
+  std::size_t length = 0;
+  unsigned char low = 0x80;
+  unsigned char high = 0xBF;
+  if (first >= 0xC2 && first <= 0xDF) {
+    length = 2;
+  } else if (first >= 0xE0 && first <= 0xEF) {
+    length = 3;
+    if (first == 0xE0) low = 0xA0;
+    if (first == 0xED) high = 0x9F;
+  } else if (first >= 0xF0 && first <= 0xF4) {
+    length = 4;
+    if (first == 0xF0) low = 0x90;
+    if (first == 0xF4) high = 0x8F;
+  }
+  if (length == 0 || text.size() < length) return 0;
+  if (byte(1) < low || byte(1) > high) return 0;
+  for (std::size_t i = 2; i < length; ++i)
+    if (byte(i) < 0x80 || byte(i) > 0xBF) return 0;
+  return length;
+}
+
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t length = utf8_sequence(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+bool is_control(char c) {
+  return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
+}
+
+Result<std::string> parse_segment(std::string_view encoded) {
+  GEMINGA_TRY(std::string segment, percent_decode(encoded));
+  if (segment == "." || segment == "..")
+    return fail(ErrorCode::parse_error, "the path has a '.' or '..' segment; write the path that is meant");
+  if (std::ranges::any_of(segment, [](char c) { return c == '/' || c == '\\' || is_control(c); }))
+    return fail(ErrorCode::parse_error,
+                "a path segment holds a slash, a backslash or a control character; names with slashes go "
+                "into the query (?topic=...)");
+  return segment;
+}
+
+Result<std::vector<std::string>> parse_path(std::string_view path) {
+  if (!path.starts_with('/')) return fail(ErrorCode::parse_error, "the path does not start with '/'");
+  std::vector<std::string> segments;
+  while (!path.empty()) {
+    path.remove_prefix(1);
+    const std::size_t end = std::min(path.find('/'), path.size());
+    if (end == 0 && !path.empty())
+      return fail(ErrorCode::parse_error, "the path has an empty segment ('//')");
+    GEMINGA_TRY(std::string segment, parse_segment(path.substr(0, end)));
+    segments.push_back(std::move(segment));
+    path.remove_prefix(end);
+  }
+  return segments;
+}
+
+Result<std::string> parse_query_part(std::string_view text) {
+  std::string spaced(text);
+  std::ranges::replace(spaced, '+', ' ');
+  GEMINGA_TRY(std::string decoded, percent_decode(spaced));
+  if (decoded.find('\0') != std::string::npos)
+    return fail(ErrorCode::parse_error, "a query parameter holds a NUL character");
+  return decoded;
+}
+
+Result<std::vector<std::pair<std::string, std::string>>> parse_query(std::string_view query) {
+  std::vector<std::pair<std::string, std::string>> pairs;
+  while (!query.empty()) {
+    const std::size_t end = std::min(query.find('&'), query.size());
+    const std::string_view part = query.substr(0, end);
+    query.remove_prefix(std::min(end + 1, query.size()));
+    if (part.empty()) continue;
+    const std::size_t equals = part.find('=');
+    GEMINGA_TRY(std::string name, parse_query_part(part.substr(0, equals)));
+    std::string value;
+    if (equals != std::string_view::npos) {
+      GEMINGA_TRY(value, parse_query_part(part.substr(equals + 1)));
+    }
+    pairs.emplace_back(std::move(name), std::move(value));
+  }
+  return pairs;
+}
+
+}  // namespace
+
+Result<std::string> percent_decode(std::string_view text) {
+  std::string decoded;
+  decoded.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      decoded.push_back(text[i]);
+      continue;
+    }
+    const bool complete = text.size() - i > 2;
+    const int high = complete ? hex_value(text[i + 1]) : -1;
+    const int low = complete ? hex_value(text[i + 2]) : -1;
+    if (high < 0 || low < 0)
+      return fail(ErrorCode::parse_error, "a '%' is not followed by two hexadecimal digits");
+    decoded.push_back(static_cast<char>(high * 16 + low));
+    i += 2;
+  }
+  if (!is_utf8(decoded)) return fail(ErrorCode::parse_error, "not UTF-8 after percent-decoding");
+  return decoded;
+}
+
+std::string percent_encode(std::string_view text) {
+  static constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string encoded;
+  encoded.reserve(text.size());
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                            c == '-' || c == '.' || c == '_' || c == '~';
+    if (unreserved)
+      encoded.push_back(c);
+    else
+      encoded.append({'%', kDigits[byte >> 4], kDigits[byte & 15]});
+  }
+  return encoded;
+}
+
+Result<HttpTarget> parse_target(std::string_view target) {
+  if (target.find('#') != std::string_view::npos)
+    return fail(ErrorCode::parse_error, "a request target has no fragment ('#')");
+  const std::size_t mark = std::min(target.find('?'), target.size());
+  HttpTarget parsed;
+  GEMINGA_TRY(parsed.segments, parse_path(target.substr(0, mark)));
+  GEMINGA_TRY(parsed.query, parse_query(target.substr(std::min(mark + 1, target.size()))));
+  return parsed;
+}
+
+}  // namespace geminga::net
