@@ -26,32 +26,32 @@ std::string_view to_string(FailureClass kind);
 /// The server answered the call. Both texts are JSON as the server gave it.
 struct CallAnswer {
   std::string content = "[]";  ///< the content list
-  std::string structured;      ///< structuredContent; empty where there is none
+  std::string structured{};    ///< structuredContent; empty where there is none
   bool is_error = false;       ///< the tool itself failed; the content says why
 };
 
 struct CallFailure {
   FailureClass kind = FailureClass::unknown;
-  Error error;
-  std::optional<std::chrono::milliseconds> retry_after;  ///< the server's own wish, or ours with `limited`
-  std::optional<int> rpc_code;
-  std::optional<int> http_status;
+  Error error{};
+  std::optional<std::chrono::milliseconds> retry_after{};  ///< the server's own wish, or ours with `limited`
+  std::optional<int> rpc_code{};
+  std::optional<int> http_status{};
 };
 
 using CallOutcome = std::expected<CallAnswer, CallFailure>;
 
 struct Progress {
   double progress = 0;
-  std::optional<double> total;
-  std::string message;
+  std::optional<double> total{};
+  std::string message{};
 };
 
 struct CallOptions {
-  std::optional<std::chrono::milliseconds>
-      timeout;                  ///< instead of the server's setting; progress starts it anew
-  std::string idempotency_key;  ///< `_meta.idempotencyKey`, the same in every attempt
-  std::string traceparent;      ///< `_meta.traceparent`
-  std::function<void(const Progress&)> on_progress;  ///< on the registry's thread; must not block
+  /// Instead of the server's setting; progress starts it anew.
+  std::optional<std::chrono::milliseconds> timeout{};
+  std::string idempotency_key{};                       ///< `_meta.idempotencyKey`, the same in every attempt
+  std::string traceparent{};                           ///< `_meta.traceparent`
+  std::function<void(const Progress&)> on_progress{};  ///< on the registry's thread; must not block
 };
 
 /// Runs exactly once for each call, on the registry's thread and never inside call(); must not block.

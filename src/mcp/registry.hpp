@@ -26,15 +26,15 @@ enum class ServerState : std::uint8_t {
 std::string_view to_string(ServerState state);
 
 struct ServerStatus {
-  std::string name;
-  std::string description;
-  std::string transport;  ///< "stdio", "http" or "invoke"
+  std::string name{};
+  std::string description{};
+  std::string transport{};  ///< "stdio", "http" or "invoke"
   ServerState state = ServerState::starting;
-  std::string reason;                    ///< why it is not ready, or why it died last; empty otherwise
-  std::vector<std::string> stderr_tail;  ///< its last lines
-  std::string server_name;               ///< as it names itself
-  std::string server_version;
-  std::string protocol_version;
+  std::string reason{};                    ///< why it is not ready, or why it died last; empty otherwise
+  std::vector<std::string> stderr_tail{};  ///< its last lines
+  std::string server_name{};               ///< as it names itself
+  std::string server_version{};
+  std::string protocol_version{};
   std::size_t tools = 0;
   std::size_t in_flight = 0;
   std::size_t queued = 0;
@@ -45,17 +45,17 @@ struct ServerStatus {
 };
 
 struct RegistryStatus {
-  std::vector<ServerStatus> servers;  ///< by name
-  std::vector<std::string> disabled;  ///< by mcp.json
-  std::vector<std::string> warnings;  ///< about mcp.json
-  std::string config_error;           ///< why the last reload was refused; the set before it stays
+  std::vector<ServerStatus> servers{};  ///< by name
+  std::vector<std::string> disabled{};  ///< by mcp.json
+  std::vector<std::string> warnings{};  ///< about mcp.json
+  std::string config_error{};           ///< why the last reload was refused; the set before it stays
   std::uint64_t catalogue_generation = 0;
   bool settled = false;
 };
 
 struct RegistryOptions {
-  std::filesystem::path config_file;  ///< mcp.json; empty: no servers
-  SettingsByServer settings;
+  std::filesystem::path config_file{};  ///< mcp.json; empty: no servers
+  SettingsByServer settings{};
   /// The program that watches over each stdio server, and what stands before the server's own command. It
   /// must end in reaper_main() (reaper.hpp).
   std::filesystem::path reaper_program = "/proc/self/exe";

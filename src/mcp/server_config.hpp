@@ -15,17 +15,17 @@ namespace geminga::mcp {
 
 /// A program that speaks MCP on its stdin and stdout.
 struct StdioEndpoint {
-  std::string command;  ///< a bare name is looked up on our own PATH
-  std::vector<std::string> args;
-  std::map<std::string, std::string> env;  ///< on top of the short allow-list, see README.md
-  std::filesystem::path cwd;               ///< empty: ours
+  std::string command{};  ///< a bare name is looked up on our own PATH
+  std::vector<std::string> args{};
+  std::map<std::string, std::string> env{};  ///< on top of the short allow-list, see README.md
+  std::filesystem::path cwd{};               ///< empty: ours
   bool operator==(const StdioEndpoint&) const = default;
 };
 
 /// A server behind a URL (Streamable HTTP, or the `invoke` form).
 struct HttpEndpoint {
-  std::string url;
-  std::map<std::string, std::string> headers;
+  std::string url{};
+  std::map<std::string, std::string> headers{};
   bool operator==(const HttpEndpoint&) const = default;
 };
 
@@ -37,8 +37,8 @@ enum class RetryPolicy : std::uint8_t { never, always, retry_unknown };
 
 /// A tool of an `invoke` server that is declared by hand.
 struct DeclaredTool {
-  std::string name;
-  std::string description;
+  std::string name{};
+  std::string description{};
   std::string input_schema = R"({"type":"object"})";  ///< JSON text
   bool operator==(const DeclaredTool&) const = default;
 };
@@ -53,25 +53,25 @@ struct ServerSettings {
   std::size_t max_concurrent = 256;                        ///< calls in flight at once
   std::size_t max_queued = 1'024;                          ///< calls that wait for a free place
   std::size_t max_message_bytes = std::size_t{16} << 20U;  ///< one message from the server
-  std::vector<DeclaredTool> tools;  ///< `invoke` only; wins over a listed one of that name
+  std::vector<DeclaredTool> tools{};  ///< `invoke` only; wins over a listed one of that name
   bool operator==(const ServerSettings&) const = default;
 };
 
 using SettingsByServer = std::map<std::string, ServerSettings, std::less<>>;
 
 struct ServerConfig {
-  std::string name;
-  std::string description;
-  std::variant<StdioEndpoint, HttpEndpoint> endpoint;
+  std::string name{};
+  std::string description{};
+  std::variant<StdioEndpoint, HttpEndpoint> endpoint{};
   ServerSettings settings;
   bool operator==(const ServerConfig&) const = default;
 };
 
 /// What an mcp.json says. Servers that it disables are left out and named in `disabled`.
 struct ServerSet {
-  std::vector<ServerConfig> servers;  ///< by name
-  std::vector<std::string> disabled;
-  std::vector<std::string> warnings;  ///< keys that nothing here understands
+  std::vector<ServerConfig> servers{};  ///< by name
+  std::vector<std::string> disabled{};
+  std::vector<std::string> warnings{};  ///< keys that nothing here understands
 };
 
 /// Finds a variable of the environment; nullptr when it is not set.
