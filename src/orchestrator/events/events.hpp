@@ -26,46 +26,46 @@ std::string_view to_string(EventKind kind) noexcept;
 
 /// A sentence that ingress accepted.
 struct UserRequest {
-  std::string request_id;
-  std::string normalized_query;
-  std::optional<std::string> session_id;
-  JsonText context_snapshot;  ///< object
-  JsonText metadata;          ///< object
+  std::string request_id{};
+  std::string normalized_query{};
+  std::optional<std::string> session_id{};
+  JsonText context_snapshot{};  ///< object
+  JsonText metadata{};          ///< object
   Timestamp timestamp{};
   bool operator==(const UserRequest&) const = default;
 };
 
 /// A tool is chosen and may be called. Its `status` is always "TOOL_READY".
 struct ToolSignal {
-  std::string request_id;
-  std::string tool_id;
-  std::string server_id;
-  JsonText params;                 ///< object
+  std::string request_id{};
+  std::string tool_id{};
+  std::string server_id{};
+  JsonText params{};               ///< object
   double confidence = 0;           ///< 0 to 1
   std::uint32_t attempt = 0;       ///< 0 for the first call
   std::uint32_t max_attempts = 3;  ///< at least 1
-  std::optional<std::string> last_error;
+  std::optional<std::string> last_error{};
   Timestamp timestamp{};
   bool operator==(const ToolSignal&) const = default;
 };
 
 struct PlanStep {
-  std::optional<std::string> step_id;
-  std::string description;
-  std::optional<std::string> tool_id;
-  std::optional<std::string> server_id;
-  JsonText params;  ///< object
+  std::optional<std::string> step_id{};
+  std::string description{};
+  std::optional<std::string> tool_id{};
+  std::optional<std::string> server_id{};
+  JsonText params{};  ///< object
   bool operator==(const PlanStep&) const = default;
 };
 
 /// The answer where no tool was chosen.
 struct Plan {
-  std::string request_id;
-  std::vector<PlanStep> plan;
-  std::optional<bool> requires_orchestration;
-  std::optional<std::vector<std::string>> steps;
-  std::optional<double> confidence;  ///< 0 to 1
-  JsonText metadata;                 ///< object
+  std::string request_id{};
+  std::vector<PlanStep> plan{};
+  std::optional<bool> requires_orchestration{};
+  std::optional<std::vector<std::string>> steps{};
+  std::optional<double> confidence{};  ///< 0 to 1
+  JsonText metadata{};                 ///< object
   Timestamp timestamp{};
   bool operator==(const Plan&) const = default;
 };
@@ -75,35 +75,35 @@ std::string_view to_string(ResultStatus status) noexcept;
 
 /// How a request ended.
 struct ResultEvent {
-  std::string request_id;
+  std::string request_id{};
   ResultStatus status = ResultStatus::failed;
-  std::optional<std::string> tool;
-  std::optional<std::string> tool_path;  ///< "serverId/toolId"
-  JsonText result;                       ///< {"content": [...], "isError": bool, "structuredContent"?: any}
-  std::optional<std::vector<PlanStep>> plan;
-  std::optional<std::string> error;
+  std::optional<std::string> tool{};
+  std::optional<std::string> tool_path{};  ///< "serverId/toolId"
+  JsonText result{};                       ///< {"content": [...], "isError": bool, "structuredContent"?: any}
+  std::optional<std::vector<PlanStep>> plan{};
+  std::optional<std::string> error{};
   Timestamp timestamp{};
   bool operator==(const ResultEvent&) const = default;
 };
 
 struct FailedAttempt {
   Timestamp time{};
-  std::string error;
+  std::string error{};
   bool operator==(const FailedAttempt&) const = default;
 };
 
 /// What could not be done, with the reasons and all that is needed to try it again.
 struct DeadLetter {
-  std::string request_id;  ///< may be empty: an event that does not fit its schema may have none
-  std::optional<std::string> tool_id;
-  std::optional<std::string> server_id;
-  std::string reason;
-  std::vector<FailedAttempt> attempts;  ///< oldest first
-  std::string topic;                    ///< where the original came from
+  std::string request_id{};  ///< may be empty: an event that does not fit its schema may have none
+  std::optional<std::string> tool_id{};
+  std::optional<std::string> server_id{};
+  std::string reason{};
+  std::vector<FailedAttempt> attempts{};  ///< oldest first
+  std::string topic{};                    ///< where the original came from
   /// The bytes of the original. On the wire: `event` (the object itself, or a string where it is no JSON
   /// object), or `eventBase64` where it is no UTF-8 either. An object comes back as equal JSON, not as equal
   /// bytes.
-  std::string event;
+  std::string event{};
   Timestamp timestamp{};
   bool operator==(const DeadLetter&) const = default;
 };
@@ -124,16 +124,16 @@ std::string_view to_string(Outcome outcome) noexcept;
 
 /// One hop or one tool call of a request: timings, live events and audit read these.
 struct Execution {
-  std::string request_id;
-  std::string step;           ///< "ingress", "matcher", "fallback", "coordinator", or a plan's stepId
+  std::string request_id{};
+  std::string step{};         ///< "ingress", "matcher", "fallback", "coordinator", or a plan's stepId
   std::uint32_t attempt = 0;  ///< 0 for the first
-  std::optional<std::string> server_id;
-  std::optional<std::string> tool_id;
-  std::optional<std::string> arguments_hash;
+  std::optional<std::string> server_id{};
+  std::optional<std::string> tool_id{};
+  std::optional<std::string> arguments_hash{};
   Timestamp started_at{};
   Timestamp ended_at{};
   Outcome outcome = Outcome::ok;
-  std::optional<std::string> error;
+  std::optional<std::string> error{};
   bool operator==(const Execution&) const = default;
 };
 

@@ -14,20 +14,20 @@ namespace geminga::orchestrator {
 
 /// What the matcher needs to know of a tool of the registry.
 struct ToolView {
-  std::string server;
-  std::string tool;
-  std::string description;
-  std::string input_schema;  ///< JSON text; empty or no object: a tool without parameters
-  std::string title;         ///< may be empty
-  std::uint64_t uses = 0;    ///< how often it answered a request; a small bonus, see docs/matching.md
+  std::string server{};
+  std::string tool{};
+  std::string description{};
+  std::string input_schema{};  ///< JSON text; empty or no object: a tool without parameters
+  std::string title{};         ///< may be empty
+  std::uint64_t uses = 0;      ///< how often it answered a request; a small bonus, see docs/matching.md
 };
 
 enum class MatchMethod : std::uint8_t { none, rule, bm25 };
 std::string_view to_string(MatchMethod method) noexcept;
 
 struct Candidate {
-  std::string server;
-  std::string tool;
+  std::string server{};
+  std::string tool{};
   double score = 0;  ///< of BM25 with the usage bonus; comparable within one sentence only
   bool operator==(const Candidate&) const = default;
 };
@@ -36,15 +36,15 @@ struct Candidate {
 /// fallback; `tool` is then empty, or the tool whose `missing_arguments` nothing filled.
 struct Decision {
   bool matched = false;
-  std::string server;
-  std::string tool;
+  std::string server{};
+  std::string tool{};
   std::string params = "{}";  ///< JSON text of an object
   double confidence = 0;      ///< 0 to 1, of the tool named here or else of the best candidate
   MatchMethod method = MatchMethod::none;
-  std::uint32_t rule = 0;             ///< number of the rule, from 1; 0 where it was no rule
-  std::vector<Candidate> candidates;  ///< at most five, best first
-  std::vector<std::string> missing_arguments;
-  std::string explanation;  ///< one sentence for people
+  std::uint32_t rule = 0;               ///< number of the rule, from 1; 0 where it was no rule
+  std::vector<Candidate> candidates{};  ///< at most five, best first
+  std::vector<std::string> missing_arguments{};
+  std::string explanation{};  ///< one sentence for people
   bool operator==(const Decision&) const = default;
 };
 

@@ -14,10 +14,10 @@ namespace geminga::orchestrator {
 /// What a rule makes of a sentence.
 struct RuleMatch {
   std::size_t number = 0;  ///< of the rule in its file, from 1
-  std::string tool;
-  std::string server;  ///< empty: any server that has the tool
+  std::string tool{};
+  std::string server{};  ///< empty: any server that has the tool
   double confidence = 0;
-  std::string params;  ///< JSON text of an object
+  std::string params{};  ///< JSON text of an object
 };
 
 /// The keyword rules in their order. Never changes once made; copies share it. Any thread.
