@@ -1,0 +1,23 @@
+#include "cli/verb.hpp"
+
+namespace geminga::cli {
+
+const Verb& program() {
+  static const Verb root{
+      .name = "geminga",
+      .summary = "an event bus and an orchestrator of MCP tools in one program",
+      .about =
+          "`geminga serve` runs both. The other verbs talk to a running one over HTTP: --server URL, or "
+          "GEMINGA_URL in "
+          "the environment, or http://127.0.0.1:8080. Exit codes: 0 good, 1 failed, 2 wrong usage, 74 disk "
+          "error.",
+      .examples = {{"geminga serve --mcp mcp.json", "start everything, data in ./geminga-data"},
+                   {"geminga query \"What time is it in Tokyo?\"", "ask; the right tool answers"},
+                   {"geminga jobs list", "what was asked and how it ended"},
+                   {"geminga doctor", "is this machine fit, and what to do if not"}},
+      .verbs = {completion_verb()},
+  };
+  return root;
+}
+
+}  // namespace geminga::cli
