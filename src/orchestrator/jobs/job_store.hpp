@@ -1,0 +1,102 @@
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "orchestrator/jobs/job_types.hpp"
+
+namespace geminga::orchestrator {
+
+/// Comes exactly once, on a thread of the store, after the commit is durable. It must not block; it may call
+/// the store.
+template <class T>
+using StoreCallback = std::move_only_function<void(Result<T>)>;
+
+/// Jobs, claims, decisions and history, durable. Every write is one commit with whatever else waits; a
+/// failing one does not spoil the others. Any thread; nothing blocks but stop().
+/// Errors of every call: disk_error, disk_full (nothing was written), closed.
+class JobStore {
+ public:
+  virtual ~JobStore() = default;
+
+  /// The UUID of this store; every signal carries it.
+  [[nodiscard]] virtual const std::string& id() const = 0;
+  /// "sqlite:/path"
+  [[nodiscard]] virtual std::string description() const = 0;
+
+  // Jobs ------------------------------------------------------------------------------------------------
+
+  /// Writes the row and its outbox message; a known idempotency key gives the job of before instead.
+  virtual void insert_job(NewJob job, StoreCallback<InsertedJob> done) = 0;
+  /// The bus has the outbox message of this generation. False: the row is gone.
+  virtual void mark_published(std::string job_id, std::uint32_t generation, StoreCallback<bool> done) = 0;
+  /// Takes a row away whose message the bus refused; one that was published stays. True: it is gone.
+  virtual void discard_unpublished(std::string job_id, StoreCallback<bool> done) = 0;
+  /// Jobs PENDING for `age` whose message is not known to have reached the bus, oldest first.
+  virtual void unpublished(std::chrono::milliseconds age, std::uint32_t limit,
+                           StoreCallback<std::vector<UnpublishedJob>> done) = 0;
+  /// The cancelled job. Errors: not_found, job_terminal.
+  virtual void cancel_job(std::string job_id, StoreCallback<Job> done) = 0;
+  virtual void apply_result(ResultUpdate update, StoreCallback<ResultApplied> done) = 0;
+  /// Errors: not_found.
+  virtual void find_job(std::string job_id, StoreCallback<Job> done) = 0;
+  virtual void find_job_of_request(std::string request_id, StoreCallback<Job> done) = 0;
+  /// Newest first. Errors: not_found (`after_id`).
+  virtual void list_jobs(JobFilter filter, StoreCallback<std::vector<Job>> done) = 0;
+  virtual void job_events(std::string job_id, std::int64_t after_sequence,
+                          StoreCallback<std::vector<JobEvent>> done) = 0;
+  virtual void counts(StoreCallback<StoreCounts> done) = 0;
+  /// Every event of this process from now on, in order, on a thread of the store; must not block. One
+  /// listener; an empty one takes it away, and when the call returns the old one does not run any more.
+  virtual void listen(std::function<void(const JobEvent&)> listener) = 0;
+
+  // Decisions -------------------------------------------------------------------------------------------
+
+  /// Gives the decision that stands: this one, or one that was written before.
+  virtual void record_decision(StoredDecision decision, StoreCallback<StoredDecision> done) = 0;
+  virtual void find_decision(std::string request_id, StoreCallback<std::optional<StoredDecision>> done) = 0;
+
+  // Claims ----------------------------------------------------------------------------------------------
+
+  /// Before the call. A taken claim also moves its job from PENDING to PROCESSING.
+  virtual void take_claim(TakeClaim take, StoreCallback<TakenClaim> done) = 0;
+  /// State DONE with the result. Errors: claim_lost (the token is old; nothing was written).
+  virtual void finish_claim(FinishClaim finish, StoreCallback<void> done) = 0;
+  /// State RETRY: a signal with the next attempt may take it. Errors: claim_lost.
+  virtual void retry_claim(RetryClaim retry, StoreCallback<void> done) = 0;
+  /// Nothing was sent: the same attempt may be taken again. Errors: claim_lost.
+  virtual void release_claim(HeldClaim claim, StoreCallback<void> done) = 0;
+  /// Longer leases for these; gives those that are lost.
+  virtual void renew_leases(std::vector<HeldClaim> claims, std::chrono::milliseconds lease,
+                            StoreCallback<std::vector<HeldClaim>> done) = 0;
+  /// Ends the leases of every other owner; only for the one process that holds the store. Gives how many.
+  virtual void expire_other_leases(std::string owner, StoreCallback<std::uint64_t> done) = 0;
+  /// Opens a DONE claim and a FAILED job with the next generation and the job's outbox anew. Errors:
+  /// conflict (not done yet, or it did not end in a dead letter), job_terminal (completed, cancelled),
+  /// not_found (no such claim).
+  virtual void reopen(Reopen reopen, StoreCallback<Reopened> done) = 0;
+  /// Those of the requests that have ended.
+  virtual void finished(std::vector<std::string> request_ids,
+                        StoreCallback<std::vector<FinishedRequest>> done) = 0;
+
+  /// Writes what waits, answers `closed` from then on, joins its threads. Idempotent; not from a callback.
+  virtual void stop() = 0;
+};
+
+struct SqliteJobStoreOptions {
+  std::filesystem::path file;
+  base::Clock* clock = nullptr;  ///< the system's where it is not given
+};
+
+/// Opens the file or makes it, and brings its schema up to date. One thread writes, one reads. Errors:
+/// disk_error (also: the folder is missing or not writable), corrupted, format_too_new.
+Result<std::unique_ptr<JobStore>> open_sqlite_job_store(SqliteJobStoreOptions options);
+
+}  // namespace geminga::orchestrator

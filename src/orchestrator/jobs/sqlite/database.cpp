@@ -1,0 +1,150 @@
+#include "orchestrator/jobs/sqlite/database.hpp"
+
+#include <utility>
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include "base/assert.hpp"
+#include "base/try.hpp"
+
+namespace geminga::orchestrator::sqlite {
+
+void CloseDatabase::operator()(sqlite3* handle) const {
+  sqlite3_close_v2(handle);
+}
+void FinalizeStatement::operator()(sqlite3_stmt* statement) const {
+  sqlite3_finalize(statement);
+}
+
+Statement::~Statement() {
+  if (handle_ == nullptr) return;
+  sqlite3_reset(handle_);
+  sqlite3_clear_bindings(handle_);
+}
+
+Statement& Statement::bind(std::int64_t value) {
+  const int code = sqlite3_bind_int64(handle_, next_++, value);
+  GEMINGA_ASSERT(code == SQLITE_OK);
+  return *this;
+}
+
+Statement& Statement::bind(std::string_view text) {
+  // A null pointer would bind NULL; an empty text is a value of its own.
+  const char* data = text.data() == nullptr ? "" : text.data();
+  const int code = sqlite3_bind_text64(handle_, next_++, data, text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+  GEMINGA_ASSERT(code == SQLITE_OK);
+  return *this;
+}
+
+Statement& Statement::bind(const std::optional<std::string>& text) {
+  return text ? bind(std::string_view(*text)) : bind_null();
+}
+
+Statement& Statement::bind_null() {
+  const int code = sqlite3_bind_null(handle_, next_++);
+  GEMINGA_ASSERT(code == SQLITE_OK);
+  return *this;
+}
+
+Result<bool> Statement::step() {
+  const int code = sqlite3_step(handle_);
+  if (code == SQLITE_ROW) return true;
+  if (code == SQLITE_DONE) return false;
+  return std::unexpected(database_->error_of(code));
+}
+
+Result<> Statement::run() {
+  GEMINGA_TRY([[maybe_unused]] const bool row, step());
+  return {};
+}
+
+std::int64_t Statement::integer(int column) const {
+  return sqlite3_column_int64(handle_, column);
+}
+
+std::string Statement::text(int column) const {
+  const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(handle_, column));
+  if (data == nullptr) return {};
+  return {data, static_cast<std::size_t>(sqlite3_column_bytes(handle_, column))};
+}
+
+bool Statement::null(int column) const {
+  return sqlite3_column_type(handle_, column) == SQLITE_NULL;
+}
+
+std::optional<std::string> Statement::optional_text(int column) const {
+  if (null(column)) return std::nullopt;
+  return text(column);
+}
+
+Database::Database(std::unique_ptr<sqlite3, CloseDatabase> handle, std::string name)
+    : name_(std::move(name)), handle_(std::move(handle)) {}
+
+Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& file, Mode mode) {
+  const int flags =
+      mode == Mode::read_write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+  sqlite3* raw = nullptr;
+  const int code = sqlite3_open_v2(file.c_str(), &raw, flags | SQLITE_OPEN_NOMUTEX, nullptr);
+  std::unique_ptr<Database> database(
+      new Database(std::unique_ptr<sqlite3, CloseDatabase>(raw), file.string()));
+  if (code != SQLITE_OK) return std::unexpected(database->error_of(code));
+  sqlite3_extended_result_codes(raw, 1);
+  sqlite3_busy_timeout(raw, 10'000);
+  // A file that is no database shows itself at the first statement.
+  if (mode == Mode::read_write)
+    GEMINGA_TRY_VOID(database->execute(
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000"));
+  return database;
+}
+
+Result<Statement> Database::prepare(const char* sql) {
+  auto& kept = statements_[sql];
+  if (!kept) {
+    sqlite3_stmt* raw = nullptr;
+    const int code = sqlite3_prepare_v3(handle_.get(), sql, -1, SQLITE_PREPARE_PERSISTENT, &raw, nullptr);
+    if (code != SQLITE_OK) return std::unexpected(error_of(code));
+    kept.reset(raw);
+  }
+  return Statement(*this, kept.get());
+}
+
+Result<> Database::execute(const std::string& sql) {
+  const int code = sqlite3_exec(handle_.get(), sql.c_str(), nullptr, nullptr, nullptr);
+  if (code != SQLITE_OK) return std::unexpected(error_of(code));
+  return {};
+}
+
+std::int64_t Database::changes() const {
+  return sqlite3_changes64(handle_.get());
+}
+bool Database::in_transaction() const {
+  return sqlite3_get_autocommit(handle_.get()) == 0;
+}
+
+Error Database::error_of(int code) const {
+  const char* reason = handle_ ? sqlite3_errmsg(handle_.get()) : sqlite3_errstr(code);
+  const auto text = [&](std::string_view remedy) {
+    return fmt::format("jobs store {}: {} (SQLite code {}){}", name_, reason, code, remedy);
+  };
+  switch (code & 0xff) {
+    case SQLITE_FULL:
+      return {ErrorCode::disk_full, text("; free some space")};
+    case SQLITE_CONSTRAINT:
+      return {ErrorCode::conflict, text("")};
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return {ErrorCode::unavailable, text("; another process holds the file")};
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return {ErrorCode::corrupted, text("; restore it from a copy, or move it away")};
+    case SQLITE_CANTOPEN:
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+      return {ErrorCode::disk_error, text("; check that its folder exists and is writable")};
+    default:
+      return {ErrorCode::disk_error, text("")};
+  }
+}
+
+}  // namespace geminga::orchestrator::sqlite

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "orchestrator/jobs/sqlite/lane.hpp"
+
+/// The statements of the store, one function for each of its calls; they run inside a lane.
+namespace geminga::orchestrator::sqlite {
+
+// rows_jobs.cpp
+Result<InsertedJob> insert_job(Context& context, const NewJob& job);
+Result<bool> mark_published(Context& context, const std::string& job_id, std::uint32_t generation);
+Result<bool> discard_unpublished(Context& context, const std::string& job_id);
+Result<std::vector<UnpublishedJob>> unpublished(Context& context, std::chrono::milliseconds age,
+                                                std::uint32_t limit);
+Result<Job> cancel_job(Context& context, const std::string& job_id);
+Result<ResultApplied> apply_result(Context& context, const ResultUpdate& update);
+Result<Job> find_job(Context& context, const std::string& job_id);
+Result<Job> find_job_of_request(Context& context, const std::string& request_id);
+Result<std::vector<Job>> list_jobs(Context& context, const JobFilter& filter);
+Result<StoreCounts> counts(Context& context);
+
+// rows_events.cpp
+/// Appends to a job's history and to context.events.
+Result<> append_event(Context& context, const Job& job, std::string_view event, std::string detail = {});
+Result<std::vector<JobEvent>> job_events(Context& context, const std::string& job_id,
+                                         std::int64_t after_sequence);
+/// {"topic": ..., ...} as one text, and back.
+std::string properties_to_json(const Properties& properties);
+Properties properties_from_json(const std::string& text);
+/// {"attempt": 0, "outcome": ..., "error": ..., "retryAt": ...}
+std::string retry_detail(const AttemptFailure& failure, Timestamp retry_at);
+
+// rows_claims.cpp
+Result<StoredDecision> record_decision(Context& context, const StoredDecision& decision);
+Result<std::optional<StoredDecision>> find_decision(Context& context, const std::string& request_id);
+Result<TakenClaim> take_claim(Context& context, const TakeClaim& take);
+Result<> finish_claim(Context& context, const FinishClaim& finish);
+Result<> retry_claim(Context& context, const RetryClaim& retry);
+Result<> release_claim(Context& context, const HeldClaim& claim);
+Result<std::vector<HeldClaim>> renew_leases(Context& context, const std::vector<HeldClaim>& claims,
+                                            std::chrono::milliseconds lease);
+Result<std::uint64_t> expire_other_leases(Context& context, const std::string& owner);
+Result<Reopened> reopen(Context& context, const Reopen& reopen);
+Result<std::vector<FinishedRequest>> finished(Context& context, const std::vector<std::string>& request_ids);
+
+}  // namespace geminga::orchestrator::sqlite
