@@ -15,6 +15,7 @@ set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1 -fno-omit-frame-pointer")
 
 add_library(geminga_flags INTERFACE)
 target_compile_options(geminga_flags INTERFACE -Wall -Wextra -Werror -Wnon-virtual-dtor -Wshadow=local
+                       -Wno-missing-field-initializers  # options structs are filled by name, the rest has its default
                        "-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=")
 # g++ 12 reports strings that were moved out of a std::expected as maybe uninitialized; they are not.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)

@@ -20,6 +20,9 @@ class Metrics;
 
 namespace geminga::net {
 
+class HttpExchange;
+class HttpServerCore;
+
 /// Looks at the head of a request (its body is not read yet) and may refuse it. `route` is nullptr where
 /// there is none. Runs on the server's loop, for every request, before anything else.
 using HttpGuard = std::function<std::optional<HttpResponse>(const HttpRequest& head, const Route* route)>;
@@ -45,8 +48,7 @@ struct HttpServerOptions {
 /// A running answer of unknown length (server-sent events). Any thread; dropping it closes it.
 class EventStream {
  public:
-  struct Impl;
-  explicit EventStream(std::shared_ptr<Impl> impl);
+  explicit EventStream(std::shared_ptr<HttpExchange> exchange);
   EventStream(EventStream&&) noexcept;
   EventStream& operator=(EventStream&&) noexcept;
   ~EventStream();
@@ -57,15 +59,14 @@ class EventStream {
   void close();
 
  private:
-  std::shared_ptr<Impl> impl_;
+  std::shared_ptr<HttpExchange> exchange_;
 };
 
 /// The duty to answer one request, exactly once, from any thread. Dropped unanswered it answers 500. Answers
 /// to a client that is gone are dropped.
 class Responder {
  public:
-  struct Impl;
-  explicit Responder(std::shared_ptr<Impl> impl);
+  explicit Responder(std::shared_ptr<HttpExchange> exchange);
   Responder(Responder&&) noexcept;
   Responder& operator=(Responder&&) noexcept;
   ~Responder();
@@ -83,7 +84,7 @@ class Responder {
   [[nodiscard]] bool answered() const;
 
  private:
-  std::shared_ptr<Impl> impl_;
+  std::shared_ptr<HttpExchange> exchange_;
 };
 
 /// HTTP/1.1 (RFC 9110, 9112) with keep-alive and pipelining on one thread of its own.
@@ -106,9 +107,9 @@ class HttpServer {
   void stop(std::chrono::milliseconds deadline);
 
  private:
-  struct Impl;
-  explicit HttpServer(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  explicit HttpServer(std::shared_ptr<HttpServerCore> core);
+  std::shared_ptr<HttpServerCore> core_;
+  std::string endpoint_;
 };
 
 /// One server-sent event (WHATWG HTML section 9.2): `data` is split at line ends; empty `event` and `id` are

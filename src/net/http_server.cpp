@@ -1,0 +1,234 @@
+#include "net/http_server.hpp"
+
+#include <netinet/tcp.h>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <fmt/core.h>
+
+#include "base/log.hpp"
+#include "base/try.hpp"
+#include "net/http_connection.hpp"
+#include "net/http_server_core.hpp"
+#include "net/port_holder.hpp"
+
+namespace geminga::net {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+
+namespace {
+
+constexpr std::chrono::milliseconds kSweepMax{250};
+constexpr std::chrono::milliseconds kAcceptAgain{100};
+
+Result<asio::ip::address> resolve(const std::string& address, asio::io_context& context) {
+  boost::system::error_code error;
+  const auto literal = asio::ip::make_address(address, error);
+  if (!error) return literal;
+  tcp::resolver resolver(context);
+  const auto found = resolver.resolve(address, "", tcp::resolver::passive, error);
+  if (error || found.empty())
+    return fail(ErrorCode::config_error,
+                fmt::format("cannot listen on '{}': {}; give an IP address or a name of this machine",
+                            address, error.message()));
+  return found.begin()->endpoint().address();
+}
+
+std::string text_of(const tcp::endpoint& endpoint) {
+  const std::string address = endpoint.address().to_string();
+  return fmt::format(endpoint.address().is_v6() ? fmt::runtime("[{}]:{}") : fmt::runtime("{}:{}"), address,
+                     endpoint.port());
+}
+
+std::unexpected<Error> bind_error(const tcp::endpoint& endpoint, const boost::system::error_code& error) {
+  if (error == asio::error::address_in_use) {
+    const std::string holder = describe_port_holder(endpoint.port());
+    return fail(ErrorCode::conflict,
+                fmt::format("cannot listen on {}: the port is in use{}{}; stop that program or choose "
+                            "another port (0 takes a free one)",
+                            text_of(endpoint), holder.empty() ? "" : " by ", holder));
+  }
+  if (error == asio::error::access_denied)
+    return fail(
+        ErrorCode::forbidden,
+        fmt::format("cannot listen on {}: not permitted; choose a port from 1024 on", text_of(endpoint)));
+  return fail(ErrorCode::io_error, fmt::format("cannot listen on {}: {}; is it an address of this machine?",
+                                               text_of(endpoint), error.message()));
+}
+
+}  // namespace
+
+HttpServerCore::HttpServerCore(HttpServerOptions server_options, Router server_router)
+    : options(std::move(server_options)),
+      router(std::move(server_router)),
+      loop(std::make_shared<base::EventLoop>(options.thread_name)),
+      acceptor_(loop->context()) {
+  if (options.metrics != nullptr)
+    open_connections_ = options.metrics->gauge("geminga_http_connections", "Open HTTP connections.");
+}
+
+HttpServerCore::~HttpServerCore() = default;
+
+Result<> HttpServerCore::open() {
+  GEMINGA_TRY(const auto address, resolve(options.address, loop->context()));
+  const tcp::endpoint endpoint(address, options.port);
+  boost::system::error_code error;
+  acceptor_.open(endpoint.protocol(), error);
+  if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
+  if (!error) acceptor_.bind(endpoint, error);
+  if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
+  if (!error) bound = acceptor_.local_endpoint(error);
+  if (error) return bind_error(endpoint, error);
+  loop->run([this] {
+    sweep_timer_ = std::make_unique<base::Timer>(*loop);
+    accept_again_timer_ = std::make_unique<base::Timer>(*loop);
+    sweep();
+    accept();
+  });
+  return {};
+}
+
+// --- accepting --------------------------------------------------------------------------------------------
+
+void HttpServerCore::accept() {
+  acceptor_.async_accept([this](const boost::system::error_code& error, tcp::socket socket) {
+    if (!stopping) on_accept(error, std::move(socket));
+  });
+}
+
+void HttpServerCore::on_accept(const boost::system::error_code& error, tcp::socket socket) {
+  if (error) {
+    // Mostly: no descriptors left. Those that wait stay in the kernel's queue until some are free again.
+    log::warn("http", "cannot accept on {}: {}; trying again", text_of(bound), error.message());
+    return accept_again_timer_->set_after(kAcceptAgain, [this] { accept(); });
+  }
+  boost::system::error_code ignored;  // options only tune
+  socket.non_blocking(true, ignored);
+  if (connections_.size() >= options.connections_max) {
+    static constexpr std::string_view kFull =
+        "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: "
+        "0\r\n\r\n";
+    socket.write_some(asio::buffer(kFull), ignored);
+    return accept();
+  }
+  socket.set_option(tcp::no_delay(true), ignored);
+  // A peer that vanished without a word is found out by what it does not acknowledge.
+  using UserTimeout = asio::detail::socket_option::integer<IPPROTO_TCP, TCP_USER_TIMEOUT>;
+  socket.set_option(UserTimeout(static_cast<int>(options.write_timeout.count())), ignored);
+  const auto connection = std::make_shared<HttpConnection>(*this, std::move(socket));
+  connections_.insert(connection);
+  if (open_connections_) open_connections_->set(static_cast<double>(connections_.size()));
+  connection->start();
+  accept();
+}
+
+void HttpServerCore::remove(const std::shared_ptr<HttpConnection>& connection) {
+  connections_.erase(connection);
+  if (open_connections_) open_connections_->set(static_cast<double>(connections_.size()));
+  tell_if_answered();
+}
+
+/// One timer for the time-outs of all connections: setting one costs nothing, being late costs a quarter of a
+/// second.
+void HttpServerCore::sweep() {
+  const auto now = std::chrono::steady_clock::now();
+  const std::vector<std::shared_ptr<HttpConnection>> all(connections_.begin(), connections_.end());
+  for (const auto& connection : all) connection->check_deadline(now);
+  const auto shortest =
+      std::min({options.header_timeout, options.body_timeout, options.idle_timeout, options.write_timeout});
+  sweep_timer_->set_after(std::clamp(shortest / 4, std::chrono::milliseconds(5), kSweepMax),
+                          [this] { sweep(); });
+}
+
+void HttpServerCore::count(const Route* route, int status, std::chrono::duration<double> took) {
+  if (options.metrics == nullptr) return;
+  const base::Labels labels = {{"method", route ? route->method : "none"},
+                               {"route", route ? route->pattern : "none"}};
+  RouteMetrics& of_route = metrics_[route];
+  if (!of_route.seconds)
+    of_route.seconds = options.metrics->histogram(
+        "geminga_http_request_seconds", "From the first byte of a request to the last of its answer.",
+        base::latency_buckets(), labels);
+  of_route.seconds->observe(took.count());
+  auto counter = of_route.requests.find(status);
+  if (counter == of_route.requests.end()) {
+    base::Labels with_status = labels;
+    with_status["status"] = std::to_string(status);
+    counter = of_route.requests
+                  .emplace(status, options.metrics->counter("geminga_http_requests_total",
+                                                            "Answered requests.", with_status))
+                  .first;
+  }
+  counter->second.add();
+}
+
+// --- stopping ---------------------------------------------------------------------------------------------
+
+void HttpServerCore::begin_stop(std::promise<void>* all_answered) {
+  stopping = true;
+  all_answered_ = all_answered;
+  boost::system::error_code ignored;  // a listener that does not close is closed by its destructor
+  acceptor_.close(ignored);
+  const std::vector<std::shared_ptr<HttpConnection>> all(connections_.begin(), connections_.end());
+  for (const auto& connection : all) connection->begin_stop();
+  tell_if_answered();
+}
+
+void HttpServerCore::tell_if_answered() {
+  if (all_answered_ == nullptr || !connections_.empty()) return;
+  std::exchange(all_answered_, nullptr)->set_value();
+}
+
+void HttpServerCore::close_all() {
+  all_answered_ = nullptr;
+  const std::vector<std::shared_ptr<HttpConnection>> all(connections_.begin(), connections_.end());
+  for (const auto& connection : all) connection->close();
+  sweep_timer_.reset();
+  accept_again_timer_.reset();
+}
+
+void HttpServerCore::stop(std::chrono::milliseconds deadline) {
+  if (std::exchange(stopped_, true)) return;
+  std::promise<void> all_answered;
+  auto answered = all_answered.get_future();
+  loop->run([&] { begin_stop(&all_answered); });
+  answered.wait_for(deadline);
+  loop->run([this] { close_all(); });
+  loop->stop();
+}
+
+// --- the handle -------------------------------------------------------------------------------------------
+
+Result<std::unique_ptr<HttpServer>> HttpServer::listen(HttpServerOptions options, Router router) {
+  auto core = std::make_shared<HttpServerCore>(std::move(options), std::move(router));
+  if (Result<> opened = core->open(); !opened) {
+    core->loop->stop();
+    return std::unexpected(std::move(opened).error());
+  }
+  return std::unique_ptr<HttpServer>(new HttpServer(std::move(core)));
+}
+
+HttpServer::HttpServer(std::shared_ptr<HttpServerCore> core)
+    : core_(std::move(core)), endpoint_(text_of(core_->bound)) {}
+
+HttpServer::~HttpServer() {
+  stop(std::chrono::seconds(1));
+}
+
+std::uint16_t HttpServer::port() const {
+  return core_->bound.port();
+}
+
+const std::string& HttpServer::endpoint() const {
+  return endpoint_;
+}
+
+const Router& HttpServer::router() const {
+  return core_->router;
+}
+
+void HttpServer::stop(std::chrono::milliseconds deadline) {
+  core_->stop(deadline);
+}
+
+}  // namespace geminga::net
