@@ -1,0 +1,10 @@
+#pragma once
+
+#include <string_view>
+
+namespace geminga::orchestrator {
+
+/// The built-in rules.toml.
+extern const std::string_view kDefaultRules;
+
+}  // namespace geminga::orchestrator
