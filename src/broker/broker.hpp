@@ -1,0 +1,190 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <geminga/admin.hpp>
+#include <geminga/error.hpp>
+#include <geminga/message.hpp>
+#include <geminga/types.hpp>
+
+#include "base/clock.hpp"
+#include "storage/entry.hpp"
+#include "storage/log.hpp"
+
+namespace geminga::base {
+class FileSystem;
+}
+
+/// The core: topics, subscriptions, dispatch. No protocol and no socket; front doors and the embedded engine
+/// translate.
+///
+/// Threads: a topic and all that hangs on it lives on one core (an event loop). Every call here may come from
+/// any thread and never blocks, except where said. A Done is called exactly once, on a core, the journal or
+/// the metadata thread; like a sink it must be short, must not block, and may call anything here that does
+/// not block.
+namespace geminga::broker {
+
+template <class T>
+using Done = std::move_only_function<void(Result<T>)>;
+
+class Topic;
+using TopicPtr = std::shared_ptr<Topic>;
+
+struct Delivered {
+  storage::Entry entry;
+  std::uint32_t redelivery_count = 0;
+};
+
+/// Where the entries of a consumer or reader go. Called on the topic's core, in order.
+class DeliverySink {
+ public:
+  virtual ~DeliverySink() = default;
+  virtual void on_entries(std::vector<Delivered> entries) = 0;
+  /// Nothing comes any more: the topic was deleted, the broker stops, or the disk failed.
+  virtual void on_closed(Error reason) = 0;
+};
+
+/// An entry for one topic; the ids are given by the log.
+struct Publication {
+  TopicPtr topic;
+  storage::Append append;
+};
+
+/// What may be on its way to a consumer: dispatch stops when either is used up. One entry may go over the
+/// bytes.
+struct Permits {
+  std::uint32_t messages = 0;
+  std::uint64_t bytes = 0;
+};
+
+struct SubscribeOptions {
+  std::string subscription;
+  SubscriptionType type = SubscriptionType::exclusive;
+  InitialPosition initial_position = InitialPosition::latest;  ///< where the subscription is new
+  std::string consumer_name;
+  Permits permits;  ///< at the start; more by Consumer::flow
+  /// On an Exclusive subscription too a message with a deliver-at is held until then, and later ones overtake
+  /// it. Without it Exclusive delivers at once, in order, as Pulsar does.
+  bool hold_delayed = false;
+};
+
+/// One consumer of a durable subscription. Its unsettled entries are named by their entry id.
+class Consumer {
+ public:
+  virtual ~Consumer() = default;
+  virtual void flow(Permits more) = 0;
+  /// `done` after the acknowledgement is durable. An entry that is not (any more) out with this consumer:
+  /// conflict.
+  virtual void acknowledge(std::vector<EntryId> entries, Done<void> done) = 0;
+  /// They come again after `delay`, to anybody. `counts`: as a redelivery; else as if it had never been sent.
+  virtual void redeliver(std::vector<EntryId> entries, std::chrono::milliseconds delay, bool counts) = 0;
+  /// The atomic step: publishes all and acknowledges `entry`, both or neither, in one journal record.
+  virtual void forward(EntryId entry, std::vector<Publication> publications,
+                       Done<std::vector<MessageId>> done) = 0;
+  /// What is out with it goes back and counts as delivered once. After `done` nothing reaches the sink.
+  virtual void close(Done<void> done) = 0;
+  /// Removes the subscription and closes. Errors: conflict (other consumers are connected).
+  virtual void unsubscribe(Done<void> done) = 0;
+};
+using ConsumerPtr = std::shared_ptr<Consumer>;
+
+struct ReaderStart {
+  /// earliest, latest, or behind this id (with `inclusive`: at it).
+  std::variant<InitialPosition, MessageId> position = InitialPosition::latest;
+  bool inclusive = false;
+};
+
+/// Reads without a subscription; holds nothing back.
+class Reader {
+ public:
+  virtual ~Reader() = default;
+  virtual void flow(Permits more) = 0;
+  /// Is there a durable entry behind `after` (behind the start, where nothing was read yet)?
+  virtual void has_more(std::optional<EntryId> after, Done<bool> done) = 0;
+  virtual void close(Done<void> done) = 0;
+};
+using ReaderPtr = std::shared_ptr<Reader>;
+
+struct BrokerOptions {
+  std::filesystem::path directory;  ///< made if it is missing
+  std::uint32_t cores = 1;
+  std::uint64_t memory_table_bytes = 64ULL << 20;
+  std::uint64_t publish_budget_bytes = 64ULL << 20;
+  std::uint64_t journal_bytes_max = 1ULL << 30;
+  std::uint64_t journal_file_bytes = 64ULL << 20;
+  /// Per subscription; over one of them its dispatch pauses, and stats and log say so.
+  std::uint32_t unsettled_max = 200'000;
+  std::uint32_t delayed_max = 1'000'000;
+  storage::UnsafeOptions unsafe;
+  /// Called once, on the journal thread, when a write or fsync failed: nothing more will be acknowledged;
+  /// `serve` ends with 74.
+  std::function<void(const Error&)> on_disk_error;
+  base::Clock* clock = &base::Clock::system();
+  base::FileSystem* files = nullptr;  ///< nullptr: the machine's
+};
+
+struct BrokerStats {
+  storage::LogStats log;
+  std::uint64_t topics = 0;
+  std::uint64_t subscriptions = 0;
+  std::uint64_t consumers = 0;
+};
+
+class Broker {
+ public:
+  /// Opens or makes the data directory; blocks for recovery. Errors: directory_locked, format_too_new,
+  /// corrupted, disk_error.
+  static Result<std::unique_ptr<Broker>> open(BrokerOptions options);
+  virtual ~Broker() = default;
+
+  /// `name` is a full name ("persistent://tenant/namespace/topic"). `create`: makes the topic, its namespace
+  /// and tenant where they are missing; else topic_not_found.
+  virtual void open_topic(std::string name, bool create, Done<TopicPtr> done) = 0;
+  /// All entries or none, in one journal record; the order of calls from one thread is kept.
+  virtual void publish(std::vector<Publication> publications, Done<std::vector<MessageId>> done) = 0;
+  virtual void subscribe(TopicPtr topic, SubscribeOptions options, std::shared_ptr<DeliverySink> sink,
+                         Done<ConsumerPtr> done) = 0;
+  virtual void create_reader(TopicPtr topic, ReaderStart start, Permits permits,
+                             std::shared_ptr<DeliverySink> sink, Done<ReaderPtr> done) = 0;
+  /// For statistics only: a producer is (+1) or is no longer (-1) connected.
+  virtual void count_producer(TopicPtr topic, int change) = 0;
+
+  // Names and positions. Durable when `done` is called.
+  virtual void create_tenant(std::string tenant, Done<void> done) = 0;
+  virtual void create_namespace(std::string tenant_and_namespace, Done<void> done) = 0;
+  virtual void create_topic(std::string name, Done<void> done) = 0;  ///< already_exists where it does
+  /// Without `force`: conflict while producers or consumers are connected.
+  virtual void delete_topic(std::string name, bool force, Done<void> done) = 0;
+  virtual void set_retention(TopicPtr topic, RetentionPolicy policy, Done<void> done) = 0;
+  virtual void create_subscription(TopicPtr topic, std::string subscription, InitialPosition position,
+                                   Done<void> done) = 0;
+  virtual void delete_subscription(TopicPtr topic, std::string subscription, Done<void> done) = 0;
+  virtual void skip_all(TopicPtr topic, std::string subscription, Done<void> done) = 0;
+  virtual void stats(TopicPtr topic, Done<TopicStats> done) = 0;
+  /// Durable entries behind `after`, oldest first, at most `limit`.
+  virtual void browse(TopicPtr topic, std::optional<MessageId> after, std::uint32_t limit,
+                      Done<std::vector<storage::Entry>> done) = 0;
+
+  // Blocking; never from a core.
+  virtual Result<std::vector<std::string>> tenants() = 0;
+  virtual Result<std::vector<std::string>> namespaces(const std::string& tenant) = 0;
+  virtual Result<std::vector<std::string>> topics(const std::string& tenant_and_namespace) = 0;
+  [[nodiscard]] virtual BrokerStats broker_stats() const = 0;
+  /// Written into the directory's lock, for the message to whoever wants to open it too.
+  virtual Result<> announce(const std::string& addresses) = 0;
+  /// Closes consumers and readers (on_closed), writes what is pending and a checkpoint. Idempotent; blocks.
+  virtual Result<> close() = 0;
+};
+
+/// Any thread.
+[[nodiscard]] const std::string& topic_name(const Topic& topic);
+[[nodiscard]] storage::TopicId topic_id(const Topic& topic);
+
+}  // namespace geminga::broker

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include <geminga/error.hpp>
+#include <geminga/message.hpp>
+
+#include "base/clock.hpp"
+#include "storage/entry.hpp"
+#include "storage/transaction.hpp"
+
+namespace geminga::broker {
+
+/// The body of an entry in PayloadFormat::raw, docs/formats/entry.md: what our own bus publishes, one message
+/// an entry. Pure.
+
+/// Fills everything but the topic. `now` turns deliver_after into deliver_at.
+storage::Append encode_raw(OutgoingMessage message, std::string_view producer_name, Timestamp now);
+
+/// Copies the entry into a message; topic and redelivery count are the caller's. Errors: corrupted (not in
+/// this format).
+Result<Message> decode_raw(const storage::Entry& entry);
+
+/// Murmur3 (x86, 32 bits, seed 0) of the key with the sign bit off, as Pulsar's Key_Shared hashes; 0 for no
+/// key.
+std::uint32_t key_hash(std::string_view key);
+
+}  // namespace geminga::broker
