@@ -65,7 +65,8 @@ class GEMINGA_API Bus {
   /// Where atomic_forward is emulated, a crash in between leaves the messages published and the delivery to
   /// come again. Returns when it is durable.
   Result<std::vector<MessageId>> forward(Delivery& delivery, std::vector<TopicMessage> messages);
-  /// The same without waiting; the callback comes once, on a thread of the bus, and must not block.
+  /// The same without waiting; the callback comes once, on a thread of the bus, and must not block. When it
+  /// fails, the delivery is negatively acknowledged, unless somebody settled it before.
   void forward_async(Delivery delivery, std::vector<TopicMessage> messages,
                      std::move_only_function<void(Result<std::vector<MessageId>>)> callback);
   /// The publishing half alone: all messages, to any topics, or none.

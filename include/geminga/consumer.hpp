@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <geminga/export.hpp>
@@ -21,6 +22,15 @@ struct DeadLetterPolicy {
   std::string topic;  ///< empty: "<topic>-<subscription>-DLQ", Pulsar's name
 };
 
+/// Properties that a dead letter carries beside its own.
+struct DeadLetterProperty {
+  static constexpr std::string_view kReason = "REASON";  ///< the handler's error, or what else it was
+  static constexpr std::string_view kTopic = "REAL_TOPIC";
+  static constexpr std::string_view kSubscription = "REAL_SUBSCRIPTION";
+  static constexpr std::string_view kMessageId = "ORIGIN_MESSAGE_ID";
+  static constexpr std::string_view kRedeliveryCount = "RECONSUMETIMES";
+};
+
 struct ConsumerOptions {
   std::string topic;
   std::string subscription;  ///< the group
@@ -29,10 +39,12 @@ struct ConsumerOptions {
   std::string name;
   std::uint32_t receiver_queue_size = 1'000;
   std::chrono::milliseconds negative_ack_delay{1'000};  ///< before a failed message comes again
-  /// A message neither settled nor in a handler for this long is redelivered; zero: never.
+  /// A message that the application holds unsettled for this long is redelivered; zero: never. The time in
+  /// which a handler runs does not count.
   std::chrono::milliseconds ack_timeout{0};
   std::optional<DeadLetterPolicy> dead_letter;
-  /// With a handler: a failing message blocks its key (not the topic) until it succeeds or is dead-lettered.
+  /// With a handler, not on a shared subscription: a failing message blocks its key (not the topic; messages
+  /// without a key count as one key) until it succeeds or is dead-lettered.
   bool orderly = false;
   std::uint32_t handler_threads =
       1;  ///< with a handler: how many run at once (orderly: never two of one key)
@@ -74,8 +86,8 @@ class GEMINGA_API Consumer {
  public:
   /// The next message. Errors: timeout (none came), closed. Not for consumers with a handler (conflict).
   Result<Delivery> receive(std::chrono::milliseconds timeout);
-  /// No new message is taken; handlers that run are waited for (not the one that calls this); unsettled
-  /// messages go back. Idempotent. The destructor does the same.
+  /// No new message is taken; handlers that run are waited for (not the one that calls this: its message is
+  /// settled when it returns); unsettled messages go back. Idempotent. The destructor does the same.
   Result<> close();
   /// Removes the subscription itself and its position. Errors: conflict (other consumers are connected).
   Result<> unsubscribe();

@@ -1,0 +1,105 @@
+#include <utility>
+
+#include <geminga/admin.hpp>
+
+#include "base/topic_name.hpp"
+#include "base/try.hpp"
+#include "bus/bus_impl.hpp"
+
+namespace geminga {
+
+/// Checks the names, then asks the engine.
+class Admin::Impl {
+ public:
+  explicit Impl(std::shared_ptr<Bus::Impl> bus) : bus_(std::move(bus)) {}
+  [[nodiscard]] bus::EngineAdmin& engine() const { return bus_->engine().admin(); }
+  [[nodiscard]] const Bus::Impl& bus() const { return *bus_; }
+
+ private:
+  std::shared_ptr<Bus::Impl> bus_;
+};
+
+Admin Bus::admin() {
+  return Admin(std::make_shared<Admin::Impl>(impl_));
+}
+
+Admin::Admin(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Result<> Admin::create_tenant(std::string_view tenant) {
+  GEMINGA_TRY_VOID(base::check_tenant_name(tenant));
+  return impl_->engine().create_tenant(std::string(tenant));
+}
+
+Result<> Admin::create_namespace(std::string_view tenant_and_namespace) {
+  GEMINGA_TRY_VOID(base::check_namespace_path(tenant_and_namespace));
+  return impl_->engine().create_namespace(std::string(tenant_and_namespace));
+}
+
+Result<std::vector<std::string>> Admin::tenants() {
+  return impl_->engine().tenants();
+}
+
+Result<std::vector<std::string>> Admin::namespaces(std::string_view tenant) {
+  GEMINGA_TRY_VOID(base::check_tenant_name(tenant));
+  return impl_->engine().namespaces(std::string(tenant));
+}
+
+Result<std::vector<std::string>> Admin::topics(std::string_view tenant_and_namespace) {
+  GEMINGA_TRY_VOID(base::check_namespace_path(tenant_and_namespace));
+  return impl_->engine().topics(std::string(tenant_and_namespace));
+}
+
+Result<> Admin::create_topic(std::string_view topic) {
+  GEMINGA_TRY(const auto name, impl_->bus().full_topic_name(topic));
+  return impl_->engine().create_topic(name);
+}
+
+Result<> Admin::delete_topic(std::string_view topic, bool force) {
+  GEMINGA_TRY(const auto name, impl_->bus().full_topic_name(topic));
+  return impl_->engine().delete_topic(name, force);
+}
+
+Result<> Admin::set_retention(std::string_view topic, RetentionPolicy policy) {
+  GEMINGA_TRY(const auto name, impl_->bus().full_topic_name(topic));
+  const bool no_time = policy.time && policy.time->count() == 0;
+  const bool no_bytes = policy.bytes && *policy.bytes == 0;
+  if (policy.time && policy.time->count() < 0)
+    return fail(ErrorCode::invalid_argument, "retention time is negative");
+  if (no_time != no_bytes)
+    return fail(ErrorCode::invalid_argument,
+                "retention with one limit of 0 keeps nothing; for no limit of that kind set it to nullopt");
+  return impl_->engine().set_retention(name, policy);
+}
+
+Result<> Admin::create_subscription(std::string_view topic, std::string_view subscription,
+                                    InitialPosition position) {
+  GEMINGA_TRY(const auto name, impl_->bus().full_topic_name(topic));
+  GEMINGA_TRY_VOID(base::check_subscription_name(subscription));
+  return impl_->engine().create_subscription(name, std::string(subscription), position);
+}
+
+Result<> Admin::delete_subscription(std::string_view topic, std::string_view subscription) {
+  GEMINGA_TRY(const auto name, impl_->bus().full_topic_name(topic));
+  GEMINGA_TRY_VOID(base::check_subscription_name(subscription));
+  return impl_->engine().delete_subscription(name, std::string(subscription));
+}
+
+Result<> Admin::skip_all(std::string_view topic, std::string_view subscription) {
+  GEMINGA_TRY(const auto name, impl_->bus().full_topic_name(topic));
+  GEMINGA_TRY_VOID(base::check_subscription_name(subscription));
+  return impl_->engine().skip_all(name, std::string(subscription));
+}
+
+Result<TopicStats> Admin::stats(std::string_view topic) {
+  GEMINGA_TRY(const auto name, impl_->bus().full_topic_name(topic));
+  return impl_->engine().stats(name);
+}
+
+Result<std::vector<Message>> Admin::browse(std::string_view topic, std::optional<MessageId> after,
+                                           std::uint32_t limit) {
+  GEMINGA_TRY(const auto name, impl_->bus().full_topic_name(topic));
+  if (limit == 0) return std::vector<Message>{};
+  return impl_->engine().browse(name, after, limit);
+}
+
+}  // namespace geminga

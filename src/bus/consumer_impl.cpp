@@ -1,0 +1,310 @@
+#include "bus/consumer_impl.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/log.hpp"
+#include "base/topic_name.hpp"
+#include "base/try.hpp"
+#include "bus/dead_letter.hpp"
+#include "bus/graveyard.hpp"
+#include "bus/message_check.hpp"
+
+namespace geminga {
+
+namespace {
+
+constexpr std::chrono::milliseconds kCloseWait{30'000};
+/// Orderly: how many messages behind blocked keys are held beside the receiver queue.
+constexpr std::size_t kParkedMax = 10'000;
+
+Feature feature_of(SubscriptionType type) {
+  switch (type) {
+    case SubscriptionType::exclusive:
+      return Feature::exclusive_subscription;
+    case SubscriptionType::shared:
+      return Feature::shared_subscription;
+    case SubscriptionType::failover:
+      return Feature::failover_subscription;
+    case SubscriptionType::key_shared:
+      return Feature::key_shared_subscription;
+  }
+  return Feature::exclusive_subscription;
+}
+
+Result<> check_options(const ConsumerOptions& options, bool has_handler) {
+  if (options.receiver_queue_size == 0)
+    return fail(ErrorCode::invalid_argument, "receiver_queue_size must not be 0");
+  if (options.negative_ack_delay.count() < 0 || options.ack_timeout.count() < 0)
+    return fail(ErrorCode::invalid_argument, "negative_ack_delay and ack_timeout must not be negative");
+  if (options.handler_threads == 0) return fail(ErrorCode::invalid_argument, "handler_threads must not be 0");
+  if (options.orderly && !has_handler)
+    return fail(ErrorCode::invalid_argument, "orderly needs a handler: the bus decides what comes next");
+  if (options.orderly && options.type == SubscriptionType::shared)
+    return fail(ErrorCode::invalid_argument,
+                "orderly on a shared subscription: another consumer may hold the same key; use key_shared");
+  return {};
+}
+
+Result<> check_capabilities(const ConsumerOptions& options, const Capabilities& capabilities) {
+  GEMINGA_TRY_VOID(bus::require(capabilities, feature_of(options.type)));
+  if (options.dead_letter) GEMINGA_TRY_VOID(bus::require(capabilities, Feature::dead_letters));
+  if (options.initial_position == InitialPosition::earliest)
+    GEMINGA_TRY_VOID(bus::require(capabilities, Feature::replay_from_earliest));
+  return {};
+}
+
+}  // namespace
+
+Consumer::Impl::Impl(std::shared_ptr<Bus::Impl> bus, ConsumerOptions options, std::string dead_letter_topic,
+                     Handler handler)
+    : bus_(std::move(bus)),
+      options_(std::move(options)),
+      dead_letter_topic_(std::move(dead_letter_topic)),
+      handler_(std::move(handler)),
+      inbox_(std::make_shared<bus::ConsumerInbox>(options_.orderly, kParkedMax)) {}
+
+Result<std::shared_ptr<Consumer::Impl>> Consumer::Impl::create(const std::shared_ptr<Bus::Impl>& bus,
+                                                               ConsumerOptions options, Handler handler) {
+  GEMINGA_TRY(options.topic, bus->full_topic_name(options.topic));
+  GEMINGA_TRY_VOID(base::check_subscription_name(options.subscription));
+  GEMINGA_TRY_VOID(check_options(options, handler != nullptr));
+  GEMINGA_TRY_VOID(check_capabilities(options, bus->engine().capabilities()));
+  std::string dead_letters;
+  if (options.dead_letter) {
+    GEMINGA_TRY(dead_letters, bus::dead_letter_topic(*options.dead_letter, options.topic,
+                                                     options.subscription, bus->options().default_namespace));
+  }
+  auto impl = std::make_shared<Impl>(bus, std::move(options), std::move(dead_letters), std::move(handler));
+  const ConsumerOptions& o = impl->options_;
+  GEMINGA_TRY(impl->engine_, bus->engine().subscribe({.topic = o.topic,
+                                                      .subscription = o.subscription,
+                                                      .type = o.type,
+                                                      .initial_position = o.initial_position,
+                                                      .name = o.name,
+                                                      .queue = {.messages = o.receiver_queue_size}},
+                                                     impl->inbox_));
+  if (auto added = bus->add_child(impl); !added) {
+    GEMINGA_TRY_VOID(impl->engine_->close());
+    return std::unexpected(added.error());
+  }
+  if (impl->handler_) {
+    const std::lock_guard lock(impl->mutex_);
+    for (std::uint32_t i = 0; i < o.handler_threads && !impl->closing_; ++i) {
+      impl->threads_.emplace_back([impl] { impl->run_handlers(); });
+      impl->thread_ids_.push_back(impl->threads_.back().get_id());
+    }
+  }
+  return impl;
+}
+
+Result<bus::EngineMessage> Consumer::Impl::next(std::optional<base::MonotonicTime> deadline) {
+  while (true) {
+    GEMINGA_TRY(auto taken, inbox_->take(deadline));
+    if (taken.room.messages > 0) engine_->taken(taken.room.messages, taken.room.bytes);
+    if (!taken.message) continue;
+    const std::uint32_t count = taken.message->message.redelivery_count;
+    if (!options_.dead_letter || count <= options_.dead_letter->max_redeliveries)
+      return std::move(*taken.message);
+    // Its consumer went away or let its time pass each time: no failure came here to be counted.
+    dead_letter(*taken.message, fmt::format("redelivered {} times without being settled", count));
+  }
+}
+
+Result<Delivery> Consumer::Impl::receive(std::chrono::milliseconds timeout) {
+  if (handler_)
+    return fail(ErrorCode::conflict, "this consumer has a handler; receive() is for those without");
+  GEMINGA_TRY(auto message, next(bus_->clock().monotonic_now() + timeout));
+  auto delivery = std::make_shared<Delivery::Impl>(weak_from_this(), std::move(message));
+  start_ack_timeout(delivery);
+  return Delivery(std::move(delivery));
+}
+
+void Consumer::Impl::run_handlers() {
+  while (true) {
+    auto message = next(std::nullopt);
+    if (!message) break;
+    handle(std::move(*message));
+  }
+  const auto mine = std::this_thread::get_id();
+  bool closes = false;
+  {
+    const std::lock_guard lock(mutex_);
+    closes = closes_at_end_ == mine;
+  }
+  if (!closes) return;
+  if (auto closed = finish_close(); !closed)
+    log::warn("bus", "closing the consumer of {}: {}", options_.topic, closed.error().message);
+}
+
+Result<> Consumer::Impl::call_handler(Delivery& delivery) const {
+  try {
+    return handler_(delivery);
+  } catch (const std::exception& thrown) {
+    return fail(ErrorCode::handler_failed, fmt::format("the handler threw: {}", thrown.what()));
+  } catch (...) {
+    return fail(ErrorCode::handler_failed, "the handler threw something that is no std::exception");
+  }
+}
+
+void Consumer::Impl::handle(bus::EngineMessage message) {
+  auto impl = std::make_shared<Delivery::Impl>(weak_from_this(), std::move(message));
+  Delivery delivery(impl);
+  const auto result = call_handler(delivery);
+  if (!result) return impl->nack(std::nullopt, result.error().message);
+  if (impl->deferred()) return start_ack_timeout(impl);
+  if (!impl->settle()) return;
+  acknowledge(impl, [topic = options_.topic](Result<> acknowledged) {
+    // The message comes again; the handler has done its part.
+    if (!acknowledged) log::warn("bus", "acknowledge on {}: {}", topic, acknowledged.error().message);
+  });
+}
+
+void Consumer::Impl::release(const Delivery::Impl& delivery) {
+  if (options_.ack_timeout.count() > 0) ack_timeouts_.remove(delivery.tag());
+  if (options_.orderly) inbox_->finished(delivery.message().key);
+}
+
+void Consumer::Impl::acknowledge(const std::shared_ptr<Delivery::Impl>& delivery, bus::Done<void> done) {
+  release(*delivery);
+  steps_->begin();
+  engine_->acknowledge(delivery->tag(),
+                       [delivery, steps = steps_, done = std::move(done)](Result<> result) mutable {
+                         if (!result) delivery->unsettle();
+                         steps->end();
+                         done(std::move(result));
+                       });
+}
+
+void Consumer::Impl::forward(const std::shared_ptr<Delivery::Impl>& delivery,
+                             std::vector<TopicMessage> messages, bus::Done<std::vector<MessageId>> done) {
+  steps_->begin();
+  bus_->engine().forward(*engine_, delivery->tag(), std::move(messages),
+                         [weak = weak_from_this(), callbacks = bus_->callbacks(), delivery, steps = steps_,
+                          done = std::move(done)](Result<std::vector<MessageId>> result) mutable {
+                           if (result) {
+                             callbacks->post([weak, delivery] {
+                               if (const auto self = weak.lock()) self->release(*delivery);
+                             });
+                           } else {
+                             delivery->unsettle();
+                           }
+                           steps->end();
+                           done(std::move(result));
+                         });
+}
+
+void Consumer::Impl::fail_delivery(const std::shared_ptr<Delivery::Impl>& delivery,
+                                   std::optional<std::chrono::milliseconds> delay,
+                                   const std::string& reason) {
+  if (options_.ack_timeout.count() > 0) ack_timeouts_.remove(delivery->tag());
+  const std::uint32_t failures = delivery->message().redelivery_count;
+  bus::EngineMessage message{delivery->message(), delivery->tag()};
+  if (options_.dead_letter && failures >= options_.dead_letter->max_redeliveries)
+    return dead_letter(message, reason);
+  const auto wait = delay.value_or(options_.negative_ack_delay);
+  if (!options_.orderly) return engine_->negative_acknowledge(delivery->tag(), wait);
+  ++message.message.redelivery_count;
+  inbox_->retry(std::move(message), bus_->clock().monotonic_now() + wait);
+}
+
+void Consumer::Impl::dead_letter(const bus::EngineMessage& message, const std::string& reason) {
+  std::vector<TopicMessage> letters;
+  letters.push_back({dead_letter_topic_, bus::dead_letter(message.message, options_.subscription, reason)});
+  steps_->begin();
+  bus_->engine().forward(
+      *engine_, message.tag, std::move(letters),
+      [weak = weak_from_this(), callbacks = bus_->callbacks(), steps = steps_, tag = message.tag,
+       key = message.message.key](const Result<std::vector<MessageId>>& result) {
+        callbacks->post([weak, tag, key, error = result ? std::nullopt : std::optional(result.error())] {
+          const auto self = weak.lock();
+          if (!self) return;
+          if (error) {
+            log::warn("bus", "dead letter to {}: {}; the message comes again", self->dead_letter_topic_,
+                      error->message);
+            self->engine_->negative_acknowledge(tag, self->options_.negative_ack_delay);
+          }
+          if (self->options_.orderly) self->inbox_->finished(key);
+        });
+        steps->end();
+      });
+}
+
+void Consumer::Impl::start_ack_timeout(const std::shared_ptr<Delivery::Impl>& delivery) {
+  if (options_.ack_timeout.count() == 0) return;
+  const auto when = bus_->clock().monotonic_now() + options_.ack_timeout;
+  const bool earliest = ack_timeouts_.add(
+      when, {.tag = delivery->tag(), .delivery = delivery, .kept = options_.orderly ? delivery : nullptr});
+  // Settled by another thread before it was added: nobody else would take it out.
+  if (delivery->settled()) ack_timeouts_.remove(delivery->tag());
+  if (earliest) arm_ack_timeout(when);
+}
+
+void Consumer::Impl::arm_ack_timeout(base::MonotonicTime when) {
+  bus_->callbacks()->at(when, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->on_ack_timeout();
+  });
+}
+
+void Consumer::Impl::on_ack_timeout() {
+  auto due = ack_timeouts_.take_due(bus_->clock().monotonic_now());
+  for (const auto& held : due.held) {
+    const auto delivery = held.delivery.lock();
+    if (delivery && !delivery->settle()) continue;
+    if (held.kept)
+      fail_delivery(held.kept, std::chrono::milliseconds{0},
+                    "not settled within the acknowledgement time-out");
+    else
+      engine_->negative_acknowledge(held.tag, std::chrono::milliseconds{0});
+  }
+  if (due.next) arm_ack_timeout(*due.next);
+}
+
+bool Consumer::Impl::on_handler_thread() {
+  return std::ranges::find(thread_ids_, std::this_thread::get_id()) != thread_ids_.end();
+}
+
+Result<> Consumer::Impl::close() {
+  std::vector<std::thread> threads;
+  bool mine = false;
+  {
+    std::unique_lock lock(mutex_);
+    mine = on_handler_thread();
+    if (closing_) {
+      if (!mine) finished_.wait(lock, [this] { return close_finished_; });
+      return {};
+    }
+    closing_ = true;
+    threads.swap(threads_);
+    if (mine) closes_at_end_ = std::this_thread::get_id();
+  }
+  std::vector<std::uint64_t> unseen;
+  for (const auto& message : inbox_->close()) unseen.push_back(message.tag);
+  if (!unseen.empty()) engine_->give_back(std::move(unseen));
+  for (std::thread& thread : threads) {
+    if (thread.get_id() == std::this_thread::get_id())
+      bus::bury(std::move(thread));
+    else
+      thread.join();
+  }
+  return mine ? Result<>{} : finish_close();
+}
+
+Result<> Consumer::Impl::finish_close() {
+  steps_->wait(kCloseWait);
+  auto closed = engine_->close();
+  const std::lock_guard lock(mutex_);
+  close_finished_ = true;
+  finished_.notify_all();
+  return closed;
+}
+
+Result<> Consumer::Impl::unsubscribe() {
+  GEMINGA_TRY_VOID(engine_->unsubscribe());
+  return close();
+}
+
+}  // namespace geminga

@@ -1,0 +1,68 @@
+#include "bus/consumer_inbox.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace geminga::bus {
+
+void ConsumerInbox::on_messages(std::vector<EngineMessage> messages) {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return;  // they go back when the engine's consumer closes
+  const bool one = messages.size() == 1;
+  for (EngineMessage& message : messages) queue_.push(std::move(message));
+  if (one)
+    changed_.notify_one();
+  else
+    changed_.notify_all();
+}
+
+void ConsumerInbox::on_closed(Error reason) {
+  const std::lock_guard lock(mutex_);
+  if (!closed_) closed_ = std::move(reason);
+  changed_.notify_all();
+}
+
+Result<ConsumerInbox::Taken> ConsumerInbox::take(std::optional<base::MonotonicTime> deadline) {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    if (closed_) return std::unexpected(*closed_);
+    const auto now = base::Clock::system().monotonic_now();
+    auto message = queue_.take(now);
+    const auto room = queue_.freed_room();
+    if (message || room.messages > 0) return Taken{std::move(message), room};
+    if (deadline && *deadline <= now) return fail(ErrorCode::timeout, "no message came in time");
+    auto until = deadline;
+    if (const auto retry = queue_.next_retry()) until = until ? std::min(*until, *retry) : *retry;
+    if (until)
+      changed_.wait_until(lock, *until);
+    else
+      changed_.wait(lock);
+  }
+}
+
+void ConsumerInbox::finished(const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  queue_.finished(key);
+  changed_.notify_one();
+}
+
+void ConsumerInbox::retry(EngineMessage message, base::MonotonicTime when) {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return;
+  queue_.retry(std::move(message), when);
+  changed_.notify_all();
+}
+
+std::vector<EngineMessage> ConsumerInbox::close() {
+  const std::lock_guard lock(mutex_);
+  if (!closed_) closed_ = Error{ErrorCode::closed, "the consumer was closed"};
+  changed_.notify_all();
+  return queue_.drain();
+}
+
+bool ConsumerInbox::empty() const {
+  const std::lock_guard lock(mutex_);
+  return queue_.empty();
+}
+
+}  // namespace geminga::bus

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "bus/engine.hpp"
+#include "bus/message_queue.hpp"
+
+namespace geminga::bus {
+
+/// The receiver queue between an engine and the threads of the application. Knows no engine, so that the
+/// engine may own it. Any thread.
+class ConsumerInbox final : public EngineSink {
+ public:
+  ConsumerInbox(bool orderly, std::size_t parked_max) : queue_(orderly, parked_max) {}
+
+  void on_messages(std::vector<EngineMessage> messages) override;
+  void on_closed(Error reason) override;
+
+  struct Taken {
+    std::optional<EngineMessage> message;
+    MessageQueue::Room room;  ///< to be reported to the engine
+  };
+  /// Waits until there is a message or freed room. Errors: timeout, closed, what the engine closed with.
+  Result<Taken> take(std::optional<base::MonotonicTime> deadline);
+  /// Orderly only; see MessageQueue. After close() they do nothing.
+  void finished(const std::string& key);
+  void retry(EngineMessage message, base::MonotonicTime when);
+  /// Wakes all who wait; returns what was not taken.
+  std::vector<EngineMessage> close();
+  [[nodiscard]] bool empty() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  MessageQueue queue_;           // under mutex
+  std::optional<Error> closed_;  // under mutex
+};
+
+}  // namespace geminga::bus

@@ -1,0 +1,165 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <geminga/admin.hpp>
+#include <geminga/bus.hpp>
+#include <geminga/capabilities.hpp>
+#include <geminga/consumer.hpp>
+#include <geminga/error.hpp>
+#include <geminga/message.hpp>
+#include <geminga/producer.hpp>
+#include <geminga/reader.hpp>
+
+/// The seam between the bus and what carries its messages. An engine implements these classes and nothing
+/// else; the bus above does what all share: checks of arguments, pending limits, send time-outs, handler
+/// loops, acknowledgement time-outs, dead letters.
+///
+/// Rules for every engine. Topic names are full names. A call that needs a feature which capabilities() calls
+/// impossible never arrives here. Calls that return Result may block; calls that take a Done never do, and
+/// call it exactly once, on a thread of the engine, possibly before they return. Whatever a Done or a sink
+/// does is short and never calls back into the engine's blocking calls.
+namespace geminga::bus {
+
+template <class T>
+using Done = std::move_only_function<void(Result<T>)>;
+
+/// A message on its way to the application. `tag` names this delivery to the engine, unique among the
+/// unsettled ones of its consumer.
+struct EngineMessage {
+  Message message;
+  std::uint64_t tag = 0;
+};
+
+/// What the receiver queue counts for a message.
+inline std::uint64_t queue_bytes(const Message& message) {
+  return message.body.size() + message.key.size() + 256;
+}
+
+/// Where a consumer's or a reader's messages go; the bus implements it. Called on threads of the engine, in
+/// order, never concurrently for one consumer.
+class EngineSink {
+ public:
+  virtual ~EngineSink() = default;
+  virtual void on_messages(std::vector<EngineMessage> messages) = 0;
+  /// No message will come any more: the topic was deleted, the connection is lost for good.
+  virtual void on_closed(Error reason) = 0;
+};
+
+/// How much may wait between engine and application; taken() makes room again.
+struct ReceiverQueue {
+  std::uint32_t messages = 1'000;
+  std::uint64_t bytes = 64ULL << 20;  ///< one message may go over it, so that every message fits
+};
+
+class EngineProducer {
+ public:
+  virtual ~EngineProducer() = default;
+  /// In order of the calls. Errors: see Producer::send.
+  virtual void send(OutgoingMessage message, Done<MessageId> done) = 0;
+  /// What the engine holds back to fill a batch goes out now.
+  virtual void flush() = 0;
+  [[nodiscard]] virtual const std::string& name() const = 0;
+  /// Frees it; sends under way still get their answer. Idempotent.
+  virtual Result<> close() = 0;
+};
+
+struct EngineConsumerOptions {
+  std::string topic;
+  std::string subscription;
+  SubscriptionType type = SubscriptionType::exclusive;
+  InitialPosition initial_position = InitialPosition::latest;
+  std::string name;
+  ReceiverQueue queue;
+};
+
+class EngineConsumer {
+ public:
+  virtual ~EngineConsumer() = default;
+  /// The application has taken so much out of the receiver queue.
+  virtual void taken(std::uint32_t messages, std::uint64_t bytes) = 0;
+  /// `done` after it is durable.
+  virtual void acknowledge(std::uint64_t tag, Done<void> done) = 0;
+  /// Comes again after `delay`, counted as a redelivery.
+  virtual void negative_acknowledge(std::uint64_t tag, std::chrono::milliseconds delay) = 0;
+  /// Never reached the application: comes again at once, to anybody, and counts as no redelivery.
+  virtual void give_back(std::vector<std::uint64_t> tags) = 0;
+  /// Nothing reaches the sink after it returns; what is unsettled goes back. Idempotent.
+  virtual Result<> close() = 0;
+  /// Removes the subscription. Errors: conflict (other consumers are connected).
+  virtual Result<> unsubscribe() = 0;
+};
+
+struct EngineReaderOptions {
+  std::string topic;
+  std::variant<InitialPosition, MessageId> start = InitialPosition::latest;
+  bool inclusive = false;
+  ReceiverQueue queue;
+};
+
+class EngineReader {
+ public:
+  virtual ~EngineReader() = default;
+  virtual void taken(std::uint32_t messages, std::uint64_t bytes) = 0;
+  /// Does the topic hold a message behind `last_taken` (behind the start, where nothing was taken yet)?
+  virtual Result<bool> has_more(std::optional<MessageId> last_taken) = 0;
+  virtual Result<> close() = 0;
+};
+
+/// Admin's calls; every change is durable when the call returns.
+class EngineAdmin {
+ public:
+  virtual ~EngineAdmin() = default;
+  virtual Result<> create_tenant(const std::string& tenant) = 0;
+  virtual Result<> create_namespace(const std::string& tenant_and_namespace) = 0;
+  virtual Result<std::vector<std::string>> tenants() = 0;
+  virtual Result<std::vector<std::string>> namespaces(const std::string& tenant) = 0;
+  virtual Result<std::vector<std::string>> topics(const std::string& tenant_and_namespace) = 0;
+  virtual Result<> create_topic(const std::string& topic) = 0;
+  virtual Result<> delete_topic(const std::string& topic, bool force) = 0;
+  virtual Result<> set_retention(const std::string& topic, RetentionPolicy policy) = 0;
+  virtual Result<> create_subscription(const std::string& topic, const std::string& subscription,
+                                       InitialPosition position) = 0;
+  virtual Result<> delete_subscription(const std::string& topic, const std::string& subscription) = 0;
+  virtual Result<> skip_all(const std::string& topic, const std::string& subscription) = 0;
+  virtual Result<TopicStats> stats(const std::string& topic) = 0;
+  virtual Result<std::vector<Message>> browse(const std::string& topic, std::optional<MessageId> after,
+                                              std::uint32_t limit) = 0;
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  /// Constant; one row per feature.
+  [[nodiscard]] virtual const Capabilities& capabilities() const = 0;
+  /// As opened, without secrets.
+  [[nodiscard]] virtual const std::string& url() const = 0;
+  /// `options.topic` is a full name; `options.name` may be empty.
+  virtual Result<std::unique_ptr<EngineProducer>> create_producer(const ProducerOptions& options) = 0;
+  /// Messages may reach the sink before the call returns.
+  virtual Result<std::shared_ptr<EngineConsumer>> subscribe(const EngineConsumerOptions& options,
+                                                            std::shared_ptr<EngineSink> sink) = 0;
+  virtual Result<std::unique_ptr<EngineReader>> create_reader(const EngineReaderOptions& options,
+                                                              std::shared_ptr<EngineSink> sink) = 0;
+  /// All messages or none, to any topics.
+  virtual void publish(std::vector<TopicMessage> messages, Done<std::vector<MessageId>> done) = 0;
+  /// Publishes the messages and acknowledges the delivery `tag` of `consumer` (one of this engine): both or
+  /// neither, where atomic_forward is native. Errors: conflict (the delivery is not this consumer's any
+  /// more).
+  virtual void forward(EngineConsumer& consumer, std::uint64_t tag, std::vector<TopicMessage> messages,
+                       Done<std::vector<MessageId>> done) = 0;
+  virtual EngineAdmin& admin() = 0;
+  /// Ends what is under way; afterwards every call fails with `closed`. Idempotent.
+  virtual Result<> close() = 0;
+};
+
+/// A bus over an engine that is open already: how `serve` shares the one broker with all its parts.
+Bus make_bus(std::unique_ptr<Engine> engine, BusOptions options);
+
+}  // namespace geminga::bus

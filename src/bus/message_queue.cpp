@@ -1,0 +1,115 @@
+#include "bus/message_queue.hpp"
+
+#include <utility>
+
+#include "base/assert.hpp"
+
+namespace geminga::bus {
+
+void MessageQueue::free_room(Item& item) {
+  if (!std::exchange(item.in_queue, false)) return;
+  freed_.messages += 1;
+  freed_.bytes += queue_bytes(item.message.message);
+}
+
+void MessageQueue::park(Lane& lane) {
+  for (Item& item : lane.items) {
+    if (parked_ >= parked_max_) return;
+    if (!item.in_queue) continue;
+    free_room(item);
+    item.parked = true;
+    ++parked_;
+  }
+}
+
+void MessageQueue::push(EngineMessage message) {
+  ++size_;
+  if (!orderly_) {
+    plain_.push_back(Item{std::move(message)});
+    return;
+  }
+  const std::string key = message.message.key;
+  Lane& lane = lanes_[key];
+  lane.items.push_back(Item{std::move(message)});
+  if (lane.state == LaneState::idle) {
+    lane.state = LaneState::ready;
+    ready_.push_back(key);
+  } else if (lane.state == LaneState::blocked) {
+    park(lane);
+  }
+}
+
+EngineMessage MessageQueue::take_front(std::deque<Item>& items) {
+  Item item = std::move(items.front());
+  items.pop_front();
+  --size_;
+  free_room(item);
+  if (item.parked) --parked_;
+  return std::move(item.message);
+}
+
+std::optional<EngineMessage> MessageQueue::take(base::MonotonicTime now) {
+  if (!orderly_) return plain_.empty() ? std::nullopt : std::optional(take_front(plain_));
+  while (!blocked_.empty() && blocked_.begin()->first <= now) {
+    std::string key = std::move(blocked_.begin()->second);
+    blocked_.erase(blocked_.begin());
+    lanes_.at(key).state = LaneState::ready;
+    ready_.push_back(std::move(key));
+  }
+  if (ready_.empty()) return std::nullopt;
+  const std::string key = std::move(ready_.front());
+  ready_.pop_front();
+  Lane& lane = lanes_.at(key);
+  GEMINGA_ASSERT(lane.state == LaneState::ready && !lane.items.empty());
+  lane.state = LaneState::running;
+  return take_front(lane.items);
+}
+
+void MessageQueue::finished(const std::string& key) {
+  if (!orderly_) return;
+  const auto found = lanes_.find(key);
+  if (found == lanes_.end()) return;  // drained meanwhile
+  Lane& lane = found->second;
+  if (lane.items.empty()) {
+    lanes_.erase(found);
+    return;
+  }
+  lane.state = LaneState::ready;
+  ready_.push_back(key);
+}
+
+void MessageQueue::retry(EngineMessage message, base::MonotonicTime when) {
+  GEMINGA_ASSERT(orderly_);
+  const std::string key = message.message.key;
+  Lane& lane = lanes_[key];
+  lane.items.push_front(Item{.message = std::move(message), .in_queue = false});
+  ++size_;
+  lane.state = LaneState::blocked;
+  blocked_.emplace(when, key);
+  park(lane);
+}
+
+std::optional<base::MonotonicTime> MessageQueue::next_retry() const {
+  return blocked_.empty() ? std::nullopt : std::optional(blocked_.begin()->first);
+}
+
+MessageQueue::Room MessageQueue::freed_room() {
+  return std::exchange(freed_, Room{});
+}
+
+std::vector<EngineMessage> MessageQueue::drain() {
+  std::vector<EngineMessage> all;
+  all.reserve(size_);
+  for (Item& item : plain_) all.push_back(std::move(item.message));
+  for (auto& [key, lane] : lanes_)
+    for (Item& item : lane.items) all.push_back(std::move(item.message));
+  plain_.clear();
+  lanes_.clear();
+  ready_.clear();
+  blocked_.clear();
+  size_ = 0;
+  parked_ = 0;
+  return all;
+}
+
+}  // namespace geminga::bus

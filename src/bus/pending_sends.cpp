@@ -1,0 +1,103 @@
+#include "bus/pending_sends.hpp"
+
+#include <fmt/format.h>
+
+#include "base/assert.hpp"
+
+namespace geminga::bus {
+
+bool PendingSends::has_room(std::uint64_t bytes) const {
+  // One message always fits, whatever its size.
+  return messages_ == 0 || (messages_ < limits_.messages_max && bytes_ + bytes <= limits_.bytes_max);
+}
+
+Result<PendingSends::Begun> PendingSends::begin(std::uint64_t bytes, Done<MessageId>& done) {
+  const auto deadline = clock_.monotonic_now() + limits_.send_timeout;
+  std::unique_lock lock(mutex_);
+  if (!limits_.block_if_full && !closed_ && !has_room(bytes))
+    return fail(ErrorCode::queue_full,
+                fmt::format("{} messages ({} bytes) wait for their receipt; send slower or raise "
+                            "max_pending_messages / max_pending_bytes",
+                            messages_, bytes_));
+  if (!changed_.wait_until(lock, deadline, [&] { return closed_ || has_room(bytes); }))
+    return fail(ErrorCode::timeout,
+                fmt::format("no room among {} pending messages within the send time-out of {} ms", messages_,
+                            limits_.send_timeout.count()));
+  if (closed_) return fail(ErrorCode::closed, "the producer was closed");
+  const bool first = in_order_.empty();
+  auto ticket = std::make_shared<Send>(bytes, deadline, std::move(done));
+  in_order_.push_back(ticket);
+  ++begun_;
+  ++messages_;
+  bytes_ += bytes;
+  return Begun{std::move(ticket), first};
+}
+
+void PendingSends::finish(const Ticket& ticket, Result<MessageId> result) {
+  Done<MessageId> done;
+  {
+    const std::lock_guard lock(mutex_);
+    if (ticket->answered) return;
+    ticket->answered = true;
+    done = std::move(ticket->done);
+    GEMINGA_ASSERT(messages_ > 0 && bytes_ >= ticket->bytes);
+    --messages_;
+    bytes_ -= ticket->bytes;
+    while (!in_order_.empty() && in_order_.front()->answered) {
+      in_order_.pop_front();
+      ++gone_;
+    }
+    changed_.notify_all();
+  }
+  done(std::move(result));
+}
+
+std::optional<base::MonotonicTime> PendingSends::expire() {
+  const auto now = clock_.monotonic_now();
+  while (true) {
+    Ticket late;
+    {
+      const std::lock_guard lock(mutex_);
+      if (in_order_.empty()) return std::nullopt;
+      if (in_order_.front()->deadline > now) return in_order_.front()->deadline;
+      late = in_order_.front();
+    }
+    finish(late,
+           fail(ErrorCode::timeout,
+                fmt::format("no receipt within the send time-out of {} ms; the message may still be stored",
+                            limits_.send_timeout.count())));
+  }
+}
+
+void PendingSends::wait_for_answers() {
+  std::unique_lock lock(mutex_);
+  const std::uint64_t target = begun_;
+  while (gone_ < target) {
+    const auto deadline = in_order_.front()->deadline;
+    if (changed_.wait_until(lock, deadline, [&] { return gone_ >= target; })) return;
+    lock.unlock();
+    expire();
+    lock.lock();
+  }
+}
+
+void PendingSends::close() {
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+  changed_.notify_all();
+}
+
+void PendingSends::abandon() {
+  close();
+  while (true) {
+    Ticket left;
+    {
+      const std::lock_guard lock(mutex_);
+      if (in_order_.empty()) return;
+      left = in_order_.front();
+    }
+    finish(left, fail(ErrorCode::closed, "the producer was closed; the message may still be stored"));
+  }
+}
+
+}  // namespace geminga::bus

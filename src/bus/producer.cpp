@@ -1,0 +1,160 @@
+#include <latch>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <geminga/producer.hpp>
+
+#include "base/await.hpp"
+#include "base/try.hpp"
+#include "bus/message_check.hpp"
+#include "bus/producer_impl.hpp"
+
+namespace geminga {
+
+namespace {
+
+/// Over the send time-out, which answers first; the wait itself must end whatever happens.
+constexpr std::chrono::milliseconds kGrace{5'000};
+
+Result<> check_options(const ProducerOptions& options) {
+  if (options.send_timeout.count() <= 0)
+    return fail(ErrorCode::invalid_argument, "send_timeout must be positive");
+  if (options.max_pending_messages == 0 || options.max_pending_bytes == 0)
+    return fail(ErrorCode::invalid_argument, "max_pending_messages and max_pending_bytes must not be 0");
+  if (options.batch_messages_max == 0 || options.batch_bytes_max == 0 || options.batch_delay_max.count() < 0)
+    return fail(ErrorCode::invalid_argument,
+                "batch_messages_max, batch_bytes_max and batch_delay_max must be positive");
+  return {};
+}
+
+}  // namespace
+
+Producer::Impl::Impl(std::shared_ptr<Bus::Impl> bus, ProducerOptions options)
+    : bus_(std::move(bus)),
+      options_(std::move(options)),
+      pending_(std::make_shared<bus::PendingSends>(
+          bus::PendingSends::Limits{.messages_max = options_.max_pending_messages,
+                                    .bytes_max = options_.max_pending_bytes,
+                                    .block_if_full = options_.block_if_full,
+                                    .send_timeout = options_.send_timeout},
+          bus_->clock())) {}
+
+Producer::Impl::~Impl() {
+  pending_->abandon();
+}
+
+Result<std::shared_ptr<Producer::Impl>> Producer::Impl::create(const std::shared_ptr<Bus::Impl>& bus,
+                                                               ProducerOptions options) {
+  GEMINGA_TRY(options.topic, bus->full_topic_name(options.topic));
+  GEMINGA_TRY_VOID(check_options(options));
+  auto impl = std::make_shared<Impl>(bus, std::move(options));
+  GEMINGA_TRY_VOID(bus->add_child(impl));
+  GEMINGA_TRY(impl->engine_, bus->engine().create_producer(impl->options_));
+  impl->name_ = impl->engine_->name();
+  return impl;
+}
+
+void Producer::Impl::arm_timeout(const std::shared_ptr<bus::Callbacks>& callbacks,
+                                 const std::weak_ptr<bus::PendingSends>& pending, base::MonotonicTime when) {
+  callbacks->at(when, [weak_callbacks = std::weak_ptr(callbacks), pending] {
+    const auto sends = pending.lock();
+    const auto loop = weak_callbacks.lock();
+    if (!sends || !loop) return;
+    if (const auto next = sends->expire()) arm_timeout(loop, pending, *next);
+  });
+}
+
+void Producer::Impl::send(OutgoingMessage message, bus::Done<MessageId> done) {
+  if (auto checked =
+          bus::check_message(message, bus_->options(), bus_->engine().capabilities(), bus_->clock());
+      !checked)
+    return done(std::unexpected(checked.error().with("send to " + options_.topic)));
+  const std::uint64_t bytes = message.body.size() + message.key.size();
+  std::unique_lock order(order_);
+  auto begun = pending_->begin(bytes, done);
+  if (!begun) {
+    order.unlock();
+    return done(std::unexpected(begun.error().with("send to " + options_.topic)));
+  }
+  if (begun->first) arm_timeout(bus_->callbacks(), pending_, begun->ticket->deadline);
+  engine_->send(std::move(message),
+                [pending = pending_, ticket = std::move(begun->ticket)](Result<MessageId> result) {
+                  pending->finish(ticket, std::move(result));
+                });
+}
+
+void Producer::Impl::flush() {
+  engine_->flush();
+  pending_->wait_for_answers();
+}
+
+Result<> Producer::Impl::close() {
+  pending_->close();
+  if (!engine_) return {};
+  flush();
+  return engine_->close();
+}
+
+Producer::Producer(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Producer::Producer(Producer&&) noexcept = default;
+Producer& Producer::operator=(Producer&&) noexcept = default;
+Producer::~Producer() = default;
+
+Result<MessageId> Producer::send(OutgoingMessage message) {
+  return base::await<MessageId>([&](auto done) { impl_->send(std::move(message), std::move(done)); },
+                                2 * impl_->options().send_timeout + kGrace, "send");
+}
+
+void Producer::send_async(OutgoingMessage message, SendCallback callback) {
+  impl_->send(std::move(message), [callbacks = impl_->callbacks(),
+                                   callback = std::move(callback)](Result<MessageId> result) mutable {
+    callbacks->post([callback = std::move(callback), result = std::move(result)]() mutable {
+      callback(std::move(result));
+    });
+  });
+}
+
+Result<std::vector<MessageId>> Producer::send_batch(std::vector<OutgoingMessage> messages) {
+  struct Batch {
+    explicit Batch(std::size_t size) : left(static_cast<std::ptrdiff_t>(size)), ids(size), errors(size) {}
+    std::latch left;
+    std::vector<MessageId> ids;                ///< each written by one answer only
+    std::vector<std::optional<Error>> errors;  ///< the same
+  };
+  auto batch = std::make_shared<Batch>(messages.size());
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    impl_->send(std::move(messages[i]), [batch, i](Result<MessageId> result) {
+      if (result)
+        batch->ids[i] = *result;
+      else
+        batch->errors[i] = std::move(result.error());
+      batch->left.count_down();
+    });
+  }
+  impl_->flush();
+  batch->left.wait();
+  for (std::size_t i = 0; i < batch->errors.size(); ++i)
+    if (batch->errors[i])
+      return std::unexpected(batch->errors[i]->with(fmt::format("message {} of the batch", i)));
+  return std::move(batch->ids);
+}
+
+Result<> Producer::flush() {
+  impl_->flush();
+  return {};
+}
+
+Result<> Producer::close() {
+  return impl_ ? impl_->close() : Result<>{};
+}
+
+const std::string& Producer::topic() const {
+  return impl_->options().topic;
+}
+
+const std::string& Producer::name() const {
+  return impl_->name();
+}
+
+}  // namespace geminga

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <memory>
+#include <mutex>
+
+#include <geminga/producer.hpp>
+
+#include "bus/bus_impl.hpp"
+#include "bus/pending_sends.hpp"
+
+namespace geminga {
+
+class Producer::Impl final : public bus::Child, public std::enable_shared_from_this<Producer::Impl> {
+ public:
+  static Result<std::shared_ptr<Impl>> create(const std::shared_ptr<Bus::Impl>& bus, ProducerOptions options);
+  Impl(std::shared_ptr<Bus::Impl> bus, ProducerOptions options);
+  ~Impl() override;
+
+  /// `done` comes on a thread of the engine (never the user's code), or at once where nothing is sent.
+  void send(OutgoingMessage message, bus::Done<MessageId> done);
+  void flush();
+  Result<> close() override;
+
+  // Constant after create():
+  [[nodiscard]] const ProducerOptions& options() const { return options_; }
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] const std::shared_ptr<bus::Callbacks>& callbacks() const { return bus_->callbacks(); }
+  [[nodiscard]] bus::PendingSends& pending() { return *pending_; }
+
+ private:
+  static void arm_timeout(const std::shared_ptr<bus::Callbacks>& callbacks,
+                          const std::weak_ptr<bus::PendingSends>& pending, base::MonotonicTime when);
+
+  const std::shared_ptr<Bus::Impl> bus_;
+  const ProducerOptions options_;
+  const std::shared_ptr<bus::PendingSends> pending_;
+  std::unique_ptr<bus::EngineProducer> engine_;
+  std::string name_;
+  std::mutex order_;  ///< the engine takes messages in the order in which they got their place
+};
+
+}  // namespace geminga
