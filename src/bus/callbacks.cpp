@@ -7,7 +7,10 @@ namespace geminga::bus {
 void Callbacks::post(base::Task task) {
   {
     const std::lock_guard lock(mutex_);
-    if (!stopping_) return loop_->post(std::move(task));
+    if (!stopping_) {
+      loop_->post(std::move(task));
+      return;
+    }
   }
   task();
 }
