@@ -29,6 +29,7 @@ struct Candidate {
   std::string server{};
   std::string tool{};
   double score = 0;  ///< of BM25 with the usage bonus; comparable within one sentence only
+  std::vector<std::string> missing_arguments{};  ///< what the tool requires and nothing filled
   bool operator==(const Candidate&) const = default;
 };
 

@@ -1,0 +1,98 @@
+#include "orchestrator/matching/arguments.hpp"
+
+#include <charconv>
+#include <cmath>
+#include <optional>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+namespace geminga::orchestrator {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kDepthMax = 16;
+
+const json* member(const json& object, std::string_view name) {
+  if (!object.is_object()) return nullptr;
+  const auto found = object.find(name);
+  return found == object.end() ? nullptr : &*found;
+}
+
+const json* property_schema(const json& schema, std::string_view name) {
+  const json* properties = member(schema, "properties");
+  return properties == nullptr ? nullptr : member(*properties, name);
+}
+
+void collect_missing(const json& schema, const json& params, const std::string& prefix, int depth,
+                     std::vector<std::string>& out) {
+  if (depth > kDepthMax || !params.is_object()) return;
+  if (const json* required = member(schema, "required"); required != nullptr && required->is_array()) {
+    for (const json& name : *required)
+      if (name.is_string() && !params.contains(name.get_ref<const std::string&>()))
+        out.push_back(prefix + name.get_ref<const std::string&>());
+  }
+  for (const auto& [name, value] : params.items())
+    if (const json* inner = property_schema(schema, name))
+      collect_missing(*inner, value, prefix + name + ".", depth + 1, out);
+}
+
+/// True where the schema's type is `type`, or a list of types with it and without "string".
+bool wants(const json& schema, std::string_view type) {
+  const json* wanted = member(schema, "type");
+  if (wanted == nullptr) return false;
+  if (!wanted->is_array()) return *wanted == type;
+  bool found = false;
+  for (const json& one : *wanted) {
+    if (one == "string") return false;
+    found = found || one == type;
+  }
+  return found;
+}
+
+template <class Number>
+std::optional<Number> number_of(std::string_view text) {
+  Number value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::optional<json> converted(const json& schema, const std::string& text) {
+  if (wants(schema, "integer") || wants(schema, "number"))
+    if (const auto whole = number_of<std::int64_t>(text)) return json(*whole);
+  if (wants(schema, "number"))
+    if (const auto number = number_of<double>(text); number && std::isfinite(*number)) return json(*number);
+  if (wants(schema, "boolean")) {
+    if (text == "true" || text == "yes" || text == "on") return json(true);
+    if (text == "false" || text == "no" || text == "off") return json(false);
+  }
+  return std::nullopt;
+}
+
+void fit(const json& schema, json& value, int depth) {
+  if (depth > kDepthMax) return;
+  if (value.is_string()) {
+    if (auto fitting = converted(schema, value.get_ref<const std::string&>())) value = *std::move(fitting);
+  } else if (value.is_object()) {
+    for (auto& [name, inner] : value.items())
+      if (const json* inner_schema = property_schema(schema, name)) fit(*inner_schema, inner, depth + 1);
+  } else if (const json* items = member(schema, "items"); value.is_array() && items != nullptr) {
+    for (json& element : value) fit(*items, element, depth + 1);
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> missing_arguments(const json& schema, const json& params) {
+  std::vector<std::string> missing;
+  collect_missing(schema, params, "", 0, missing);
+  return missing;
+}
+
+void fit_types(const json& schema, json& params) {
+  fit(schema, params, 0);
+}
+
+}  // namespace geminga::orchestrator
