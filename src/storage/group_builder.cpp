@@ -1,0 +1,226 @@
+#include "storage/group_builder.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "base/assert.hpp"
+#include "base/try.hpp"
+
+namespace geminga::storage {
+namespace {
+
+constexpr std::size_t kScratchBytes = 128 << 10;
+// A record that does not fit into memory a few times over would break the bounds of the log.
+constexpr std::uint64_t kRecordBytesMax = 128ULL << 20;
+
+struct Sizes {
+  std::uint64_t operations = 0;
+  std::uint64_t bodies = 0;
+};
+
+std::size_t operation_bytes(const Operation& operation) {
+  if (std::holds_alternative<Append>(operation)) return kEntryHeaderBytes;
+  if (const auto* ack = std::get_if<Acknowledge>(&operation)) return encoded_bytes(*ack);
+  return kOperationHeaderBytes;
+}
+
+Sizes sizes_of(const Transaction& transaction) {
+  Sizes sizes;
+  for (const Operation& operation : transaction.operations) {
+    sizes.operations += operation_bytes(operation);
+    if (const auto* append = std::get_if<Append>(&operation)) sizes.bodies += append->body.size();
+  }
+  return sizes;
+}
+
+Result<> check_count(const Append& append) {
+  // The count is the producer's claim; an index that jumps by a lie would be given for ever.
+  if (append.message_count >= 1 && append.message_count <= std::max<std::size_t>(1, append.body.size()))
+    return {};
+  return fail(ErrorCode::invalid_argument, fmt::format("an entry of {} bytes cannot hold {} messages",
+                                                       append.body.size(), append.message_count));
+}
+
+}  // namespace
+
+/// Where the bytes of a group go.
+struct GroupBuilder::Output {
+  std::span<std::byte> buffer;
+  std::size_t at = 0;
+  std::shared_ptr<const void> owner;  ///< of the bodies as the entries see them
+  std::byte* bodies = nullptr;        ///< next free byte of the exact copy; null: entries see the buffer
+};
+
+std::uint64_t GroupBuilder::record_bytes_of(const Transaction& transaction) {
+  const Sizes sizes = sizes_of(transaction);
+  return record_bytes(sizes.operations, sizes.bodies);
+}
+
+Result<> GroupBuilder::check_topic(TopicId id, bool publishes) {
+  const Topic* topic = topics_.find_or_add(id);
+  if (topic == nullptr)
+    return fail(ErrorCode::topic_not_found, fmt::format("topic {} was deleted", id.value));
+  if (publishes && topic->offline) return fail(ErrorCode::topic_offline, topics_.offline_reason(id));
+  return {};
+}
+
+Result<> GroupBuilder::check(const Transaction& transaction) {
+  bool drops = false;
+  for (const Operation& operation : transaction.operations) {
+    if (const auto* append = std::get_if<Append>(&operation)) {
+      GEMINGA_TRY_VOID(check_count(*append));
+      GEMINGA_TRY_VOID(check_topic(append->topic, true));
+    } else if (const auto* ack = std::get_if<Acknowledge>(&operation)) {
+      if (std::any_of(ack->ranges.begin(), ack->ranges.end(),
+                      [](const EntryRange& range) { return range.first > range.last; }))
+        return fail(ErrorCode::invalid_argument, "an acknowledged range ends before it begins");
+    } else if (const auto* set = std::get_if<SetCursor>(&operation)) {
+      GEMINGA_TRY_VOID(check_topic(set->topic, false));
+    } else if (const auto* set_to_end = std::get_if<SetCursorToEnd>(&operation)) {
+      GEMINGA_TRY_VOID(check_topic(set_to_end->topic, false));
+    } else if (std::holds_alternative<DropTopic>(operation)) {
+      drops = true;
+    }
+  }
+  if (drops && transaction.operations.size() > 1)
+    return fail(ErrorCode::invalid_argument, "a topic is dropped by a transaction of its own");
+  if (const std::uint64_t bytes = record_bytes_of(transaction); bytes > kRecordBytesMax)
+    return fail(ErrorCode::too_large,
+                fmt::format("a transaction of {} bytes; {} is the limit", bytes, kRecordBytesMax));
+  if (drops) topics_.set_dropped(std::get<DropTopic>(transaction.operations.front()).topic, true);
+  return {};
+}
+
+void GroupBuilder::uncheck(const Transaction& transaction) {
+  for (const Operation& operation : transaction.operations) {
+    if (const auto* drop = std::get_if<DropTopic>(&operation)) topics_.set_dropped(drop->topic, false);
+  }
+}
+
+EntryHeader GroupBuilder::assign(const Append& append) {
+  Topic* topic = topics_.find_or_add(append.topic);
+  GEMINGA_ASSERT(topic != nullptr);
+  Topic::Assigned& assigned = topic->assigned;
+  if (assigned.ledger.value == 0) assigned.ledger = topics_.take_ledger();
+  assigned.last_publish_time = std::max(assigned.last_publish_time, now_);
+  const EntryHeader header{
+      .topic = append.topic,
+      .ledger = assigned.ledger,
+      .entry = assigned.next,
+      .message_index = assigned.next_index,
+      .message_count = append.message_count,
+      .publish_time = assigned.last_publish_time,
+      .deliver_at = append.deliver_at,
+      .key_hash = append.key_hash,
+      .flags = append.flags,
+      .format = append.format,
+      .chunk_index = append.chunk_index,
+      .chunk_count = append.chunk_count,
+      .producer = append.producer,
+      .sequence = append.sequence,
+      .body_bytes = static_cast<std::uint32_t>(append.body.size()),
+      .body_crc = append.body_crc,
+  };
+  assigned.next.value += 1;
+  assigned.next_index += append.message_count;
+  return header;
+}
+
+JournalOperation GroupBuilder::resolve(Operation& operation, Receipt& receipt) {
+  return std::visit(
+      [&](auto& one) -> JournalOperation {
+        using One = std::decay_t<decltype(one)>;
+        if constexpr (std::is_same_v<One, Append>) {
+          const EntryHeader header = assign(one);
+          receipt.appended.push_back(header);
+          return header;
+        } else if constexpr (std::is_same_v<One, SetCursorToEnd>) {
+          const Topic* topic = topics_.find_or_add(one.topic);
+          GEMINGA_ASSERT(topic != nullptr);
+          receipt.cursors.push_back(topic->assigned.next);
+          return SetCursor{
+              .topic = one.topic, .subscription = one.subscription, .next = topic->assigned.next};
+        } else {
+          return std::move(one);
+        }
+      },
+      operation);
+}
+
+void GroupBuilder::add_record(Transaction& transaction, Group& group, Output& output) {
+  const Sizes sizes = sizes_of(transaction);
+  const auto record = output.buffer.subspan(output.at, record_bytes(sizes.operations, sizes.bodies));
+  std::size_t header_at = kRecordHeaderBytes;
+  std::size_t body_at = kRecordHeaderBytes + sizes.operations;
+  Receipt receipt;
+  receipt.appended.reserve(transaction.operations.size());
+  for (Operation& operation : transaction.operations) {
+    const std::size_t bytes = operation_bytes(operation);
+    JournalOperation resolved = resolve(operation, receipt);
+    encode_operation(resolved, record.subspan(header_at, bytes));
+    header_at += bytes;
+    if (const auto* header = std::get_if<EntryHeader>(&resolved)) {
+      const std::string& body = std::get<Append>(operation).body;
+      std::memcpy(record.data() + body_at, body.data(), body.size());
+      const std::byte* seen = record.data() + body_at;
+      if (output.bodies != nullptr) {
+        std::memcpy(output.bodies, body.data(), body.size());
+        seen = std::exchange(output.bodies, output.bodies + body.size());
+      }
+      group.applied.entries.push_back(
+          {*header, std::string_view(reinterpret_cast<const char*>(seen), body.size()), output.owner});
+      body_at += body.size();
+    } else {
+      group.applied.others.push_back({group.applied.entries.size(), std::move(resolved)});
+    }
+  }
+  std::memset(record.data() + body_at, 0, record.size() - body_at);
+  seal_record(record, static_cast<std::uint32_t>(transaction.operations.size()),
+              static_cast<std::uint32_t>(sizes.operations), sizes.bodies);
+  output.at += record.size();
+  group.members.push_back({std::move(transaction.done), std::move(receipt)});
+}
+
+Group GroupBuilder::build(std::span<Submitted> transactions, std::uint64_t record_bytes, Numbers numbers) {
+  now_ = clock_.wall_now();
+  Group group;
+  group.applied.number = numbers.number;
+  group.members.reserve(transactions.size());
+  const GroupHeader header{.directory = directory_,
+                           .generation = numbers.generation,
+                           .number = numbers.number,
+                           .durable = numbers.durable,
+                           .records = static_cast<std::uint32_t>(transactions.size()),
+                           .bytes = record_bytes};
+  const std::size_t total = group_bytes(header);
+  Output output{.buffer = {}, .at = kGroupHeaderBytes, .owner = nullptr, .bodies = nullptr};
+  if (total <= kScratchBytes) {
+    if (scratch_.size() == 0) scratch_ = AlignedBuffer(kScratchBytes);
+    output.buffer = scratch_.span().first(total);
+    std::uint64_t bodies = 0;
+    for (const Submitted& one : transactions) bodies += sizes_of(one.transaction).bodies;
+    const auto block = std::make_shared_for_overwrite<std::byte[]>(bodies);
+    output.bodies = block.get();
+    output.owner = block;
+    group.applied.memory_bytes = bodies;
+  } else {
+    // The entries share the group's own buffer: the bodies are copied once in the life of the process.
+    const auto shared = std::make_shared<AlignedBuffer>(total);
+    output.buffer = shared->span();
+    output.owner = shared;
+    group.applied.memory_bytes = total;
+  }
+  encode_group_header(header, output.buffer);
+  for (Submitted& one : transactions) {
+    add_record(one.transaction, group, output);
+    group.budget += one.budget;
+  }
+  GEMINGA_ASSERT(output.at == kGroupHeaderBytes + record_bytes);
+  std::memset(output.buffer.data() + output.at, 0, total - output.at);
+  group.bytes = output.buffer;
+  return group;
+}
+
+}  // namespace geminga::storage

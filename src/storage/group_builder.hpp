@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "storage/aligned_buffer.hpp"
+#include "storage/journal_format.hpp"
+#include "storage/submit_queue.hpp"
+#include "storage/topic_table.hpp"
+
+namespace geminga::storage {
+
+/// One group on its way to the disk.
+struct Group {
+  struct Member {
+    std::move_only_function<void(Result<Receipt>)> done;
+    Receipt receipt;
+  };
+  std::vector<Member> members;
+  AppliedGroup applied;
+  std::uint64_t budget = 0;
+  std::span<const std::byte> bytes;  ///< header to padding; lives as long as the builder or the entries
+};
+
+/// Turns transactions into the bytes of one group, and gives out ids on the way. Journal thread only.
+class GroupBuilder {
+ public:
+  GroupBuilder(TopicTable& topics, base::Clock& clock, RawUuid directory)
+      : topics_(topics), clock_(clock), directory_(directory) {}
+
+  /// Why this transaction can never be written, if so: offline topic, dropped topic, implausible count, too
+  /// large. When it can, later transactions already see the topics that it drops as gone.
+  Result<> check(const Transaction& transaction);
+  /// A transaction that was checked is refused after all.
+  void uncheck(const Transaction& transaction);
+  /// Bytes that a record of it takes.
+  static std::uint64_t record_bytes_of(const Transaction& transaction);
+
+  struct Numbers {
+    std::uint64_t generation = 0;
+    std::uint64_t number = 0;
+    std::uint64_t durable = 0;
+  };
+  /// `record_bytes` is the sum over the transactions. All were checked.
+  Group build(std::span<Submitted> transactions, std::uint64_t record_bytes, Numbers numbers);
+
+ private:
+  struct Output;
+  Result<> check_topic(TopicId id, bool publishes);
+  void add_record(Transaction& transaction, Group& group, Output& output);
+  EntryHeader assign(const Append& append);
+  JournalOperation resolve(Operation& operation, Receipt& receipt);
+
+  TopicTable& topics_;
+  base::Clock& clock_;
+  const RawUuid directory_;
+  AlignedBuffer scratch_;  ///< for small groups, whose entries get memory of their exact size
+  Timestamp now_{};
+};
+
+}  // namespace geminga::storage

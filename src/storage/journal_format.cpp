@@ -1,0 +1,132 @@
+#include "storage/journal_format.hpp"
+
+#include <algorithm>
+
+#include "base/crc32c.hpp"
+
+namespace geminga::storage {
+namespace {
+
+constexpr std::uint32_t kGroupMagic = 0x31'47'4a'47;  // "GJG1" on disk
+
+struct GroupAt {
+  static constexpr std::size_t magic = 0, crc = 4, directory = 8, generation = 24, number = 32, durable = 40,
+                               records = 48, reserved = 52, bytes = 56;
+};
+static_assert(GroupAt::bytes + sizeof(std::uint64_t) == kGroupHeaderBytes);
+
+struct RecordAt {
+  static constexpr std::size_t crc = 0, operations = 4, operation_bytes = 8, reserved = 12, body_bytes = 16;
+};
+static_assert(RecordAt::body_bytes + sizeof(std::uint64_t) == kRecordHeaderBytes);
+
+/// Reads the operations and finds the bodies of one record whose lengths were checked. False: unreadable.
+bool parse_operations(std::span<const std::byte> operations, std::span<const std::byte> bodies,
+                      std::uint32_t count, bool verify, JournalRecord& record) {
+  for (std::uint32_t i = 0; i < count; ++i) {
+    auto decoded = decode_operation(operations);
+    if (!decoded) return false;
+    operations = operations.subspan(decoded->bytes);
+    if (const auto* header = std::get_if<EntryHeader>(&decoded->operation)) {
+      if (header->body_bytes > bodies.size()) return false;
+      const auto body = as_text(bodies.first(header->body_bytes));
+      bodies = bodies.subspan(header->body_bytes);
+      if (verify && base::crc32c(body) != header->body_crc) record.damaged.push_back(record.bodies.size());
+      record.bodies.push_back(body);
+    }
+    record.operations.push_back(std::move(decoded->operation));
+  }
+  return operations.empty() && bodies.empty();
+}
+
+/// Bytes taken; nothing when the record is unreadable.
+std::optional<std::size_t> parse_record(std::span<const std::byte> bytes, bool verify,
+                                        JournalRecord& record) {
+  if (bytes.size() < kRecordHeaderBytes) return std::nullopt;
+  const FieldReader in(bytes);
+  const auto operation_bytes = in.get<std::uint32_t>(RecordAt::operation_bytes);
+  const auto body_bytes = in.get<std::uint64_t>(RecordAt::body_bytes);
+  const std::size_t room = bytes.size() - kRecordHeaderBytes;
+  if (operation_bytes > room || body_bytes > room - operation_bytes) return std::nullopt;
+  const std::size_t total = record_bytes(operation_bytes, body_bytes);
+  if (total > bytes.size()) return std::nullopt;
+  const auto sealed = bytes.first(kRecordHeaderBytes + operation_bytes);
+  if (verify && in.get<std::uint32_t>(RecordAt::crc) != base::crc32c(sealed.subspan(RecordAt::operations)))
+    return std::nullopt;
+  if (!parse_operations(sealed.subspan(kRecordHeaderBytes), bytes.subspan(sealed.size(), body_bytes),
+                        in.get<std::uint32_t>(RecordAt::operations), verify, record))
+    return std::nullopt;
+  return total;
+}
+
+}  // namespace
+
+std::uint64_t group_bytes(const GroupHeader& header) {
+  return round_up(kGroupHeaderBytes + header.bytes, kGroupAlignment);
+}
+
+void encode_group_header(const GroupHeader& header, std::span<std::byte> into) {
+  FieldWriter out(into.first(kGroupHeaderBytes));
+  out.put(GroupAt::magic, kGroupMagic);
+  out.put(GroupAt::directory, header.directory);
+  out.put(GroupAt::generation, header.generation);
+  out.put(GroupAt::number, header.number);
+  out.put(GroupAt::durable, header.durable);
+  out.put(GroupAt::records, header.records);
+  out.put(GroupAt::reserved, std::uint32_t{0});
+  out.put(GroupAt::bytes, header.bytes);
+  out.put(GroupAt::crc, base::crc32c(into.first(kGroupHeaderBytes).subspan(GroupAt::directory)));
+}
+
+std::optional<GroupHeader> decode_group_header(std::span<const std::byte> bytes) {
+  if (bytes.size() < kGroupHeaderBytes) return std::nullopt;
+  const FieldReader in(bytes);
+  if (in.get<std::uint32_t>(GroupAt::magic) != kGroupMagic) return std::nullopt;
+  if (in.get<std::uint32_t>(GroupAt::crc) !=
+      base::crc32c(bytes.first(kGroupHeaderBytes).subspan(GroupAt::directory)))
+    return std::nullopt;
+  const GroupHeader header{
+      .directory = in.get<RawUuid>(GroupAt::directory),
+      .generation = in.get<std::uint64_t>(GroupAt::generation),
+      .number = in.get<std::uint64_t>(GroupAt::number),
+      .durable = in.get<std::uint64_t>(GroupAt::durable),
+      .records = in.get<std::uint32_t>(GroupAt::records),
+      .bytes = in.get<std::uint64_t>(GroupAt::bytes),
+  };
+  if (header.bytes > (1ULL << 40)) return std::nullopt;
+  return header;
+}
+
+void seal_record(std::span<std::byte> record, std::uint32_t operations, std::uint32_t operation_bytes,
+                 std::uint64_t body_bytes) {
+  FieldWriter out(record);
+  out.put(RecordAt::operations, operations);
+  out.put(RecordAt::operation_bytes, operation_bytes);
+  out.put(RecordAt::reserved, std::uint32_t{0});
+  out.put(RecordAt::body_bytes, body_bytes);
+  const auto sealed = record.first(kRecordHeaderBytes + operation_bytes);
+  out.put(RecordAt::crc, base::crc32c(std::span<const std::byte>(sealed.subspan(RecordAt::operations))));
+}
+
+bool ParsedGroup::intact() const {
+  return readable && std::all_of(records.begin(), records.end(),
+                                 [](const JournalRecord& record) { return record.damaged.empty(); });
+}
+
+ParsedGroup parse_group(const GroupHeader& header, std::span<const std::byte> records, bool verify) {
+  ParsedGroup group;
+  while (!records.empty()) {
+    JournalRecord record;
+    const auto taken = parse_record(records, verify, record);
+    if (!taken) {
+      group.readable = false;
+      return group;
+    }
+    group.records.push_back(std::move(record));
+    records = records.subspan(*taken);
+  }
+  group.readable = group.records.size() == header.records;
+  return group;
+}
+
+}  // namespace geminga::storage

@@ -1,0 +1,244 @@
+#include "storage/journal_scan.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "base/try.hpp"
+
+namespace geminga::storage {
+namespace {
+
+constexpr std::uint64_t kWindowBytes = 4ULL << 20;
+
+struct Candidate {
+  std::uint64_t generation = 0;
+  std::filesystem::path path;
+};
+
+class Scan {
+ public:
+  Scan(base::FileSystem& files, const ScanOptions& options,
+       const std::function<Result<>(const ScannedGroup&)>& apply)
+      : files_(files), options_(options), apply_(apply) {}
+
+  Result<ScanResult> run() {
+    GEMINGA_TRY_VOID(find_files());
+    result_.last_group = options_.covered;
+    for (std::size_t i = 0; i < candidates_.size() && !torn_; ++i) {
+      GEMINGA_TRY_VOID(walk(i));
+    }
+    return std::move(result_);
+  }
+
+ private:
+  [[nodiscard]] std::uint64_t expected() const { return result_.last_group + 1; }
+
+  Result<> find_files() {
+    GEMINGA_TRY(const auto entries, files_.list(options_.directory));
+    for (const base::DirectoryEntry& entry : entries) {
+      if (const auto generation = journal_generation(entry.name))
+        candidates_.push_back({*generation, options_.directory / entry.name});
+    }
+    std::sort(candidates_.begin(), candidates_.end(),
+              [](const Candidate& a, const Candidate& b) { return a.generation < b.generation; });
+    if (!candidates_.empty()) result_.next_generation = candidates_.back().generation + 1;
+    return {};
+  }
+
+  /// The header at `offset` if a group of this very file begins there.
+  Result<std::optional<GroupHeader>> header_at(JournalFileReader& reader, std::uint64_t generation,
+                                               std::uint64_t offset) {
+    GEMINGA_TRY(const auto bytes, reader.at(offset, kGroupHeaderBytes));
+    const auto header = decode_group_header(bytes);
+    if (!header || header->directory != options_.uuid || header->generation != generation)
+      return std::optional<GroupHeader>();
+    return header;
+  }
+
+  Result<ScannedGroup> group_at(JournalFileReader& reader, const GroupHeader& header, std::uint64_t offset) {
+    ScannedGroup group{.header = header, .parsed = {}};
+    GEMINGA_TRY(const auto bytes, reader.at(offset + kGroupHeaderBytes, header.bytes));
+    if (bytes.size() < header.bytes) {
+      group.parsed.readable = false;
+    } else {
+      group.parsed = parse_group(header, bytes, !options_.skip_crc);
+    }
+    return group;
+  }
+
+  /// All groups of one file; sets torn_ when the journal ends in it.
+  Result<> walk(std::size_t index) {
+    const Candidate& candidate = candidates_[index];
+    GEMINGA_TRY(const auto reader, JournalFileReader::open(files_, candidate.path));
+    std::uint64_t offset = 0;
+    std::optional<std::uint64_t> first_needed;
+    while (offset < reader->size()) {
+      GEMINGA_TRY(const auto header, header_at(*reader, candidate.generation, offset));
+      if (!header) break;
+      if (header->number > expected()) return gap(candidate, offset, header->number);
+      if (header->number == expected()) {
+        GEMINGA_TRY(const ScannedGroup group, group_at(*reader, *header, offset));
+        if (!group.parsed.intact()) {
+          GEMINGA_TRY(const bool damage, valid_group_behind(index, *reader, offset));
+          if (!damage) {
+            torn_ = true;
+            result_.torn_bytes = std::min(group_bytes(*header), reader->size() - offset);
+            break;
+          }
+          if (!group.parsed.readable) return unreadable(candidate, offset);
+        }
+        GEMINGA_TRY_VOID(apply_(group));
+        result_.last_group = header->number;
+        ++result_.groups;
+        if (!first_needed) first_needed = offset;
+      }
+      offset += group_bytes(*header);
+    }
+    GEMINGA_TRY_VOID(remember(candidate, first_needed, offset, reader->size()));
+    if (torn_) return {};
+    return check_end(index, *reader, offset);
+  }
+
+  /// No further group of this file follows at `offset`: the journal goes on in a later file, or ends here, or
+  /// is damaged here.
+  Result<> check_end(std::size_t index, JournalFileReader& reader, std::uint64_t offset) {
+    for (std::size_t later = index + 1; later < candidates_.size(); ++later) {
+      GEMINGA_TRY(const auto next, JournalFileReader::open(files_, candidates_[later].path));
+      GEMINGA_TRY(const auto header, header_at(*next, candidates_[later].generation, 0));
+      if (header && header->number <= expected()) return {};
+    }
+    GEMINGA_TRY(const bool damage, valid_group_behind(index, reader, offset));
+    if (damage) return unreadable(candidates_[index], offset);
+    return {};
+  }
+
+  /// A valid group with a higher number, behind `offset` or in a later file: the one at `offset` was durable.
+  Result<bool> valid_group_behind(std::size_t index, JournalFileReader& reader, std::uint64_t offset) {
+    GEMINGA_TRY(const bool here,
+                valid_group_from(reader, candidates_[index].generation, offset + kGroupAlignment));
+    if (here) return true;
+    for (std::size_t later = index + 1; later < candidates_.size(); ++later) {
+      GEMINGA_TRY(const auto next, JournalFileReader::open(files_, candidates_[later].path));
+      GEMINGA_TRY(const bool there, valid_group_from(*next, candidates_[later].generation, 0));
+      if (there) return true;
+    }
+    return false;
+  }
+
+  Result<bool> valid_group_from(JournalFileReader& reader, std::uint64_t generation, std::uint64_t offset) {
+    for (; offset < reader.size(); offset += kGroupAlignment) {
+      GEMINGA_TRY(const auto header, header_at(reader, generation, offset));
+      if (!header || header->number <= expected()) continue;
+      GEMINGA_TRY(const ScannedGroup group, group_at(reader, *header, offset));
+      if (group.parsed.readable) return true;
+    }
+    return false;
+  }
+
+  Result<> remember(const Candidate& candidate, std::optional<std::uint64_t> first_needed, std::uint64_t end,
+                    std::uint64_t size) {
+    if (!first_needed) {
+      result_.spares.push_back(candidate.path);
+      return {};
+    }
+    if (result_.tail) {
+      GEMINGA_TRY(const std::uint64_t bytes, size_of(result_.tail->path));
+      result_.full.push_back({.path = result_.tail->path, .capacity = bytes, .last_group = tail_last_group_});
+    }
+    result_.tail = Tail{.path = candidate.path, .first = *first_needed, .end = std::min(end, size)};
+    tail_last_group_ = result_.last_group;
+    return {};
+  }
+
+  Result<std::uint64_t> size_of(const std::filesystem::path& path) {
+    GEMINGA_TRY(const auto file, files_.open(path, {.mode = base::OpenMode::read}));
+    return file->size();
+  }
+
+  Result<> gap(const Candidate& candidate, std::uint64_t offset, std::uint64_t found) {
+    return fail(
+        ErrorCode::corrupted,
+        fmt::format("journal group {} is missing: '{}' has group {} at offset {}. Nothing was changed; "
+                    "restore a backup or the missing file",
+                    expected(), candidate.path.string(), found, offset));
+  }
+
+  Result<> unreadable(const Candidate& candidate, std::uint64_t offset) {
+    return fail(
+        ErrorCode::corrupted,
+        fmt::format("journal group {} in '{}' at offset {} is damaged so that its topics cannot be named, "
+                    "and valid groups follow it. Nothing was changed; restore a backup",
+                    expected(), candidate.path.string(), offset));
+  }
+
+  base::FileSystem& files_;
+  const ScanOptions& options_;
+  const std::function<Result<>(const ScannedGroup&)>& apply_;
+  std::vector<Candidate> candidates_;
+  ScanResult result_;
+  std::uint64_t tail_last_group_ = 0;
+  bool torn_ = false;
+};
+
+}  // namespace
+
+JournalFileReader::JournalFileReader(std::unique_ptr<base::File> file, std::uint64_t size)
+    : file_(std::move(file)), size_(size), window_(kWindowBytes) {}
+
+Result<std::unique_ptr<JournalFileReader>> JournalFileReader::open(base::FileSystem& files,
+                                                                   const std::filesystem::path& path) {
+  GEMINGA_TRY(auto file, files.open(path, {.mode = base::OpenMode::read, .direct = true}));
+  // Where direct reads are not possible this still forgets pages that a failed write left behind as clean.
+  GEMINGA_TRY_VOID(file->drop_cache());
+  GEMINGA_TRY(const std::uint64_t size, file->size());
+  return std::unique_ptr<JournalFileReader>(new JournalFileReader(std::move(file), size));
+}
+
+Result<std::span<const std::byte>> JournalFileReader::at(std::uint64_t offset, std::uint64_t bytes) {
+  if (offset >= size_) return std::span<const std::byte>();
+  bytes = std::min(bytes, size_ - offset);
+  if (offset < window_offset_ || offset + bytes > window_offset_ + window_bytes_) {
+    window_offset_ = offset / base::kDirectAlignment * base::kDirectAlignment;
+    const std::uint64_t needed = round_up(offset + bytes - window_offset_, base::kDirectAlignment);
+    if (needed > window_.size()) window_ = AlignedBuffer(needed);
+    GEMINGA_TRY(window_bytes_, file_->read_at(window_offset_, window_.span()));
+    if (offset + bytes > window_offset_ + window_bytes_)
+      return fail(ErrorCode::disk_error, "a journal file became shorter while it was read");
+  }
+  return std::span<const std::byte>(window_.span()).subspan(offset - window_offset_, bytes);
+}
+
+Result<ScanResult> scan_journal(base::FileSystem& files, const ScanOptions& options,
+                                const std::function<Result<>(const ScannedGroup&)>& apply) {
+  return Scan(files, options, apply).run();
+}
+
+Result<JournalFile> rewrite_tail(base::FileSystem& files, JournalFiles& journal, const Tail& tail,
+                                 std::uint64_t room) {
+  GEMINGA_TRY(const auto reader, JournalFileReader::open(files, tail.path));
+  GEMINGA_TRY(JournalFile fresh, journal.create_empty());
+  AlignedBuffer copy;
+  for (std::uint64_t offset = tail.first; offset < tail.end;) {
+    GEMINGA_TRY(const auto head, reader->at(offset, kGroupHeaderBytes));
+    auto header = decode_group_header(head);
+    if (!header) return fail(ErrorCode::disk_error, "a journal group changed while it was copied");
+    const std::uint64_t bytes = group_bytes(*header);
+    GEMINGA_TRY(const auto group, reader->at(offset, bytes));
+    if (copy.size() < bytes) copy = AlignedBuffer(bytes);
+    std::memcpy(copy.span().data(), group.data(), group.size());
+    header->generation = fresh.generation;
+    encode_group_header(*header, copy.span());
+    GEMINGA_TRY_VOID(fresh.file->write_at(fresh.position, copy.span().first(bytes)));
+    fresh.position += bytes;
+    fresh.last_group = header->number;
+    offset += bytes;
+  }
+  GEMINGA_TRY_VOID(journal.finish(fresh, room));
+  GEMINGA_TRY_VOID(files.unlink(tail.path));
+  GEMINGA_TRY_VOID(journal.sync_directory());
+  return fresh;
+}
+
+}  // namespace geminga::storage

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <geminga/error.hpp>
+
+#include "base/file_system.hpp"
+#include "storage/aligned_buffer.hpp"
+#include "storage/journal_files.hpp"
+#include "storage/journal_format.hpp"
+
+namespace geminga::storage {
+
+/// Reads the groups of one journal file in their order, from the disk and not from what the page cache
+/// believes.
+class JournalFileReader {
+ public:
+  static Result<std::unique_ptr<JournalFileReader>> open(base::FileSystem& files,
+                                                         const std::filesystem::path& path);
+  [[nodiscard]] std::uint64_t size() const { return size_; }
+  /// `bytes` from `offset`, fewer at the end of the file; valid until the next call.
+  Result<std::span<const std::byte>> at(std::uint64_t offset, std::uint64_t bytes);
+
+ private:
+  JournalFileReader(std::unique_ptr<base::File> file, std::uint64_t size);
+
+  std::unique_ptr<base::File> file_;
+  std::uint64_t size_;
+  AlignedBuffer window_;
+  std::uint64_t window_offset_ = 0;
+  std::uint64_t window_bytes_ = 0;
+};
+
+/// The group at a position of a file, valid or not.
+struct ScannedGroup {
+  GroupHeader header;
+  ParsedGroup parsed;
+};
+
+struct ScanOptions {
+  std::filesystem::path directory;
+  RawUuid uuid{};
+  std::uint64_t covered = 0;  ///< groups up to here are in the checkpoint
+  bool skip_crc = false;
+};
+
+/// Where the valid groups of the last file stand.
+struct Tail {
+  std::filesystem::path path;
+  std::uint64_t first = 0;  ///< offset of the first group that is not covered
+  std::uint64_t end = 0;    ///< behind the last valid group
+};
+
+struct ScanResult {
+  std::uint64_t last_group = 0;       ///< covered, or read
+  std::uint64_t groups = 0;           ///< read
+  std::uint64_t torn_bytes = 0;       ///< of a group that was begun and not finished
+  std::uint64_t next_generation = 1;  ///< higher than that of any file
+  std::vector<JournalFile> full;      ///< (not open) files in front of the tail that hold needed groups
+  std::vector<std::filesystem::path> spares;  ///< files that hold nothing that is needed
+  std::optional<Tail> tail;
+};
+
+/// Walks through the journal as engine.md has it: groups in sequence of the right generation; an invalid one
+/// without a valid later one is a torn tail; followed by a valid one it is damage. `apply` gets each group
+/// that is not covered, in order; its bodies are valid during the call. Damaged bodies of readable groups are
+/// listed in it. Errors: corrupted (an unreadable group, a gap), those of `apply`.
+Result<ScanResult> scan_journal(base::FileSystem& files, const ScanOptions& options,
+                                const std::function<Result<>(const ScannedGroup&)>& apply);
+
+/// Copies the valid tail into a new synced file, so that what is served is surely on the disk, and removes
+/// the old file. `room` more bytes are prepared behind it.
+Result<JournalFile> rewrite_tail(base::FileSystem& files, JournalFiles& journal, const Tail& tail,
+                                 std::uint64_t room);
+
+}  // namespace geminga::storage

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "storage/group_builder.hpp"
+#include "storage/journal_files.hpp"
+#include "storage/journal_scan.hpp"
+#include "storage/log.hpp"
+#include "storage/submit_queue.hpp"
+#include "storage/topic_table.hpp"
+
+namespace geminga::storage {
+
+/// The parts of a log and its threads: the journal thread forms, writes and answers groups.
+class Log::Impl {
+ public:
+  Impl(base::FileSystem& files, base::Clock& clock, LogOptions options, LogListener& listener);
+  ~Impl();
+
+  // --- start (log_start.cpp) ---
+  Result<> recover(const std::set<TopicId>& live, const std::set<TopicId>& tombstoned);
+  void start_threads();
+
+  // --- any thread ---
+  void submit(Transaction transaction);
+  void read(ReadRequest request, std::move_only_function<void(Result<std::vector<Entry>>)> done);
+  [[nodiscard]] Result<TopicState> state(TopicId topic) const { return topics_.state(topic); }
+  [[nodiscard]] LogStats stats() const;
+  Result<> close();
+  [[nodiscard]] const std::map<TopicId, TopicState>& recovered() const { return recovered_; }
+
+ private:
+  // --- start ---
+  Result<> replay(const ScannedGroup& group);
+  void take_offline(const ScannedGroup& group, const JournalRecord& record, std::size_t damaged);
+  Result<> refuse_unknown_topics(const std::set<TopicId>& live) const;
+  Result<> begin_journal(const ScanResult& scan);
+
+  // --- journal thread (log_journal.cpp) ---
+  void run_journal();
+  struct Batch {
+    std::vector<Submitted> chosen;
+    std::uint64_t record_bytes = 0;
+  };
+  Batch choose(std::vector<Submitted>& backlog, std::size_t& at);
+  [[nodiscard]] Result<> admit(const Submitted& submitted);
+  Result<> reserve(Batch& batch);
+  /// All of it, or what publishes.
+  void refuse_from(Batch& batch, const Error& error, bool all);
+  void write_group(Batch batch);
+  void complete(Group& group);
+  void refuse(Submitted& submitted, const Error& error);
+  void fail_for_good(const Error& error);
+
+  // const after the constructor
+  base::FileSystem& files_;
+  base::Clock& clock_;
+  const LogOptions options_;
+  LogListener& listener_;
+  const RawUuid uuid_;
+
+  // start only, then const
+  std::map<TopicId, TopicState> recovered_;
+  std::uint64_t torn_bytes_cut_ = 0;
+
+  SubmitQueue queue_;
+  TopicTable topics_;
+  JournalFiles journal_;
+
+  // journal thread
+  GroupBuilder builder_;
+  std::uint64_t last_group_ = 0;
+  std::optional<Error> failure_;
+
+  // any thread
+  std::atomic<std::uint64_t> groups_{0}, records_{0}, appended_bytes_{0}, syncs_{0};
+  std::atomic<std::int64_t> last_sync_ns_{0};
+
+  std::mutex close_mutex_;  // makes close() idempotent
+  bool closed_ = false;
+  std::thread journal_thread_;
+};
+
+}  // namespace geminga::storage

@@ -1,0 +1,136 @@
+#include <pthread.h>
+
+#include <fmt/format.h>
+
+#include "base/log.hpp"
+#include "base/try.hpp"
+#include "storage/log_impl.hpp"
+
+namespace geminga::storage {
+namespace {
+
+// Larger groups gain no bandwidth and make everybody in them wait longer.
+constexpr std::uint64_t kGroupBytesMax = 4ULL << 20;
+
+bool publishes(const Transaction& transaction) {
+  for (const Operation& operation : transaction.operations) {
+    if (std::holds_alternative<Append>(operation)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+void Log::Impl::run_journal() {
+  pthread_setname_np(pthread_self(), "gem-journal");
+  for (;;) {
+    std::vector<Submitted> backlog = queue_.take();
+    if (backlog.empty()) return;
+    for (std::size_t at = 0; at < backlog.size();) {
+      Batch batch = choose(backlog, at);
+      if (auto room = reserve(batch); !room) fail_for_good(room.error());
+      if (!batch.chosen.empty()) write_group(std::move(batch));
+    }
+  }
+}
+
+Result<> Log::Impl::admit(const Submitted& submitted) {
+  if (failure_) return std::unexpected(*failure_);
+  if (submitted.overloaded)
+    return fail(
+        ErrorCode::overloaded,
+        fmt::format("{} bytes wait for the disk already, the publish budget; send slower or try again",
+                    options_.publish_budget_bytes));
+  return builder_.check(submitted.transaction);
+}
+
+Log::Impl::Batch Log::Impl::choose(std::vector<Submitted>& backlog, std::size_t& at) {
+  Batch batch;
+  while (at < backlog.size() && batch.record_bytes < kGroupBytesMax) {
+    Submitted& next = backlog[at++];
+    if (auto admitted = admit(next); !admitted) {
+      refuse(next, admitted.error());
+      continue;
+    }
+    batch.record_bytes += GroupBuilder::record_bytes_of(next.transaction);
+    batch.chosen.push_back(std::move(next));
+  }
+  return batch;
+}
+
+Result<> Log::Impl::reserve(Batch& batch) {
+  // No id was given yet, so nothing has to be taken back. What publishes is refused first: the rest is small
+  // and goes on as long as the journal has room at all.
+  for (const bool all : {false, true}) {
+    if (batch.chosen.empty()) return {};
+    auto room = journal_.reserve(group_bytes({.bytes = batch.record_bytes}));
+    if (room) return {};
+    refuse_from(batch, room.error(), all || room.error().code != ErrorCode::disk_full);
+    if (room.error().code != ErrorCode::disk_full) return room;
+  }
+  return {};
+}
+
+void Log::Impl::refuse_from(Batch& batch, const Error& error, bool all) {
+  Batch rest;
+  for (Submitted& one : batch.chosen) {
+    if (all || publishes(one.transaction)) {
+      builder_.uncheck(one.transaction);
+      refuse(one, error);
+    } else {
+      rest.record_bytes += GroupBuilder::record_bytes_of(one.transaction);
+      rest.chosen.push_back(std::move(one));
+    }
+  }
+  batch = std::move(rest);
+}
+
+void Log::Impl::write_group(Batch batch) {
+  Group group = builder_.build(
+      batch.chosen, batch.record_bytes,
+      {.generation = journal_.generation(), .number = last_group_ + 1, .durable = last_group_});
+  batch.chosen.clear();
+  if (options_.unsafe.ack_before_sync) complete(group);
+  const auto before = std::chrono::steady_clock::now();
+  if (auto written = journal_.write(group.bytes, group.applied.number); !written) {
+    fail_for_good(written.error());
+    queue_.give_back(group.budget);
+    for (Group::Member& member : group.members) {
+      if (member.done) member.done(std::unexpected(*failure_));
+    }
+    return;
+  }
+  last_sync_ns_ = (std::chrono::steady_clock::now() - before).count();
+  last_group_ = group.applied.number;
+  groups_ += 1;
+  syncs_ += 1;
+  records_ += group.members.size();
+  for (const Entry& entry : group.applied.entries) appended_bytes_ += entry.body.size();
+  if (!options_.unsafe.ack_before_sync) complete(group);
+}
+
+void Log::Impl::complete(Group& group) {
+  topics_.apply(group.applied);
+  if (!group.applied.entries.empty()) listener_.on_durable(group.applied.entries);
+  queue_.give_back(group.budget);
+  for (Group::Member& member : group.members) {
+    if (member.done) std::exchange(member.done, nullptr)(std::move(member.receipt));
+  }
+}
+
+void Log::Impl::refuse(Submitted& submitted, const Error& error) {
+  queue_.give_back(submitted.budget);
+  if (submitted.transaction.done) submitted.transaction.done(std::unexpected(error));
+}
+
+void Log::Impl::fail_for_good(const Error& error) {
+  if (failure_) return;
+  // Whatever the cause, this log takes nothing more: what the disk holds is known again after a restart.
+  failure_ = Error{ErrorCode::disk_error, error.message +
+                                              ". Nothing more is acknowledged; restart after the disk "
+                                              "is in order"};
+  log::error("storage", "{}", failure_->message);
+  listener_.on_disk_error(*failure_);
+}
+
+}  // namespace geminga::storage

@@ -1,0 +1,132 @@
+#include "storage/log.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "storage/testing.hpp"
+
+namespace geminga::storage {
+namespace {
+
+using testing::append_of;
+using testing::commit;
+using ::testing::ElementsAre;
+using testing::publish;
+using testing::read_all;
+
+constexpr TopicId kTopic{7};
+constexpr TopicId kOther{9};
+constexpr SubscriptionId kSubscription{70};
+
+class LogTest : public ::testing::Test {
+ protected:
+  Result<std::unique_ptr<Log>> open() {
+    return Log::open(base::FileSystem::system(), base::Clock::system(), options(), {kTopic, kOther}, {},
+                     listener_);
+  }
+  LogOptions options() const {
+    return {.directory = directory_.path(),
+            .directory_uuid = testing::kUuid,
+            .journal_file_bytes = 256 << 10,
+            .unsafe = {}};
+  }
+
+  testing::TemporaryDirectory directory_;
+  testing::RecordingListener listener_;
+};
+
+TEST_F(LogTest, GivesIdsWithoutGapAndReadsThemBack) {
+  auto log = open().value();
+  for (int i = 0; i < 5; ++i) {
+    const Receipt receipt = publish(*log, kTopic, "body " + std::to_string(i)).value();
+    ASSERT_EQ(receipt.appended.size(), 1U);
+    EXPECT_EQ(receipt.appended[0].entry.value, static_cast<std::uint64_t>(i));
+    EXPECT_EQ(receipt.appended[0].message_index, static_cast<std::uint64_t>(i));
+    EXPECT_EQ(receipt.appended[0].ledger.value, 1U);
+  }
+  EXPECT_EQ(publish(*log, kOther, "elsewhere").value().appended[0].ledger.value, 2U);
+  EXPECT_THAT(read_all(*log, kTopic).value(), ElementsAre("body 0", "body 1", "body 2", "body 3", "body 4"));
+  EXPECT_THAT(read_all(*log, kTopic, EntryId{3}).value(), ElementsAre("body 3", "body 4"));
+  EXPECT_EQ(listener_.bodies().size(), 6U);
+}
+
+TEST_F(LogTest, FindsEverythingAgainAfterARestart) {
+  {
+    auto log = open().value();
+    std::vector<Operation> step;
+    step.emplace_back(append_of(kTopic, "one"));
+    step.emplace_back(append_of(kOther, "two"));
+    step.emplace_back(SetCursorToEnd{.topic = kTopic, .subscription = kSubscription});
+    step.emplace_back(append_of(kTopic, "three"));
+    const Receipt receipt = commit(*log, std::move(step)).value();
+    EXPECT_THAT(receipt.cursors, ElementsAre(EntryId{1}));
+    std::vector<Operation> acknowledgement;
+    acknowledgement.emplace_back(Acknowledge{
+        .topic = kTopic, .subscription = kSubscription, .ranges = {{EntryId{3}, EntryId{5}}}, .batches = {}});
+    ASSERT_TRUE(commit(*log, std::move(acknowledgement)));
+  }
+  auto log = open().value();
+  const TopicState& state = log->recovered().at(kTopic);
+  EXPECT_EQ(state.next.value, 2U);
+  EXPECT_EQ(state.next_index, 2U);
+  EXPECT_EQ(state.cursors.at(kSubscription).next.value, 1U);
+  EXPECT_THAT(state.cursors.at(kSubscription).acknowledged, ElementsAre(EntryRange{EntryId{3}, EntryId{5}}));
+  EXPECT_THAT(read_all(*log, kTopic).value(), ElementsAre("one", "three"));
+  EXPECT_EQ(publish(*log, kTopic, "four").value().appended[0].entry.value, 2U);
+  EXPECT_EQ(publish(*log, kOther, "five").value().appended[0].ledger.value, 2U);
+}
+
+TEST_F(LogTest, FillsManyJournalFiles) {
+  const std::string body(10'000, 'x');
+  {
+    auto log = open().value();
+    for (int i = 0; i < 200; ++i) ASSERT_TRUE(publish(*log, kTopic, body));
+  }
+  auto log = open().value();
+  EXPECT_EQ(log->recovered().at(kTopic).next.value, 200U);
+  EXPECT_EQ(read_all(*log, kTopic).value().size(), 200U);
+}
+
+TEST_F(LogTest, RefusesARecordOfATopicThatTheMetadataDoesNotKnow) {
+  {
+    ASSERT_TRUE(publish(*open().value(), kTopic, "x"));
+  }
+  auto log = Log::open(base::FileSystem::system(), base::Clock::system(), options(), {kOther}, {}, listener_);
+  ASSERT_FALSE(log);
+  EXPECT_EQ(log.error().code, ErrorCode::corrupted);
+  EXPECT_THAT(log.error().message, ::testing::HasSubstr("metadata older than the log"));
+}
+
+TEST_F(LogTest, SkipsRecordsOfATombstonedTopic) {
+  {
+    auto log = open().value();
+    ASSERT_TRUE(publish(*log, kTopic, "x"));
+    ASSERT_TRUE(publish(*log, kOther, "y"));
+  }
+  auto log =
+      Log::open(base::FileSystem::system(), base::Clock::system(), options(), {kOther}, {kTopic}, listener_)
+          .value();
+  EXPECT_FALSE(log->recovered().contains(kTopic));
+  EXPECT_THAT(read_all(*log, kOther).value(), ElementsAre("y"));
+  EXPECT_EQ(publish(*log, kTopic, "late").error().code, ErrorCode::topic_not_found);
+}
+
+TEST_F(LogTest, RefusesWhatCanNeverBeWritten) {
+  auto log = open().value();
+  Append lie = append_of(kTopic, "abc");
+  lie.message_count = 4;
+  std::vector<Operation> operations;
+  operations.emplace_back(lie);
+  EXPECT_EQ(commit(*log, std::move(operations)).error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(publish(*log, kTopic, "abc").value().appended[0].entry.value, 0U);
+}
+
+TEST_F(LogTest, AnswersClosedAfterClose) {
+  auto log = open().value();
+  ASSERT_TRUE(log->close());
+  ASSERT_TRUE(log->close());
+  EXPECT_EQ(publish(*log, kTopic, "late").error().code, ErrorCode::closed);
+}
+
+}  // namespace
+}  // namespace geminga::storage

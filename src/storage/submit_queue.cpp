@@ -1,0 +1,71 @@
+#include "storage/submit_queue.hpp"
+
+#include "base/assert.hpp"
+
+namespace geminga::storage {
+namespace {
+
+// What a transaction and its operation cost beside the bodies.
+constexpr std::uint64_t kOverheadBytes = 256;
+
+std::uint64_t budget_of(const Transaction& transaction) {
+  std::uint64_t bytes = 0;
+  for (const Operation& operation : transaction.operations) {
+    if (const auto* append = std::get_if<Append>(&operation)) bytes += kOverheadBytes + append->body.size();
+  }
+  return bytes;
+}
+
+}  // namespace
+
+bool SubmitQueue::push(Transaction& transaction) {
+  const std::uint64_t budget = budget_of(transaction);
+  bool wake = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (closed_) return false;
+    // A transaction that is larger than the whole budget passes when nothing else is under way.
+    const bool overloaded = budget > 0 && budget_used_ > 0 && budget_used_ + budget > budget_bytes_;
+    if (overloaded) {
+      transaction.operations.clear();
+    } else {
+      budget_used_ += budget;
+    }
+    waiting_.push_back({std::move(transaction), overloaded ? 0 : budget, overloaded});
+    wake = std::exchange(sleeping_, false);
+  }
+  if (wake) wake_.notify_one();
+  return true;
+}
+
+std::vector<Submitted> SubmitQueue::take() {
+  std::unique_lock lock(mutex_);
+  while (waiting_.empty() && !closed_) {
+    sleeping_ = true;
+    wake_.wait(lock);
+  }
+  sleeping_ = false;
+  std::vector<Submitted> taken;
+  taken.reserve(waiting_.size());
+  taken.swap(waiting_);
+  return taken;
+}
+
+void SubmitQueue::give_back(std::uint64_t budget) {
+  const std::lock_guard lock(mutex_);
+  GEMINGA_ASSERT(budget_used_ >= budget);
+  budget_used_ -= budget;
+}
+
+void SubmitQueue::close() {
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+  wake_.notify_all();
+}
+
+std::uint64_t SubmitQueue::budget_used() const {
+  const std::lock_guard lock(mutex_);
+  return budget_used_;
+}
+
+}  // namespace geminga::storage

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+#include "storage/transaction.hpp"
+
+namespace geminga::storage {
+
+/// A transaction on its way to the journal thread.
+struct Submitted {
+  Transaction transaction;
+  std::uint64_t budget = 0;  ///< taken from the publish budget
+  bool overloaded = false;   ///< refused by the budget; its operations are gone
+};
+
+/// Hands transactions of all threads to the journal thread, in order. One short lock a submit; a wake-up only
+/// when the journal thread sleeps.
+class SubmitQueue {
+ public:
+  explicit SubmitQueue(std::uint64_t budget_bytes) : budget_bytes_(budget_bytes) {}
+
+  /// Any thread. False when the queue is closed: the transaction is untouched.
+  bool push(Transaction& transaction);
+  /// Journal thread: waits for something to do; empty when the queue was closed and is drained.
+  std::vector<Submitted> take();
+  /// Journal thread: durable or refused now.
+  void give_back(std::uint64_t budget);
+  void close();
+  [[nodiscard]] std::uint64_t budget_used() const;
+
+ private:
+  const std::uint64_t budget_bytes_;
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::vector<Submitted> waiting_;
+  std::uint64_t budget_used_ = 0;
+  bool sleeping_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace geminga::storage

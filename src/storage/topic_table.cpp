@@ -1,0 +1,280 @@
+#include "storage/topic_table.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/assert.hpp"
+#include "storage/cursor.hpp"
+
+namespace geminga::storage {
+namespace {
+
+std::uint64_t stored_bytes(const Entry& entry) {
+  return kEntryHeaderBytes + entry.header.body_bytes;
+}
+
+/// Copies entries from id `from` on until a limit of the request is reached; the entries of a run are dense.
+void copy_run(const std::vector<Entry>& run, const ReadRequest& request, EntryId from,
+              std::vector<Entry>& into, std::uint64_t& bytes) {
+  if (run.empty() || run.back().header.entry < from) return;
+  const std::uint64_t first = run.front().header.entry.value;
+  const std::size_t start = from.value > first ? from.value - first : 0;
+  for (std::size_t i = start; i < run.size() && into.size() < request.entries_max; ++i) {
+    if (!into.empty() && bytes + run[i].body.size() > request.bytes_max) return;
+    bytes += run[i].body.size();
+    into.push_back(run[i]);
+  }
+}
+
+}  // namespace
+
+Topic* TopicTable::find(TopicId id) {
+  // No lock: only this thread changes the map.
+  const auto found = topics_.find(id);
+  return found == topics_.end() ? nullptr : found->second.get();
+}
+
+void TopicTable::set_dropped(TopicId id, bool dropped) {
+  if (Topic* topic = find(id)) topic->assigned.dropped = dropped;
+}
+
+Topic* TopicTable::find_or_add(TopicId id) {
+  if (const auto found = topics_.find(id); found != topics_.end())
+    return found->second->assigned.dropped ? nullptr : found->second.get();
+  if (dropped_.contains(id)) return nullptr;
+  const std::lock_guard lock(mutex_);
+  return topics_.emplace(id, std::make_unique<Topic>()).first->second.get();
+}
+
+void TopicTable::assign_from_durable() {
+  for (auto& [id, topic] : topics_) {
+    topic->assigned = {.ledger = topic->state.ledger,
+                       .next = topic->state.next,
+                       .next_index = topic->state.next_index,
+                       .last_publish_time = topic->state.last_publish_time};
+  }
+}
+
+void TopicTable::insert(Entry& entry) {
+  const auto found = topics_.find(entry.header.topic);
+  if (found == topics_.end()) return;  // dropped by an earlier operation
+  Topic& topic = *found->second;
+  TopicState& state = topic.state;
+  GEMINGA_ASSERT(entry.header.entry == state.next);
+  GEMINGA_ASSERT(entry.header.publish_time >= state.last_publish_time);
+  state.ledger = entry.header.ledger;
+  state.next = EntryId{entry.header.entry.value + 1};
+  state.next_index = entry.header.message_index + entry.header.message_count;
+  state.last_publish_time = entry.header.publish_time;
+  state.stored_bytes += stored_bytes(entry);
+  if (topic.active.empty()) with_active_.push_back(&topic);
+  topic.active.push_back(entry);
+}
+
+void TopicTable::apply(AppliedGroup& group) {
+  const std::lock_guard lock(mutex_);
+  std::size_t inserted = 0;
+  const auto insert_until = [&](std::size_t count) {
+    for (; inserted < count; ++inserted) insert(group.entries[inserted]);
+  };
+  for (const AppliedGroup::Other& other : group.others) {
+    insert_until(other.entries_before);
+    apply_operation(other.operation);
+  }
+  insert_until(group.entries.size());
+  active_bytes_ += group.memory_bytes + group.entries.size() * sizeof(Entry);
+}
+
+Result<> TopicTable::check_sequence(const AppliedGroup& group) const {
+  std::unordered_map<TopicId, EntryHeader> last;
+  for (const Entry& entry : group.entries) {
+    const EntryHeader& header = entry.header;
+    const auto previous = last.find(header.topic);
+    const TopicState& state = topics_.at(header.topic)->state;
+    const bool first = previous == last.end();
+    const std::uint64_t next = first ? state.next.value : previous->second.entry.value + 1;
+    const std::uint64_t next_index =
+        first ? state.next_index : previous->second.message_index + previous->second.message_count;
+    const Timestamp time = first ? state.last_publish_time : previous->second.publish_time;
+    if (header.entry.value != next || header.message_index != next_index || header.publish_time < time ||
+        (state.ledger.value != 0 && header.ledger != state.ledger))
+      return fail(
+          ErrorCode::corrupted,
+          fmt::format("journal group {} holds entry {}:{} of topic {} where entry {} must stand; nothing was "
+                      "changed; restore a backup",
+                      group.number, header.ledger.value, header.entry.value, header.topic.value, next));
+    last.insert_or_assign(header.topic, header);
+  }
+  return {};
+}
+
+void TopicTable::apply_operation(const JournalOperation& operation) {
+  std::visit(
+      [this](const auto& one) {
+        if constexpr (!std::is_same_v<std::decay_t<decltype(one)>, EntryHeader>) apply(one);
+      },
+      operation);
+}
+
+void TopicTable::apply(const Acknowledge& acknowledge) {
+  const auto topic = topics_.find(acknowledge.topic);
+  if (topic == topics_.end()) return;
+  auto& cursors = topic->second->state.cursors;
+  // A subscription that was dropped while the acknowledgement was on its way.
+  const auto cursor = cursors.find(acknowledge.subscription);
+  if (cursor != cursors.end()) apply_acknowledge(acknowledge, cursor->second);
+}
+
+void TopicTable::apply(const SetCursor& set) {
+  const auto topic = topics_.find(set.topic);
+  if (topic == topics_.end()) return;
+  topic->second->state.cursors[set.subscription] =
+      CursorState{.next = set.next, .acknowledged = {}, .batches = {}};
+}
+
+void TopicTable::apply(const DropCursor& drop) {
+  if (const auto topic = topics_.find(drop.topic); topic != topics_.end())
+    topic->second->state.cursors.erase(drop.subscription);
+}
+
+void TopicTable::apply(const DropTopic& drop) {
+  dropped_.insert(drop.topic);
+  const auto found = topics_.find(drop.topic);
+  if (found == topics_.end()) return;
+  Topic& topic = *found->second;
+  dead_.insert(dead_.end(), topic.extents.begin(), topic.extents.end());
+  if (!topic.active.empty()) std::erase(with_active_, &topic);
+  topics_.erase(found);
+}
+
+void TopicTable::apply(const Trim& trim) {
+  const auto found = topics_.find(trim.topic);
+  if (found == topics_.end()) return;
+  Topic& topic = *found->second;
+  const EntryId before = std::min(trim.before, topic.state.next);
+  if (before <= topic.state.first) return;
+  for (const auto* run : {&topic.frozen, &topic.active}) {
+    if (run->empty()) continue;
+    const std::uint64_t base = run->front().header.entry.value;
+    const std::uint64_t from = std::max(topic.state.first.value, base) - base;
+    const std::uint64_t until = before.value > base ? before.value - base : 0;
+    for (std::uint64_t i = from; i < std::min<std::uint64_t>(until, run->size()); ++i)
+      topic.state.stored_bytes -= stored_bytes((*run)[i]);
+  }
+  const auto live = std::find_if(topic.extents.begin(), topic.extents.end(),
+                                 [&](const Extent& extent) { return extent.last >= before; });
+  for (auto dead = topic.extents.begin(); dead != live; ++dead) topic.state.stored_bytes -= dead->bytes;
+  dead_.insert(dead_.end(), topic.extents.begin(), live);
+  topic.extents.erase(topic.extents.begin(), live);
+  topic.state.first = before;
+}
+
+void TopicTable::freeze(
+    std::move_only_function<void(const std::unordered_map<TopicId, std::unique_ptr<Topic>>&)> snapshot) {
+  const std::lock_guard lock(mutex_);
+  GEMINGA_ASSERT(frozen_bytes_.load() == 0);
+  for (Topic* topic : with_active_) {
+    GEMINGA_ASSERT(topic->frozen.empty());
+    topic->frozen.swap(topic->active);
+  }
+  with_active_.clear();
+  frozen_bytes_ = active_bytes_.exchange(0);
+  snapshot(topics_);
+}
+
+Result<TopicTable::ReadPlan> TopicTable::plan_read(const ReadRequest& request) const {
+  ReadPlan plan{.entries = {}, .extents = {}, .from = request.from};
+  const std::lock_guard lock(mutex_);
+  const auto found = topics_.find(request.topic);
+  if (found == topics_.end()) return plan;
+  const Topic& topic = *found->second;
+  if (!topic.state.offline_reason.empty()) return fail(ErrorCode::topic_offline, topic.state.offline_reason);
+  plan.from = std::max(request.from, topic.state.first);
+  if (plan.from >= topic.state.next) return plan;
+  const auto extent = std::find_if(topic.extents.begin(), topic.extents.end(),
+                                   [&](const Extent& one) { return one.last >= plan.from; });
+  if (extent != topic.extents.end()) {
+    std::uint64_t bytes = 0;
+    for (auto one = extent; one != topic.extents.end() && bytes < request.bytes_max; ++one) {
+      plan.extents.push_back(*one);
+      if (one != extent) bytes += one->bytes;
+    }
+    return plan;
+  }
+  std::uint64_t bytes = 0;
+  copy_run(topic.frozen, request, plan.from, plan.entries, bytes);
+  if (bytes < request.bytes_max) copy_run(topic.active, request, plan.from, plan.entries, bytes);
+  return plan;
+}
+
+Result<TopicState> TopicTable::state(TopicId id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = topics_.find(id);
+  if (found == topics_.end())
+    return fail(ErrorCode::topic_not_found, fmt::format("the log holds nothing of topic {}", id.value));
+  return found->second->state;
+}
+
+std::string TopicTable::offline_reason(TopicId id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = topics_.find(id);
+  return found == topics_.end() ? std::string() : found->second->state.offline_reason;
+}
+
+void TopicTable::take_offline(TopicId id, const std::string& reason) {
+  const std::lock_guard lock(mutex_);
+  const auto found = topics_.find(id);
+  if (found == topics_.end() || found->second->offline.exchange(true)) return;
+  found->second->state.offline_reason = reason;
+}
+
+std::vector<TopicTable::FrozenRun> TopicTable::frozen_runs() const {
+  std::vector<FrozenRun> runs;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [id, topic] : topics_) {
+    if (topic->frozen.empty() || topic->frozen.back().header.entry < topic->state.first) continue;
+    const std::uint64_t base = topic->frozen.front().header.entry.value;
+    const std::uint64_t skip = topic->state.first.value > base ? topic->state.first.value - base : 0;
+    runs.push_back({id, {topic->frozen.begin() + static_cast<std::ptrdiff_t>(skip), topic->frozen.end()}});
+  }
+  std::sort(runs.begin(), runs.end(), [](const auto& a, const auto& b) { return a.topic < b.topic; });
+  return runs;
+}
+
+void TopicTable::install(const std::vector<NewExtent>& extents) {
+  std::vector<std::vector<Entry>> gone;  // freed without the lock
+  const std::lock_guard lock(mutex_);
+  for (const NewExtent& one : extents) {
+    const auto found = topics_.find(one.topic);
+    if (found == topics_.end()) {
+      dead_.push_back(one.extent);
+    } else if (one.extent.last < found->second->state.first) {
+      dead_.push_back(one.extent);
+    } else {
+      Topic& topic = *found->second;
+      // Trimmed since the segment was begun: an extent counts whole until it is dead.
+      for (const Entry& entry : topic.frozen) {
+        if (entry.header.entry >= topic.state.first) break;
+        if (entry.header.entry >= one.extent.first) topic.state.stored_bytes += stored_bytes(entry);
+      }
+      topic.extents.push_back(one.extent);
+    }
+  }
+  for (auto& [id, topic] : topics_) {
+    if (!topic->frozen.empty()) gone.push_back(std::exchange(topic->frozen, {}));
+  }
+  frozen_bytes_ = 0;
+}
+
+std::vector<Extent> TopicTable::take_dead() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(dead_, {});
+}
+
+void TopicTable::visit(const std::function<void(TopicId, const Topic&)>& visitor) const {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [id, topic] : topics_) visitor(id, *topic);
+}
+
+}  // namespace geminga::storage

@@ -1,0 +1,144 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include <geminga/error.hpp>
+
+#include "storage/log.hpp"
+#include "storage/operation_codec.hpp"
+
+namespace geminga::storage {
+
+/// Consecutive entries of one topic in a segment.
+struct Extent {
+  std::uint64_t segment = 0;
+  EntryId first;
+  EntryId last;
+  std::uint64_t offset = 0;       ///< of the first entry header in the file
+  std::uint64_t bytes = 0;        ///< of headers and bodies
+  std::uint32_t index_count = 0;  ///< sparse index entries, which stand right behind the entries
+};
+
+/// What a synced group brought, in the order of the log.
+struct AppliedGroup {
+  struct Other {
+    std::size_t entries_before = 0;  ///< how many of `entries` come first
+    JournalOperation operation;
+  };
+  std::uint64_t number = 0;
+  std::vector<Entry> entries;
+  std::vector<Other> others;
+  std::uint64_t memory_bytes = 0;  ///< held by the owners of the entries
+};
+
+/// A topic of the log.
+struct Topic {
+  /// Given out, perhaps not durable yet. Journal thread only.
+  struct Assigned {
+    LedgerId ledger;
+    EntryId next;
+    std::uint64_t next_index = 0;
+    Timestamp last_publish_time{};
+    bool dropped = false;
+  } assigned;
+
+  std::atomic<bool> offline{false};
+
+  // Guarded by the table's mutex: what is durable.
+  TopicState state;
+  std::vector<Extent> extents;  ///< ascending, without the dead ones
+  std::vector<Entry> frozen;    ///< on their way to a segment; behind the extents
+  std::vector<Entry> active;    ///< behind `frozen`
+};
+
+/// All topics with their durable state and the memory table. The journal thread is the only one that adds,
+/// removes and applies; everybody may read.
+class TopicTable {
+ public:
+  // --- journal thread (and the start) ---
+  /// Makes it when it is not there. Nothing when the topic was dropped.
+  Topic* find_or_add(TopicId id);
+  /// Nothing when it is not there.
+  Topic* find(TopicId id);
+  /// A drop of the topic is on its way to the disk, or was refused.
+  void set_dropped(TopicId id, bool dropped);
+  /// No record can bring these back.
+  void add_dropped(const std::set<TopicId>& ids) { dropped_.insert(ids.begin(), ids.end()); }
+  [[nodiscard]] bool was_dropped(TopicId id) const { return dropped_.contains(id); }
+  void apply(AppliedGroup& group);
+  /// Whether the entries of a group from the disk follow what is there. Errors: corrupted.
+  [[nodiscard]] Result<> check_sequence(const AppliedGroup& group) const;
+  /// Ends the active table: what it holds is for the next segment. Calls `snapshot` with the states as of
+  /// now, under the lock.
+  void freeze(
+      std::move_only_function<void(const std::unordered_map<TopicId, std::unique_ptr<Topic>>&)> snapshot);
+  [[nodiscard]] LedgerId next_ledger() const { return next_ledger_; }
+  LedgerId take_ledger() { return LedgerId{next_ledger_.value++}; }
+  void set_next_ledger(LedgerId ledger) { next_ledger_ = ledger; }
+  /// After recovery: ids go on behind what is durable.
+  void assign_from_durable();
+
+  // --- any thread ---
+  /// Entries in memory, or the extents that hold them: exactly one of the two is not empty, or both are at
+  /// the end of the topic.
+  struct ReadPlan {
+    std::vector<Entry> entries;
+    std::vector<Extent> extents;
+    EntryId from;
+  };
+  Result<ReadPlan> plan_read(const ReadRequest& request) const;
+  Result<TopicState> state(TopicId id) const;
+  [[nodiscard]] std::string offline_reason(TopicId id) const;
+  void take_offline(TopicId id, const std::string& reason);
+  [[nodiscard]] std::uint64_t active_bytes() const { return active_bytes_.load(); }
+  [[nodiscard]] std::uint64_t memory_bytes() const { return active_bytes_.load() + frozen_bytes_.load(); }
+
+  // --- background thread ---
+  struct FrozenRun {
+    TopicId topic;
+    std::vector<Entry> entries;  ///< those that were trimmed meanwhile left out
+  };
+  /// Sorted by topic.
+  [[nodiscard]] std::vector<FrozenRun> frozen_runs() const;
+  struct NewExtent {
+    TopicId topic;
+    Extent extent;
+  };
+  /// The frozen entries stand in these extents now. Those of topics that are gone are dead.
+  void install(const std::vector<NewExtent>& extents);
+  /// Extents that died since the last call.
+  [[nodiscard]] std::vector<Extent> take_dead();
+  /// Calls with every topic, under the lock.
+  void visit(const std::function<void(TopicId, const Topic&)>& visitor) const;
+
+ private:
+  void insert(Entry& entry);
+  void apply_operation(const JournalOperation& operation);
+  void apply(const Acknowledge& acknowledge);
+  void apply(const SetCursor& set);
+  void apply(const DropCursor& drop);
+  void apply(const DropTopic& drop);
+  void apply(const Trim& trim);
+
+  LedgerId next_ledger_{1};              // journal thread
+  std::unordered_set<TopicId> dropped_;  // journal thread
+  std::vector<Topic*> with_active_;      // journal thread; topics whose `active` is not empty
+  std::atomic<std::uint64_t> active_bytes_{0};
+  std::atomic<std::uint64_t> frozen_bytes_{0};
+
+  mutable std::mutex mutex_;  // guards what follows, and the durable part of each topic
+  std::unordered_map<TopicId, std::unique_ptr<Topic>> topics_;  // changed by the journal thread only
+  std::vector<Extent> dead_;
+};
+
+}  // namespace geminga::storage
