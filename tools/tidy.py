@@ -103,8 +103,33 @@ def check_tree():
     yield from check_listed_sources()
 
 
+def check_documents():
+    """Links lead somewhere, a page has one title, the index of decisions and the README's table of folders are complete."""
+    for path in tracked("*.md"):
+        lines = path.read_text().splitlines()
+        fenced = False
+        titles = 0
+        for number, line in enumerate(lines, 1):
+            fenced ^= line.startswith("```")
+            titles += line.startswith("# ") and not fenced
+            for target in [] if fenced else re.findall(r"\]\(([^)#\s]+)", line):
+                if "://" not in target and not (path.parent / target).exists():
+                    yield path, number, f"a link to {target}, which is not there"
+        if titles != 1:
+            yield path, 1, f"{titles} titles (# ...); one is the rule"
+    index = (ROOT / "docs/adr/README.md").read_text()
+    for page in sorted((ROOT / "docs/adr").glob("0*.md")):
+        title = page.read_text().splitlines()[0].removeprefix(f"# {page.name[:4]}: ")
+        if f"| [{page.name[:4]}]({page.name}) | {title} |" not in index:
+            yield ROOT / "docs/adr/README.md", 1, f"{page.name} does not stand in the table with its title"
+    readme = (ROOT / "README.md").read_text()
+    for folder in sorted({path.relative_to(ROOT).parts[0] for path in tracked() if len(path.relative_to(ROOT).parts) > 1}):
+        if not folder.startswith(".") and f"| `{folder}/` |" not in readme:
+            yield ROOT / "README.md", 1, f"the table of folders does not name {folder}/"
+
+
 def main():
-    breaches = list(check_tree())
+    breaches = list(check_tree()) + list(check_documents())
     for path in tracked("*.cpp", "*.hpp", "*.py", "dev"):
         breaches += [(path, number, what) for number, what in check_file(path)]
     for path, number, what in breaches:
