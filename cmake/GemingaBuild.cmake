@@ -14,7 +14,7 @@ set(CMAKE_C_FLAGS_DEV "-O1 -g1")
 set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1 -fno-omit-frame-pointer")
 
 add_library(geminga_flags INTERFACE)
-target_compile_options(geminga_flags INTERFACE -Wall -Wextra -Werror -Wnon-virtual-dtor -Wshadow=local
+target_compile_options(geminga_flags INTERFACE -Wall -Wextra -Werror -Wnon-virtual-dtor $<$<CXX_COMPILER_ID:GNU>:-Wshadow=local>
                        -Wno-missing-field-initializers  # options structs are filled by name, the rest has its default
                        "-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=")
 # g++ 12 reports strings that were moved out of a std::expected as maybe uninitialized; they are not.
@@ -26,6 +26,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   target_compile_options(geminga_flags INTERFACE -D__cpp_concepts=202002L -Wno-builtin-macro-redefined)
 endif()
 
+if(GEMINGA_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)  # coverage of everything, so that libFuzzer sees new paths
+  add_link_options(-fsanitize=fuzzer-no-link)
+endif()
 if(GEMINGA_SANITIZE)
   add_compile_options(-fsanitize=${GEMINGA_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${GEMINGA_SANITIZE})

@@ -90,6 +90,7 @@ class HttpServerTest : public ::testing::Test {
   }
   [[nodiscard]] std::uint16_t port() const { return server_->port(); }
 
+  base::Metrics metrics_;
   Shelf shelf_;
   Event gone_;
   std::unique_ptr<HttpServer> server_;
@@ -413,11 +414,10 @@ TEST_F(HttpServerTest, AnIdleConnectionIsClosedButNotAWaitingOne) {
 }
 
 TEST_F(HttpServerTest, AClientThatDoesNotReadItsAnswerIsClosed) {
-  base::Metrics metrics;
-  listen({.write_timeout = 100ms, .metrics = &metrics});
+  listen({.write_timeout = 100ms, .metrics = &metrics_});
   RawClient client(port());
   client.get("/big");
-  const auto open = metrics.gauge("geminga_http_connections", "Open HTTP connections.");
+  const auto open = metrics_.gauge("geminga_http_connections", "Open HTTP connections.");
   RawClient other(port());
   other.get("/hello");
   ASSERT_EQ(other.read_response().status, 200);
@@ -573,15 +573,14 @@ TEST(HttpServerListen, BadAddressesAreConfigurationErrors) {
 }
 
 TEST_F(HttpServerTest, CountsRequestsByRouteAndStatus) {
-  base::Metrics metrics;
-  listen({.metrics = &metrics});
+  listen({.metrics = &metrics_});
   RawClient client(port());
   client.get("/hello?name=a");
   client.read_response();
   client.get("/missing");
   client.read_response();
   server_->stop(kSoon);
-  const std::string text = metrics.exposition();
+  const std::string text = metrics_.exposition();
   EXPECT_THAT(text,
               HasSubstr("geminga_http_requests_total{method=\"GET\",route=\"/hello\",status=\"200\"} 1\n"));
   EXPECT_THAT(text,

@@ -1,0 +1,22 @@
+# geminga_fuzz_target(NAME SOURCES fuzz_x.cpp LIBS geminga_net ... CORPUS fuzz/corpus/x)
+# One file with LLVMFuzzerTestOneInput. With GEMINGA_FUZZ (clang) it becomes the libFuzzer program bin/fuzz_NAME that
+# `./dev fuzz` runs. Everywhere else a small main replays the committed corpus, so that what was once found stays fixed
+# (ctest label unit). The folder must not be empty: a replay of nothing would always pass.
+function(geminga_fuzz_target name)
+  cmake_parse_arguments(F "" "CORPUS" "SOURCES;LIBS" ${ARGN})
+  file(GLOB seeds ${PROJECT_SOURCE_DIR}/${F_CORPUS}/*)
+  if(NOT seeds)
+    message(FATAL_ERROR "fuzz target ${name}: ${F_CORPUS} holds no input")
+  endif()
+  if(GEMINGA_FUZZ)
+    add_executable(fuzz_${name} ${F_SOURCES})
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+    set_target_properties(fuzz_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzz)
+    file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/fuzz/${name}.corpus CONTENT "${PROJECT_SOURCE_DIR}/${F_CORPUS}\n")
+  else()
+    add_executable(fuzz_${name} ${F_SOURCES} ${PROJECT_SOURCE_DIR}/fuzz/replay_main.cpp)
+    add_test(NAME fuzz_${name}_corpus COMMAND fuzz_${name} ${PROJECT_SOURCE_DIR}/${F_CORPUS})
+    set_tests_properties(fuzz_${name}_corpus PROPERTIES LABELS unit TIMEOUT 60)
+  endif()
+  target_link_libraries(fuzz_${name} PRIVATE ${F_LIBS} geminga_flags)
+endfunction()
