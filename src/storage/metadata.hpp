@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,12 +43,21 @@ struct DirectoryRow {
 /// they are in the log.
 ///
 /// Writing calls take a callback, called once on the metadata thread after the commit; it must not block.
-/// Each also has a blocking form for threads that may wait. Topic and subscription ids rise and are never
-/// given twice.
+/// wait() is for threads that may block. After a disk error every later write fails with it. Topic and
+/// subscription ids rise and are never given twice.
 class MetadataStore {
  public:
   template <class T>
   using Done = std::move_only_function<void(Result<T>)>;
+  /// The blocking form of a writing call, for threads that may wait:
+  /// `MetadataStore::wait<TopicRow>([&](auto done) { store.create_topic(name, std::move(done)); })`.
+  template <class T, class Call>
+  static Result<T> wait(Call&& call) {
+    const auto promise = std::make_shared<std::promise<Result<T>>>();
+    auto result = promise->get_future();
+    call(Done<T>([promise](Result<T> value) { promise->set_value(std::move(value)); }));
+    return result.get();
+  }
 
   /// Makes the file when it is missing and `may_create`. Errors: not_found, corrupted, format_too_new,
   /// disk_error.

@@ -1,0 +1,206 @@
+#include "storage/directory.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "base/file_system.hpp"
+#include "base/try.hpp"
+#include "base/uuid.hpp"
+
+namespace geminga::storage {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kFormatFile = "FORMAT";
+constexpr std::string_view kLockFile = "LOCK";
+constexpr std::string_view kFirstLine = "geminga data directory";
+
+struct Format {
+  std::uint32_t version = 0;
+  std::string uuid;
+};
+
+std::string format_text(const std::string& uuid) {
+  return fmt::format("{}\nformat {}\nuuid {}\n", kFirstLine, kDirectoryFormat, uuid);
+}
+
+/// The value of "key value" lines; empty when the key is not there.
+std::string_view value_of(std::string_view text, std::string_view key) {
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    if (line.starts_with(key) && line.size() > key.size() && line[key.size()] == ' ')
+      return line.substr(key.size() + 1);
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+  }
+  return {};
+}
+
+Result<Format> parse_format(const fs::path& path, std::string_view text) {
+  const auto damaged = [&] {
+    return fail(
+        ErrorCode::corrupted,
+        fmt::format("'{}' cannot be read as a format file of Geminga; restore it from a backup, or use "
+                    "another --data-dir",
+                    path.string()));
+  };
+  if (!text.starts_with(kFirstLine)) return damaged();
+  Format format;
+  const std::string_view version = value_of(text, "format");
+  const auto [end, error] = std::from_chars(version.data(), version.data() + version.size(), format.version);
+  if (error != std::errc{} || end != version.data() + version.size()) return damaged();
+  if (format.version > kDirectoryFormat)
+    return fail(
+        ErrorCode::format_too_new,
+        fmt::format(
+            "'{}' has format {}, this program knows formats up to {}; nothing was changed; use a newer "
+            "geminga, or another --data-dir",
+            path.parent_path().string(), format.version, kDirectoryFormat));
+  format.uuid = value_of(text, "uuid");
+  if (!base::is_uuid(format.uuid)) return damaged();
+  return format;
+}
+
+Error held_by(base::FileSystem& files, const fs::path& directory) {
+  const std::string text = base::read_file(files, directory / kLockFile).value_or("");
+  const std::string_view pid = value_of(text, "pid");
+  const std::string_view addresses = value_of(text, "addresses");
+  return {ErrorCode::directory_locked,
+          fmt::format(
+              "the data directory '{}' is held by process {}{}{}; talk to it with --server, stop it, or use "
+              "another --data-dir",
+              directory.string(), pid.empty() ? "(unknown)" : pid,
+              addresses.empty() ? "" : ", which listens at ", addresses)};
+}
+
+Error not_writable(const fs::path& directory, const Error& cause) {
+  return {cause.code == ErrorCode::disk_full ? ErrorCode::disk_full : ErrorCode::disk_error,
+          fmt::format(
+              "the data directory '{}' cannot be used: {}; give this user the right to write there, or use "
+              "another --data-dir",
+              directory.string(), cause.message)};
+}
+
+/// Made by a run that died before FORMAT was there, or by the file system itself.
+bool harmless(const std::string& name) {
+  return name == kLockFile || name == "FORMAT.tmp" || name == "lost+found";
+}
+
+}  // namespace
+
+class DataDirectory::Impl {
+ public:
+  Impl(base::FileSystem& files, fs::path path) : files_(files), path_(std::move(path)) {}
+
+  Result<> acquire() {
+    GEMINGA_TRY(const bool there, in_words(files_.exists(path_)));
+    if (!there) GEMINGA_TRY_VOID(make());
+    // A newer directory is refused before anything in it is touched.
+    GEMINGA_TRY_VOID(read_format());
+    GEMINGA_TRY_VOID(lock());
+    GEMINGA_TRY_VOID(read_format());  // somebody else may have made it meanwhile
+    if (uuid_.empty()) GEMINGA_TRY_VOID(write_format());
+    return announce("");
+  }
+
+  Result<> announce(const std::string& addresses) {
+    std::string text = fmt::format("pid {}\n", ::getpid());
+    if (!addresses.empty()) text += fmt::format("addresses {}\n", addresses);
+    GEMINGA_TRY(const auto file, in_words(files_.open(path_ / kLockFile, {.mode = base::OpenMode::write})));
+    GEMINGA_TRY_VOID(in_words(file->truncate(0)));
+    return in_words(file->write_at(0, std::as_bytes(std::span(text))));
+  }
+
+  [[nodiscard]] const fs::path& path() const { return path_; }
+  [[nodiscard]] const std::string& uuid() const { return uuid_; }
+  [[nodiscard]] bool fresh() const { return fresh_; }
+
+ private:
+  template <class T>
+  Result<T> in_words(Result<T> result) const {
+    if (result) return result;
+    return std::unexpected(not_writable(path_, result.error()));
+  }
+
+  Result<> make() {
+    const fs::path parent = path_.has_parent_path() ? path_.parent_path() : fs::path(".");
+    std::error_code ignored;  // whatever is wrong, make_directory() names it
+    if (path_.has_parent_path()) fs::create_directories(parent, ignored);
+    GEMINGA_TRY_VOID(in_words(files_.make_directory(path_)));
+    return in_words(files_.sync_directory(parent));
+  }
+
+  Result<> read_format() {
+    const fs::path path = path_ / kFormatFile;
+    GEMINGA_TRY(const bool there, in_words(files_.exists(path)));
+    if (there) {
+      GEMINGA_TRY(const std::string text, in_words(base::read_file(files_, path)));
+      GEMINGA_TRY(const Format format, parse_format(path, text));
+      uuid_ = format.uuid;
+      return {};
+    }
+    GEMINGA_TRY(const auto entries, in_words(files_.list(path_)));
+    for (const base::DirectoryEntry& entry : entries) {
+      if (harmless(entry.name)) continue;
+      return fail(
+          ErrorCode::corrupted,
+          fmt::format("'{}' is not empty (it has '{}') and is no data directory of Geminga: it has no FORMAT "
+                      "file; use another --data-dir",
+                      path_.string(), entry.name));
+    }
+    return {};
+  }
+
+  Result<> lock() {
+    auto lock = files_.lock(path_ / kLockFile);
+    if (!lock && lock.error().code == ErrorCode::directory_locked)
+      return std::unexpected(held_by(files_, path_));
+    GEMINGA_TRY(lock_, in_words(std::move(lock)));
+    return {};
+  }
+
+  Result<> write_format() {
+    const std::string uuid = base::random_uuid();
+    GEMINGA_TRY_VOID(in_words(base::replace_file(files_, path_ / kFormatFile, format_text(uuid))));
+    uuid_ = uuid;
+    fresh_ = true;
+    return {};
+  }
+
+  base::FileSystem& files_;
+  const fs::path path_;
+  std::unique_ptr<base::FileLock> lock_;
+  std::string uuid_;
+  bool fresh_ = false;
+};
+
+DataDirectory::DataDirectory(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+DataDirectory::~DataDirectory() = default;
+
+Result<std::unique_ptr<DataDirectory>> DataDirectory::acquire(base::FileSystem& files, const fs::path& path) {
+  if (path.empty())
+    return fail(ErrorCode::invalid_argument,
+                "the path of the data directory is empty; name one, e.g. ./geminga-data");
+  // A trailing slash would make the directory its own parent.
+  auto impl = std::make_unique<Impl>(files, path.has_filename() ? path : path.parent_path());
+  GEMINGA_TRY_VOID(impl->acquire());
+  return std::unique_ptr<DataDirectory>(new DataDirectory(std::move(impl)));
+}
+
+const fs::path& DataDirectory::path() const {
+  return impl_->path();
+}
+const std::string& DataDirectory::uuid() const {
+  return impl_->uuid();
+}
+bool DataDirectory::fresh() const {
+  return impl_->fresh();
+}
+Result<> DataDirectory::announce(const std::string& addresses) {
+  return impl_->announce(addresses);
+}
+
+}  // namespace geminga::storage

@@ -1,0 +1,373 @@
+#include "storage/metadata.hpp"
+
+#include <condition_variable>
+#include <mutex>
+#include <pthread.h>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "base/file_system.hpp"
+#include "base/log.hpp"
+#include "base/try.hpp"
+#include "storage/metadata_schema.hpp"
+#include "storage/sqlite.hpp"
+
+namespace geminga::storage {
+namespace {
+
+constexpr char kTopicColumns[] = "SELECT id, name, tombstone, retention_seconds, retention_bytes FROM topics";
+
+TopicRow topic_of(const Statement& row) {
+  TopicRow topic{
+      .id = TopicId{row.integer(0)}, .name = row.text(1), .tombstone = row.integer(2) != 0, .retention = {}};
+  topic.retention.time = row.is_null(3)
+                             ? std::nullopt
+                             : std::optional(std::chrono::seconds(static_cast<std::int64_t>(row.integer(3))));
+  topic.retention.bytes = row.is_null(4) ? std::nullopt : std::optional(row.integer(4));
+  return topic;
+}
+
+void bind_retention(Statement& statement, int first, const RetentionPolicy& policy) {
+  if (policy.time)
+    statement.bind(first, static_cast<std::uint64_t>(policy.time->count()));
+  else
+    statement.bind_null(first);
+  if (policy.bytes)
+    statement.bind(first + 1, *policy.bytes);
+  else
+    statement.bind_null(first + 1);
+}
+
+/// "tenant/namespace" of "persistent://tenant/namespace/topic".
+Result<std::string> namespace_of(const std::string& topic) {
+  const auto start = topic.find("://");
+  const auto end = topic.rfind('/');
+  if (start == std::string::npos || end <= start + 3)
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("'{}' is no full topic name; write persistent://tenant/namespace/topic", topic));
+  return topic.substr(start + 3, end - start - 3);
+}
+
+Result<bool> exists(Sqlite& database, const char* sql, std::string_view key) {
+  GEMINGA_TRY(auto select, database.prepare(sql));
+  return select.bind(1, key).step();
+}
+
+Error named(Error error, const char* what, std::string_view name) {
+  if (error.code == ErrorCode::already_exists)
+    error.message = fmt::format("{} '{}' exists already", what, name);
+  return error;
+}
+
+Result<> change_one(Statement& statement, Sqlite& database, const char* what, std::uint64_t id) {
+  GEMINGA_TRY_VOID(statement.step());
+  if (database.changes() > 0) return {};
+  return fail(ErrorCode::not_found, fmt::format("{} {} does not exist", what, id));
+}
+
+}  // namespace
+
+class MetadataStore::Impl {
+ public:
+  Impl(std::unique_ptr<Sqlite> database) : database_(std::move(database)), thread_([this] { run(); }) {}
+  ~Impl() { static_cast<void>(close()); }
+
+  /// Queues a change; `done` gets its result after the commit.
+  template <class T>
+  void write(std::move_only_function<Result<T>(Sqlite&)> change, Done<T> done) {
+    Work work = [change = std::move(change), done = std::move(done)](Sqlite* database,
+                                                                     const Error* failure) mutable -> Answer {
+      if (database == nullptr) {
+        if (done) done(std::unexpected(*failure));
+        return {};
+      }
+      Result<T> result = in_savepoint<T>(*database, change);
+      return [result = std::move(result), done = std::move(done)](const Error* failed_commit) mutable {
+        if (failed_commit != nullptr) result = std::unexpected(*failed_commit);
+        if (done) done(std::move(result));
+      };
+    };
+    {
+      const std::lock_guard lock(mutex_);
+      if (!closing_) {
+        waiting_.push_back(std::move(work));
+        wake_.notify_one();
+        return;
+      }
+    }
+    const Error closed{ErrorCode::closed, "the metadata store is closed"};
+    work(nullptr, &closed);
+  }
+
+  /// Runs a query on the caller's thread.
+  template <class T>
+  Result<std::vector<T>> select(const char* sql, T (*row_of)(const Statement&)) {
+    const std::lock_guard lock(database_mutex_);
+    GEMINGA_TRY(auto statement, database_->prepare(sql));
+    std::vector<T> rows;
+    for (;;) {
+      GEMINGA_TRY(const bool more, statement.step());
+      if (!more) return rows;
+      rows.push_back(row_of(statement));
+    }
+  }
+
+  Result<> close() {
+    {
+      const std::lock_guard lock(mutex_);
+      closing_ = true;
+      wake_.notify_one();
+    }
+    const std::lock_guard lock(close_mutex_);
+    if (thread_.joinable()) thread_.join();
+    return {};
+  }
+
+ private:
+  using Answer = std::move_only_function<void(const Error* failed_commit)>;
+  /// With a database: makes the change and returns what to call after the commit. Without: answers the error.
+  using Work = std::move_only_function<Answer(Sqlite* database, const Error* failure)>;
+
+  /// One refused change must not take the others of its commit with it.
+  template <class T>
+  static Result<T> in_savepoint(Sqlite& database, std::move_only_function<Result<T>(Sqlite&)>& change) {
+    GEMINGA_TRY_VOID(database.run("SAVEPOINT change"));
+    Result<T> result = change(database);
+    if (!result) GEMINGA_TRY_VOID(database.run("ROLLBACK TO change"));
+    GEMINGA_TRY_VOID(database.run("RELEASE change"));
+    return result;
+  }
+
+  void run() {
+    pthread_setname_np(pthread_self(), "gem-metadata");
+    for (;;) {
+      std::vector<Work> batch;
+      {
+        std::unique_lock lock(mutex_);
+        wake_.wait(lock, [this] { return !waiting_.empty() || closing_; });
+        if (waiting_.empty()) return;
+        batch.swap(waiting_);
+      }
+      commit(batch);
+    }
+  }
+
+  void commit(std::vector<Work>& batch) {
+    std::vector<Answer> answers;
+    Result<> committed;
+    {
+      const std::lock_guard lock(database_mutex_);
+      if (!failure_) committed = database_->run("BEGIN IMMEDIATE");
+      if (!failure_ && committed) {
+        for (Work& work : batch) answers.push_back(work(database_.get(), nullptr));
+        committed = database_->run("UPDATE directory SET sequence = sequence + 1; COMMIT");
+        if (!committed)
+          static_cast<void>(database_->run("ROLLBACK"));  // the commit's error is the one to tell
+      }
+    }
+    if (!committed && committed.error().code != ErrorCode::disk_full && !failure_) {
+      failure_ = Error{ErrorCode::disk_error,
+                       "metadata: " + committed.error().message +
+                           ". No change is taken any more; restart after the disk is in order"};
+      log::error("storage", "{}", failure_->message);
+    }
+    const Error* failed = failure_ ? &*failure_ : committed ? nullptr : &committed.error();
+    for (Answer& answer : answers) answer(failed);
+    if (answers.empty()) {
+      for (Work& work : batch) work(nullptr, failed);
+    }
+  }
+
+  std::mutex database_mutex_;  // guards the connection
+  std::unique_ptr<Sqlite> database_;
+
+  std::optional<Error> failure_;  // metadata thread
+
+  std::mutex mutex_;  // guards what follows
+  std::condition_variable wake_;
+  std::vector<Work> waiting_;
+  bool closing_ = false;
+
+  std::mutex close_mutex_;
+  std::thread thread_;
+};
+
+MetadataStore::MetadataStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+MetadataStore::~MetadataStore() = default;
+Result<> MetadataStore::close() {
+  return impl_->close();
+}
+
+Result<std::unique_ptr<MetadataStore>> MetadataStore::open(const std::filesystem::path& file,
+                                                           const std::string& directory_uuid,
+                                                           bool may_create) {
+  GEMINGA_TRY(auto database, Sqlite::open(file, may_create));
+  GEMINGA_TRY_VOID(prepare_metadata_schema(*database, file, directory_uuid));
+  if (may_create) GEMINGA_TRY_VOID(base::FileSystem::system().sync_directory(file.parent_path()));
+  return std::unique_ptr<MetadataStore>(new MetadataStore(std::make_unique<Impl>(std::move(database))));
+}
+
+Result<DirectoryRow> MetadataStore::directory() const {
+  GEMINGA_TRY(auto rows, impl_->select<DirectoryRow>(
+                             "SELECT uuid, format, sequence FROM directory", [](const Statement& row) {
+                               return DirectoryRow{.uuid = row.text(0),
+                                                   .format = static_cast<std::uint32_t>(row.integer(1)),
+                                                   .sequence = row.integer(2)};
+                             }));
+  if (rows.size() != 1) return fail(ErrorCode::corrupted, "the metadata file does not name its directory");
+  return std::move(rows.front());
+}
+
+Result<std::vector<std::string>> MetadataStore::tenants() const {
+  return impl_->select<std::string>("SELECT name FROM tenants ORDER BY name",
+                                    [](const Statement& row) { return row.text(0); });
+}
+
+Result<std::vector<std::string>> MetadataStore::namespaces() const {
+  return impl_->select<std::string>("SELECT name FROM namespaces ORDER BY name",
+                                    [](const Statement& row) { return row.text(0); });
+}
+
+Result<std::vector<TopicRow>> MetadataStore::topics() const {
+  return impl_->select<TopicRow>(kTopicColumns, topic_of);
+}
+
+Result<std::vector<SubscriptionRow>> MetadataStore::subscriptions() const {
+  return impl_->select<SubscriptionRow>(
+      "SELECT id, topic, name, type FROM subscriptions ORDER BY id", [](const Statement& row) {
+        return SubscriptionRow{.id = SubscriptionId{row.integer(0)},
+                               .topic = TopicId{row.integer(1)},
+                               .name = row.text(2),
+                               .type = static_cast<SubscriptionType>(row.integer(3)),
+                               .properties = {}};
+      });
+}
+
+void MetadataStore::create_tenant(std::string tenant, Done<void> done) {
+  impl_->write<void>(
+      [tenant = std::move(tenant)](Sqlite& database) -> Result<> {
+        GEMINGA_TRY(auto insert, database.prepare("INSERT INTO tenants VALUES(?)"));
+        if (auto added = insert.bind(1, tenant).step(); !added)
+          return std::unexpected(named(std::move(added).error(), "tenant", tenant));
+        return {};
+      },
+      std::move(done));
+}
+
+void MetadataStore::create_namespace(std::string name, Done<void> done) {
+  impl_->write<void>(
+      [name = std::move(name)](Sqlite& database) -> Result<> {
+        const std::string tenant = name.substr(0, name.find('/'));
+        if (tenant.empty() || tenant.size() + 1 >= name.size())
+          return fail(ErrorCode::invalid_argument,
+                      fmt::format("'{}' is not of the form tenant/namespace", name));
+        GEMINGA_TRY(const bool there, exists(database, "SELECT 1 FROM tenants WHERE name = ?", tenant));
+        if (!there)
+          return fail(ErrorCode::not_found,
+                      fmt::format("tenant '{}' does not exist; create it first", tenant));
+        GEMINGA_TRY(auto insert, database.prepare("INSERT INTO namespaces VALUES(?, ?)"));
+        if (auto added = insert.bind(1, name).bind(2, tenant).step(); !added)
+          return std::unexpected(named(std::move(added).error(), "namespace", name));
+        return {};
+      },
+      std::move(done));
+}
+
+void MetadataStore::create_topic(std::string name, Done<TopicRow> done) {
+  impl_->write<TopicRow>(
+      [name = std::move(name)](Sqlite& database) -> Result<TopicRow> {
+        GEMINGA_TRY(const std::string parent, namespace_of(name));
+        GEMINGA_TRY(const bool there, exists(database, "SELECT 1 FROM namespaces WHERE name = ?", parent));
+        if (!there)
+          return fail(ErrorCode::not_found,
+                      fmt::format("namespace '{}' does not exist; create it first", parent));
+        TopicRow row{.id = {}, .name = name, .tombstone = false, .retention = {}};
+        GEMINGA_TRY(
+            auto insert,
+            database.prepare("INSERT INTO topics(name, namespace, retention_seconds, retention_bytes) "
+                             "VALUES(?, ?, ?, ?)"));
+        insert.bind(1, name).bind(2, parent);
+        bind_retention(insert, 3, row.retention);
+        if (auto added = insert.step(); !added)
+          return std::unexpected(named(std::move(added).error(), "topic", name));
+        row.id = TopicId{database.last_row_id()};
+        return row;
+      },
+      std::move(done));
+}
+
+void MetadataStore::create_subscription(TopicId topic, std::string name, SubscriptionType type,
+                                        Done<SubscriptionRow> done) {
+  impl_->write<SubscriptionRow>(
+      [topic, name = std::move(name), type](Sqlite& database) -> Result<SubscriptionRow> {
+        GEMINGA_TRY(auto select, database.prepare("SELECT 1 FROM topics WHERE id = ? AND tombstone = 0"));
+        GEMINGA_TRY(const bool there, select.bind(1, topic.value).step());
+        if (!there) return fail(ErrorCode::not_found, fmt::format("topic {} does not exist", topic.value));
+        GEMINGA_TRY(auto insert,
+                    database.prepare("INSERT INTO subscriptions(topic, name, type) VALUES(?, ?, ?)"));
+        insert.bind(1, topic.value).bind(2, name).bind(3, std::uint64_t{static_cast<std::uint8_t>(type)});
+        if (auto added = insert.step(); !added)
+          return std::unexpected(named(std::move(added).error(), "subscription", name));
+        return SubscriptionRow{.id = SubscriptionId{database.last_row_id()},
+                               .topic = topic,
+                               .name = name,
+                               .type = type,
+                               .properties = {}};
+      },
+      std::move(done));
+}
+
+void MetadataStore::delete_subscription(SubscriptionId id, Done<void> done) {
+  impl_->write<void>(
+      [id](Sqlite& database) -> Result<> {
+        GEMINGA_TRY(auto change, database.prepare("DELETE FROM subscriptions WHERE id = ?"));
+        return change_one(change.bind(1, id.value), database, "subscription", id.value);
+      },
+      std::move(done));
+}
+
+void MetadataStore::set_subscription_type(SubscriptionId id, SubscriptionType type, Done<void> done) {
+  impl_->write<void>(
+      [id, type](Sqlite& database) -> Result<> {
+        GEMINGA_TRY(auto change, database.prepare("UPDATE subscriptions SET type = ? WHERE id = ?"));
+        change.bind(1, std::uint64_t{static_cast<std::uint8_t>(type)}).bind(2, id.value);
+        return change_one(change, database, "subscription", id.value);
+      },
+      std::move(done));
+}
+
+void MetadataStore::set_retention(TopicId id, RetentionPolicy policy, Done<void> done) {
+  impl_->write<void>(
+      [id, policy](Sqlite& database) -> Result<> {
+        GEMINGA_TRY(auto change,
+                    database.prepare("UPDATE topics SET retention_seconds = ?, retention_bytes = ? "
+                                     "WHERE id = ? AND tombstone = 0"));
+        bind_retention(change, 1, policy);
+        return change_one(change.bind(3, id.value), database, "topic", id.value);
+      },
+      std::move(done));
+}
+
+void MetadataStore::tombstone_topic(TopicId id, Done<void> done) {
+  impl_->write<void>(
+      [id](Sqlite& database) -> Result<> {
+        GEMINGA_TRY(auto drop, database.prepare("DELETE FROM subscriptions WHERE topic = ?"));
+        GEMINGA_TRY_VOID(drop.bind(1, id.value).step());
+        GEMINGA_TRY(auto change,
+                    database.prepare("UPDATE topics SET tombstone = 1 WHERE id = ? AND tombstone = 0"));
+        return change_one(change.bind(1, id.value), database, "topic", id.value);
+      },
+      std::move(done));
+}
+
+void MetadataStore::forget_topic(TopicId id, Done<void> done) {
+  impl_->write<void>(
+      [id](Sqlite& database) -> Result<> {
+        GEMINGA_TRY(auto change, database.prepare("DELETE FROM topics WHERE id = ? AND tombstone = 1"));
+        return change_one(change.bind(1, id.value), database, "deleted topic", id.value);
+      },
+      std::move(done));
+}
+
+}  // namespace geminga::storage

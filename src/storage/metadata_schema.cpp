@@ -1,0 +1,80 @@
+#include "storage/metadata_schema.hpp"
+
+#include <fmt/format.h>
+
+#include "base/try.hpp"
+#include "storage/sqlite.hpp"
+
+namespace geminga::storage {
+namespace {
+
+// AUTOINCREMENT: an id is never given twice, not even after its row is gone. docs/formats/metadata.md
+// explains the tables.
+constexpr char kTables[] = R"sql(
+CREATE TABLE directory(
+  one INTEGER PRIMARY KEY CHECK(one = 1), uuid TEXT NOT NULL, format INTEGER NOT NULL, sequence INTEGER NOT NULL);
+CREATE TABLE tenants(name TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE namespaces(name TEXT PRIMARY KEY, tenant TEXT NOT NULL REFERENCES tenants(name)) WITHOUT ROWID;
+CREATE TABLE topics(
+  id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, namespace TEXT NOT NULL REFERENCES namespaces(name),
+  tombstone INTEGER NOT NULL DEFAULT 0, retention_seconds INTEGER, retention_bytes INTEGER);
+CREATE UNIQUE INDEX topics_by_name ON topics(name) WHERE tombstone = 0;
+CREATE TABLE subscriptions(
+  id INTEGER PRIMARY KEY AUTOINCREMENT, topic INTEGER NOT NULL REFERENCES topics(id), name TEXT NOT NULL,
+  type INTEGER NOT NULL, UNIQUE(topic, name));
+PRAGMA user_version = 1;
+)sql";
+
+Result<> create(Sqlite& database, const std::string& uuid) {
+  GEMINGA_TRY_VOID(database.run("BEGIN IMMEDIATE"));
+  GEMINGA_TRY_VOID(database.run(kTables));
+  GEMINGA_TRY(auto insert, database.prepare("INSERT INTO directory VALUES(1, ?, 1, 0)"));
+  GEMINGA_TRY_VOID(insert.bind(1, uuid).step());
+  return database.run("COMMIT");
+}
+
+Result<> check_structure(Sqlite& database, const std::filesystem::path& file) {
+  GEMINGA_TRY(auto check, database.prepare("PRAGMA quick_check(1)"));
+  GEMINGA_TRY_VOID(check.step());
+  if (const std::string verdict = check.text(0); verdict != "ok")
+    return fail(ErrorCode::corrupted,
+                fmt::format("the metadata file '{}' is damaged ({}); nothing was changed; restore "
+                            "a backup",
+                            file.string(), verdict));
+  return {};
+}
+
+Result<> check_uuid(Sqlite& database, const std::filesystem::path& file, const std::string& uuid) {
+  GEMINGA_TRY(auto select, database.prepare("SELECT uuid FROM directory"));
+  GEMINGA_TRY(const bool there, select.step());
+  if (there && select.text(0) == uuid) return {};
+  return fail(
+      ErrorCode::corrupted,
+      fmt::format(
+          "the metadata file '{}' belongs to another data directory ({}, this one is {}); put the right "
+          "file back",
+          file.string(), there ? select.text(0) : "unknown", uuid));
+}
+
+}  // namespace
+
+Result<> prepare_metadata_schema(Sqlite& database, const std::filesystem::path& file,
+                                 const std::string& directory_uuid) {
+  int version = 0;
+  {
+    GEMINGA_TRY(auto select, database.prepare("PRAGMA user_version"));
+    GEMINGA_TRY_VOID(select.step());
+    version = static_cast<int>(select.integer(0));
+  }
+  if (version > kMetadataSchema)
+    return fail(
+        ErrorCode::format_too_new,
+        fmt::format("the metadata file '{}' has schema {}, this program knows schemas up to {}; nothing was "
+                    "changed; use a newer geminga",
+                    file.string(), version, kMetadataSchema));
+  if (version == 0) return create(database, directory_uuid);
+  GEMINGA_TRY_VOID(check_structure(database, file));
+  return check_uuid(database, file, directory_uuid);
+}
+
+}  // namespace geminga::storage

@@ -1,0 +1,165 @@
+#include "storage/metadata.hpp"
+
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "storage/sqlite.hpp"
+#include "storage/testing.hpp"
+
+namespace geminga::storage {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class MetadataTest : public ::testing::Test {
+ protected:
+  std::filesystem::path file() const { return directory_.path() / "metadata.sqlite"; }
+  Result<std::unique_ptr<MetadataStore>> open(const std::string& uuid = testing::kUuid,
+                                              bool may_create = true) {
+    return MetadataStore::open(file(), uuid, may_create);
+  }
+  static Result<> tenant(MetadataStore& store, const std::string& name) {
+    return MetadataStore::wait<void>([&](auto done) { store.create_tenant(name, std::move(done)); });
+  }
+  static Result<> name_space(MetadataStore& store, const std::string& name) {
+    return MetadataStore::wait<void>([&](auto done) { store.create_namespace(name, std::move(done)); });
+  }
+  static Result<TopicRow> topic(MetadataStore& store, const std::string& name) {
+    return MetadataStore::wait<TopicRow>([&](auto done) { store.create_topic(name, std::move(done)); });
+  }
+  static Result<SubscriptionRow> subscription(MetadataStore& store, TopicId id, const std::string& name) {
+    return MetadataStore::wait<SubscriptionRow>(
+        [&](auto done) { store.create_subscription(id, name, SubscriptionType::shared, std::move(done)); });
+  }
+  std::unique_ptr<MetadataStore> with_namespace() {
+    auto store = open().value();
+    EXPECT_TRUE(tenant(*store, "public"));
+    EXPECT_TRUE(name_space(*store, "public/default"));
+    return store;
+  }
+
+  testing::TemporaryDirectory directory_;
+};
+
+constexpr char kName[] = "persistent://public/default/orders";
+
+TEST_F(MetadataTest, KeepsNamesOverARestart) {
+  TopicId id;
+  {
+    auto store = with_namespace();
+    id = topic(*store, kName).value().id;
+    ASSERT_TRUE(subscription(*store, id, "billing"));
+    ASSERT_TRUE(MetadataStore::wait<void>(
+        [&](auto done) { store->set_retention(id, {.time = std::nullopt, .bytes = 5}, std::move(done)); }));
+  }
+  const auto store = open(testing::kUuid, false).value();
+  EXPECT_THAT(store->tenants().value(), ElementsAre("public"));
+  EXPECT_THAT(store->namespaces().value(), ElementsAre("public/default"));
+  const auto topics = store->topics().value();
+  ASSERT_EQ(topics.size(), 1U);
+  EXPECT_EQ(topics[0].name, kName);
+  EXPECT_EQ(topics[0].retention, (RetentionPolicy{.time = std::nullopt, .bytes = 5}));
+  const auto subscriptions = store->subscriptions().value();
+  ASSERT_EQ(subscriptions.size(), 1U);
+  EXPECT_EQ(subscriptions[0].name, "billing");
+  EXPECT_EQ(subscriptions[0].topic, id);
+  EXPECT_EQ(subscriptions[0].type, SubscriptionType::shared);
+  EXPECT_EQ(store->directory().value().sequence, 5U);
+}
+
+TEST_F(MetadataTest, RefusesDoublesAndOrphansByName) {
+  auto store = with_namespace();
+  EXPECT_EQ(tenant(*store, "public").error().code, ErrorCode::already_exists);
+  EXPECT_EQ(name_space(*store, "public/default").error().code, ErrorCode::already_exists);
+  EXPECT_EQ(name_space(*store, "nobody/default").error().code, ErrorCode::not_found);
+  EXPECT_EQ(name_space(*store, "public").error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(topic(*store, "persistent://public/other/x").error().code, ErrorCode::not_found);
+  EXPECT_EQ(topic(*store, "x").error().code, ErrorCode::invalid_argument);
+  const TopicId id = topic(*store, kName).value().id;
+  const auto again = topic(*store, kName);
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, ErrorCode::already_exists);
+  EXPECT_THAT(again.error().message, HasSubstr(kName));
+  ASSERT_TRUE(subscription(*store, id, "s"));
+  EXPECT_EQ(subscription(*store, id, "s").error().code, ErrorCode::already_exists);
+  EXPECT_EQ(subscription(*store, TopicId{99}, "s").error().code, ErrorCode::not_found);
+}
+
+TEST_F(MetadataTest, NeverGivesAnIdTwice) {
+  TopicId first;
+  SubscriptionId first_subscription;
+  {
+    auto store = with_namespace();
+    first = topic(*store, kName).value().id;
+    first_subscription = subscription(*store, first, "s").value().id;
+    ASSERT_TRUE(
+        MetadataStore::wait<void>([&](auto done) { store->tombstone_topic(first, std::move(done)); }));
+    EXPECT_TRUE(store->topics().value()[0].tombstone);
+    EXPECT_TRUE(store->subscriptions().value().empty());
+    const TopicId second = topic(*store, kName).value().id;  // the name is free at once
+    EXPECT_GT(second, first);
+    ASSERT_TRUE(
+        MetadataStore::wait<void>([&](auto done) { store->tombstone_topic(second, std::move(done)); }));
+    for (const TopicId id : {first, second})
+      ASSERT_TRUE(
+          MetadataStore::wait<void>([&, id](auto done) { store->forget_topic(id, std::move(done)); }));
+    first = second;
+  }
+  auto store = open().value();
+  EXPECT_TRUE(store->topics().value().empty());
+  const TopicId third = topic(*store, kName).value().id;
+  EXPECT_GT(third, first);
+  EXPECT_GT(subscription(*store, third, "s").value().id, first_subscription);
+}
+
+TEST_F(MetadataTest, OneRefusedChangeDoesNotSpoilItsCommit) {
+  auto store = with_namespace();
+  std::vector<std::future<Result<TopicRow>>> results;
+  for (int i = 0; i < 200; ++i) {
+    auto promise = std::make_shared<std::promise<Result<TopicRow>>>();
+    results.push_back(promise->get_future());
+    const std::string name = i % 2 == 0 ? kName : "persistent://public/default/t" + std::to_string(i);
+    store->create_topic(name, [promise](Result<TopicRow> row) { promise->set_value(std::move(row)); });
+  }
+  int made = 0;
+  for (auto& result : results) made += result.get().has_value() ? 1 : 0;
+  EXPECT_EQ(made, 101);
+  EXPECT_EQ(store->topics().value().size(), 101U);
+  EXPECT_LT(store->directory().value().sequence, 200U);  // commits are grouped
+}
+
+TEST_F(MetadataTest, RefusesANewerSchemaAnotherDirectoryAndAMissingFile) {
+  EXPECT_EQ(open(testing::kUuid, false).error().code, ErrorCode::not_found);
+  with_namespace();
+  const auto foreign = open("00000000-0000-4000-8000-000000000000");
+  ASSERT_FALSE(foreign);
+  EXPECT_EQ(foreign.error().code, ErrorCode::corrupted);
+  EXPECT_THAT(foreign.error().message, HasSubstr("another data directory"));
+  ASSERT_TRUE(Sqlite::open(file(), false).value()->run("PRAGMA user_version = 2"));
+  EXPECT_EQ(open().error().code, ErrorCode::format_too_new);
+}
+
+TEST_F(MetadataTest, RefusesADamagedFile) {
+  with_namespace();
+  {
+    std::fstream damaged(file(), std::ios::in | std::ios::out | std::ios::binary);
+    damaged.write("not a database at all, not a database at all", 44);
+  }
+  const auto store = open();
+  ASSERT_FALSE(store);
+  EXPECT_EQ(store.error().code, ErrorCode::corrupted);
+  EXPECT_THAT(store.error().message, HasSubstr("metadata.sqlite"));
+}
+
+TEST_F(MetadataTest, AnswersClosedAfterClose) {
+  auto store = with_namespace();
+  ASSERT_TRUE(store->close());
+  ASSERT_TRUE(store->close());
+  EXPECT_EQ(tenant(*store, "late").error().code, ErrorCode::closed);
+}
+
+}  // namespace
+}  // namespace geminga::storage

@@ -1,0 +1,127 @@
+#include "storage/sqlite.hpp"
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include "base/assert.hpp"
+#include "base/try.hpp"
+
+namespace geminga::storage {
+namespace {
+
+constexpr int kBusyTimeoutMs = 5'000;
+
+ErrorCode code_of(int sqlite) {
+  switch (sqlite & 0xff) {
+    case SQLITE_CONSTRAINT:
+      return ErrorCode::already_exists;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return ErrorCode::corrupted;
+    case SQLITE_FULL:
+      return ErrorCode::disk_full;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return ErrorCode::directory_locked;
+    default:
+      return ErrorCode::disk_error;
+  }
+}
+
+}  // namespace
+
+Error sqlite_error(sqlite3* connection) {
+  const char* name = sqlite3_db_filename(connection, nullptr);
+  return {code_of(sqlite3_extended_errcode(connection)),
+          fmt::format("'{}': {}", name == nullptr ? "" : name, sqlite3_errmsg(connection))};
+}
+
+Statement::~Statement() {
+  sqlite3_finalize(statement_);
+}
+
+Statement& Statement::bind(int parameter, std::uint64_t value) {
+  GEMINGA_ASSERT(sqlite3_bind_int64(statement_, parameter, static_cast<sqlite3_int64>(value)) == SQLITE_OK);
+  return *this;
+}
+
+Statement& Statement::bind(int parameter, std::string_view value) {
+  GEMINGA_ASSERT(sqlite3_bind_text(statement_, parameter, value.data(), static_cast<int>(value.size()),
+                                   SQLITE_TRANSIENT) == SQLITE_OK);
+  return *this;
+}
+
+Statement& Statement::bind_null(int parameter) {
+  GEMINGA_ASSERT(sqlite3_bind_null(statement_, parameter) == SQLITE_OK);
+  return *this;
+}
+
+Result<bool> Statement::step() {
+  const int result = sqlite3_step(statement_);
+  if (result == SQLITE_ROW) return true;
+  if (result == SQLITE_DONE) return false;
+  return std::unexpected(sqlite_error(sqlite3_db_handle(statement_)));
+}
+
+std::uint64_t Statement::integer(int column) const {
+  return static_cast<std::uint64_t>(sqlite3_column_int64(statement_, column));
+}
+
+std::string Statement::text(int column) const {
+  const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
+  return text == nullptr
+             ? std::string()
+             : std::string(text, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
+}
+
+bool Statement::is_null(int column) const {
+  return sqlite3_column_type(statement_, column) == SQLITE_NULL;
+}
+
+Sqlite::Sqlite(sqlite3* connection, std::filesystem::path file)
+    : connection_(connection), file_(std::move(file)) {}
+
+Sqlite::~Sqlite() {
+  sqlite3_close(connection_);
+}
+
+Result<std::unique_ptr<Sqlite>> Sqlite::open(const std::filesystem::path& file, bool may_create) {
+  if (!may_create && !std::filesystem::exists(file))
+    return fail(ErrorCode::not_found,
+                fmt::format("'{}' does not exist; restore it from a backup", file.string()));
+  sqlite3* connection = nullptr;
+  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
+                    (may_create ? SQLITE_OPEN_CREATE : 0);
+  const int result = sqlite3_open_v2(file.c_str(), &connection, flags, nullptr);
+  std::unique_ptr<Sqlite> opened(new Sqlite(connection, file));
+  if (result != SQLITE_OK)
+    return fail(code_of(result), fmt::format("open '{}': {}", file.string(), sqlite3_errstr(result)));
+  sqlite3_busy_timeout(connection, kBusyTimeoutMs);
+  GEMINGA_TRY_VOID(opened->run("PRAGMA journal_mode=WAL"));
+  GEMINGA_TRY_VOID(opened->run("PRAGMA synchronous=FULL"));
+  GEMINGA_TRY_VOID(opened->run("PRAGMA foreign_keys=ON"));
+  return opened;
+}
+
+Result<> Sqlite::run(const char* sql) {
+  if (sqlite3_exec(connection_, sql, nullptr, nullptr, nullptr) == SQLITE_OK) return {};
+  return std::unexpected(sqlite_error(connection_));
+}
+
+Result<Statement> Sqlite::prepare(std::string_view sql) {
+  sqlite3_stmt* statement = nullptr;
+  if (sqlite3_prepare_v2(connection_, sql.data(), static_cast<int>(sql.size()), &statement, nullptr) !=
+      SQLITE_OK)
+    return std::unexpected(sqlite_error(connection_));
+  return Statement(statement);
+}
+
+int Sqlite::changes() const {
+  return sqlite3_changes(connection_);
+}
+
+std::uint64_t Sqlite::last_row_id() const {
+  return static_cast<std::uint64_t>(sqlite3_last_insert_rowid(connection_));
+}
+
+}  // namespace geminga::storage
