@@ -1,0 +1,57 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <geminga/admin.hpp>
+#include <geminga/capabilities.hpp>
+#include <geminga/consumer.hpp>
+#include <geminga/message.hpp>
+
+namespace geminga::doors {
+
+/// The JSON forms of docs/reference/http-bus.md. Reading refuses unknown keys and wrong types by name, with
+/// invalid_argument.
+
+nlohmann::json to_json(const Message& message);
+nlohmann::json to_json(const TopicStats& stats);
+nlohmann::json to_json(const Capabilities& capabilities);
+nlohmann::json ids_to_json(const std::vector<MessageId>& ids);
+
+/// {"messages": [...]}; at least one.
+Result<std::vector<OutgoingMessage>> read_messages(const nlohmann::json& body);
+
+struct ConsumerRequest {
+  ConsumerOptions options;
+  std::optional<std::chrono::milliseconds> idle_timeout;
+};
+Result<ConsumerRequest> read_consumer(const nlohmann::json& body);
+
+struct ReceiveRequest {
+  std::size_t messages_max = 1;
+  std::chrono::milliseconds wait{0};
+};
+Result<ReceiveRequest> read_receive(const nlohmann::json& body);
+
+struct SettleRequest {
+  std::vector<std::string> ids;  ///< in the form of MessageId::to_string
+  std::optional<std::chrono::milliseconds> delay;
+};
+/// `delay_ms` only where it is a nack.
+Result<SettleRequest> read_settle(const nlohmann::json& body, bool is_nack);
+
+struct TopicRequest {
+  std::string topic;
+  std::optional<std::string> subscription;
+  InitialPosition initial_position = InitialPosition::latest;
+};
+/// {"topic"} or, with a subscription, {"topic", "subscription", "initial_position"}.
+Result<TopicRequest> read_topic(const nlohmann::json& body, bool with_subscription);
+
+std::string_view to_string(SubscriptionType type) noexcept;
+
+}  // namespace geminga::doors

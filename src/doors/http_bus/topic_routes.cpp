@@ -1,0 +1,169 @@
+#include <charconv>
+
+#include <fmt/core.h>
+#include <nlohmann/json.hpp>
+
+#include "base/try.hpp"
+#include "doors/http_bus/message_json.hpp"
+#include "doors/http_bus/service.hpp"
+#include "net/json_body.hpp"
+
+namespace geminga::doors {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr std::size_t kParseOnLoopBytes = 64 << 10;  // larger bodies are parsed on the pool
+constexpr std::uint32_t kBrowseMax = 1'000;
+constexpr std::size_t kBrowseBytesMax = 8 << 20;
+
+Result<std::string> required_query(const net::HttpRequest& request, std::string_view name) {
+  const auto value = request.query_value(name);
+  if (!value || value->empty())
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("the query parameter '{}' is needed (?{}=...)", name, name));
+  return std::string(*value);
+}
+
+/// From the path or, with slashes in it, from the query.
+Result<std::string> topic_of(const net::HttpRequest& request) {
+  if (const std::string_view topic = request.param("topic"); !topic.empty()) return std::string(topic);
+  return required_query(request, "topic");
+}
+
+Result<std::uint32_t> limit_of(const net::HttpRequest& request) {
+  const std::string_view text = request.query_value("limit").value_or("10");
+  std::uint32_t limit = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit);
+  if (error != std::errc() || end != text.data() + text.size() || limit == 0 || limit > kBrowseMax)
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("'limit' must be a whole number from 1 to {}", kBrowseMax));
+  return limit;
+}
+
+Result<bool> flag_of(const net::HttpRequest& request, std::string_view name) {
+  const std::string_view text = request.query_value(name).value_or("false");
+  if (text != "true" && text != "false")
+    return fail(ErrorCode::invalid_argument, fmt::format("'{}' must be true or false", name));
+  return text == "true";
+}
+
+}  // namespace
+
+HttpBus::Service::Answer HttpBus::Service::describe_bus(const net::HttpRequest&) {
+  return json_answer({{"url", bus_.url()}, {"capabilities", to_json(bus_.capabilities())}});
+}
+
+HttpBus::Service::Answer HttpBus::Service::list_topics(const net::HttpRequest& request) {
+  Admin admin = bus_.admin();
+  std::vector<std::string> topics;
+  if (const auto name = request.query_value("namespace")) {
+    GEMINGA_TRY(topics, admin.topics(*name));
+    return json_answer({{"topics", topics}});
+  }
+  GEMINGA_TRY(const auto tenants, admin.tenants());
+  for (const std::string& tenant : tenants) {
+    GEMINGA_TRY(const auto namespaces, admin.namespaces(tenant));
+    for (const std::string& name : namespaces) {
+      GEMINGA_TRY(const auto some, admin.topics(name));
+      topics.insert(topics.end(), some.begin(), some.end());
+    }
+  }
+  return json_answer({{"topics", topics}});
+}
+
+HttpBus::Service::Answer HttpBus::Service::create_topic(const net::HttpRequest& request) {
+  GEMINGA_TRY(const json body, net::parse_json_object(request.body));
+  GEMINGA_TRY(const TopicRequest wanted, read_topic(body, /*with_subscription=*/false));
+  GEMINGA_TRY(const std::string name, bus_.full_topic_name(wanted.topic));
+  GEMINGA_TRY_VOID(bus_.admin().create_topic(name));
+  return json_answer({{"topic", name}}, 201);
+}
+
+HttpBus::Service::Answer HttpBus::Service::delete_topic(const net::HttpRequest& request) {
+  GEMINGA_TRY(const std::string topic, topic_of(request));
+  GEMINGA_TRY(const bool force, flag_of(request, "force"));
+  GEMINGA_TRY_VOID(bus_.admin().delete_topic(topic, force));
+  return net::HttpResponse{.status = 204};
+}
+
+HttpBus::Service::Answer HttpBus::Service::topic_stats(const net::HttpRequest& request) {
+  GEMINGA_TRY(const std::string topic, topic_of(request));
+  GEMINGA_TRY(const TopicStats stats, bus_.admin().stats(topic));
+  return json_answer(to_json(stats));
+}
+
+HttpBus::Service::Answer HttpBus::Service::browse(const net::HttpRequest& request) {
+  GEMINGA_TRY(const std::string topic, topic_of(request));
+  GEMINGA_TRY(const std::uint32_t limit, limit_of(request));
+  std::optional<MessageId> after;
+  if (const auto text = request.query_value("after")) {
+    GEMINGA_TRY(after, MessageId::parse(*text));
+  }
+  GEMINGA_TRY(const std::vector<Message> messages, bus_.admin().browse(topic, after, limit));
+  json array = json::array();
+  std::size_t bytes = 0;
+  for (const Message& message : messages) {
+    if (bytes > kBrowseBytesMax) break;  // the next request goes on after the last id
+    bytes += message.body.size();
+    array.push_back(to_json(message));
+  }
+  return json_answer({{"messages", std::move(array)}});
+}
+
+HttpBus::Service::Answer HttpBus::Service::create_subscription(const net::HttpRequest& request) {
+  GEMINGA_TRY(const json body, net::parse_json_object(request.body));
+  GEMINGA_TRY(const TopicRequest wanted, read_topic(body, /*with_subscription=*/true));
+  GEMINGA_TRY(const std::string name, bus_.full_topic_name(wanted.topic));
+  GEMINGA_TRY_VOID(bus_.admin().create_subscription(name, *wanted.subscription, wanted.initial_position));
+  return json_answer({{"topic", name}, {"subscription", *wanted.subscription}}, 201);
+}
+
+HttpBus::Service::Answer HttpBus::Service::delete_subscription(const net::HttpRequest& request) {
+  GEMINGA_TRY(const std::string topic, topic_of(request));
+  GEMINGA_TRY(const std::string subscription, required_query(request, "subscription"));
+  GEMINGA_TRY_VOID(bus_.admin().delete_subscription(topic, subscription));
+  return net::HttpResponse{.status = 204};
+}
+
+HttpBus::Service::Answer HttpBus::Service::skip_all(const net::HttpRequest& request) {
+  GEMINGA_TRY(const json body, net::parse_json_object(request.body));
+  GEMINGA_TRY(const TopicRequest wanted, read_topic(body, /*with_subscription=*/true));
+  GEMINGA_TRY_VOID(bus_.admin().skip_all(wanted.topic, *wanted.subscription));
+  return net::HttpResponse{.status = 204};
+}
+
+void HttpBus::Service::publish(net::HttpRequest request, net::Responder responder) {
+  if (request.body.size() <= kParseOnLoopBytes) return parse_and_publish(request, std::move(responder));
+  const std::lock_guard lock(mutex_);
+  if (closed_) return responder.respond(Error{ErrorCode::unavailable, "the server is stopping"});
+  pool_->post(
+      [self = shared_from_this(), request = std::move(request), responder = std::move(responder)]() mutable {
+        self->parse_and_publish(request, std::move(responder));
+      });
+}
+
+void HttpBus::Service::parse_and_publish(const net::HttpRequest& request, net::Responder responder) {
+  const auto read = [&]() -> Result<std::vector<TopicMessage>> {
+    GEMINGA_TRY(const std::string topic, topic_of(request));
+    GEMINGA_TRY(const std::string name, bus_.full_topic_name(topic));
+    GEMINGA_TRY(const json body, net::parse_json_object(request.body));
+    GEMINGA_TRY(std::vector<OutgoingMessage> messages, read_messages(body));
+    std::vector<TopicMessage> addressed;
+    addressed.reserve(messages.size());
+    for (OutgoingMessage& message : messages) addressed.push_back({name, std::move(message)});
+    return addressed;
+  };
+  Result<std::vector<TopicMessage>> messages = read();
+  if (!messages) return responder.respond(messages.error());
+  bus_.publish_async(*std::move(messages),
+                     [responder = std::move(responder)](Result<std::vector<MessageId>> ids) mutable {
+                       if (ids)
+                         responder.respond(json_answer({{"ids", ids_to_json(*ids)}}));
+                       else
+                         responder.respond(ids.error());
+                     });
+}
+
+}  // namespace geminga::doors
