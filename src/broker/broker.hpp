@@ -64,6 +64,11 @@ struct Permits {
   std::uint64_t bytes = 0;
 };
 
+/// What an entry costs of Permits::bytes. Whoever takes entries gives back exactly this with flow().
+[[nodiscard]] inline std::uint64_t permit_bytes(const storage::Entry& entry) {
+  return entry.header.body_bytes + 256;
+}
+
 struct SubscribeOptions {
   std::string subscription;
   SubscriptionType type = SubscriptionType::exclusive;

@@ -1,0 +1,216 @@
+#include <set>
+
+#include <fmt/format.h>
+
+#include "base/file_system.hpp"
+#include "base/log.hpp"
+#include "base/try.hpp"
+#include "broker/broker_impl.hpp"
+
+namespace geminga::broker {
+
+Result<std::unique_ptr<Broker>> Broker::open(BrokerOptions options) {
+  auto context = std::make_shared<Context>();
+  context->options = std::move(options);
+  base::FileSystem& files =
+      context->options.files != nullptr ? *context->options.files : base::FileSystem::system();
+  context->options.files = &files;
+  GEMINGA_TRY(context->directory, storage::DataDirectory::acquire(files, context->options.directory));
+  const auto& directory = *context->directory;
+  GEMINGA_TRY(context->metadata, storage::MetadataStore::open(directory.path() / "metadata.db",
+                                                              directory.uuid(), directory.fresh()));
+  for (std::uint32_t i = 0; i < std::max(1U, context->options.cores); ++i) {
+    context->cores.push_back(std::make_unique<Core>(fmt::format("gm-core-{}", i)));
+  }
+  auto broker = std::make_unique<BrokerImpl>(std::move(context));
+  GEMINGA_TRY_VOID(broker->start());
+  return broker;
+}
+
+BrokerImpl::~BrokerImpl() {
+  if (auto closed = close(); !closed) log::error("broker", "closing: {}", closed.error().message);
+}
+
+Result<> BrokerImpl::start() {
+  StoredNames names;
+  GEMINGA_TRY(names.topics, context_->metadata->topics());
+  GEMINGA_TRY(names.subscriptions, context_->metadata->subscriptions());
+  notes_.resize(context_->cores.size());
+  trim_timers_.resize(context_->cores.size());
+  GEMINGA_TRY_VOID(open_log(names));
+  recover(std::move(names));
+  for (std::size_t i = 0; i < context_->cores.size(); ++i) {
+    context_->cores[i]->loop.run([this, i] { start_trimming(i); });
+  }
+  return {};
+}
+
+Result<> BrokerImpl::open_log(const StoredNames& names) {
+  std::set<storage::TopicId> live;
+  std::set<storage::TopicId> tombstoned;
+  for (const storage::TopicRow& row : names.topics) (row.tombstone ? tombstoned : live).insert(row.id);
+  const BrokerOptions& options = context_->options;
+  storage::LogOptions log_options{.directory = context_->directory->path(),
+                                  .directory_uuid = context_->directory->uuid(),
+                                  .journal_bytes_max = options.journal_bytes_max,
+                                  .journal_file_bytes = options.journal_file_bytes,
+                                  .memory_table_bytes = options.memory_table_bytes,
+                                  .publish_budget_bytes = options.publish_budget_bytes,
+                                  .unsafe = options.unsafe};
+  GEMINGA_TRY(context_->log, storage::Log::open(*options.files, *options.clock, std::move(log_options), live,
+                                                tombstoned, *this));
+  return {};
+}
+
+/// Nothing runs yet: the log is open and silent, so the cores' maps may be filled from here.
+void BrokerImpl::recover(StoredNames names) {
+  const auto& recovered = context_->log->recovered();
+  std::unordered_map<storage::TopicId, TopicPtr> by_id;
+  for (storage::TopicRow& row : names.topics) {
+    const storage::TopicId id = row.id;
+    if (row.tombstone) {  // a deletion that a stop cut short: go on with its last steps
+      storage::Transaction drop;
+      drop.operations.emplace_back(storage::DropTopic{.topic = id});
+      context_->log->submit(std::move(drop));
+      continue;
+    }
+    const auto state = recovered.find(id);
+    auto topic = std::make_shared<Topic>(context_, std::move(row),
+                                         state == recovered.end() ? storage::TopicState{} : state->second);
+    topics_.emplace(topic->name(), topic);
+    by_id.emplace(id, topic);
+    Core& core = context_->core_of(id);
+    core.loop.run([&] { core.topics.emplace(id, topic); });
+  }
+  for (storage::SubscriptionRow& row : names.subscriptions) {
+    const auto topic = by_id.find(row.topic);
+    if (topic == by_id.end()) continue;
+    const auto state = recovered.find(row.topic);
+    const auto* cursors = state == recovered.end() ? nullptr : &state->second.cursors;
+    const auto cursor = cursors == nullptr ? decltype(cursors->end()){} : cursors->find(row.id);
+    if (cursors == nullptr || cursor == cursors->end()) {
+      // A creation that a stop cut short before its position was durable: nobody was told that it exists.
+      context_->metadata->delete_subscription(row.id, [](const Result<>&) {});
+      continue;
+    }
+    topic->second->core().loop.run([&] { topic->second->add_recovered(std::move(row), cursor->second); });
+  }
+}
+
+/// Once a second every topic of the core looks what it may forget; without something new that is a few
+/// comparisons.
+void BrokerImpl::start_trimming(std::size_t number) {
+  static constexpr std::chrono::seconds kEvery{1};
+  Core& core = *context_->cores[number];
+  trim_timers_[number] = std::make_unique<base::Timer>(core.loop);
+  trim_timers_[number]->set_after(kEvery, [this, number, &core] {
+    for (const auto& [id, topic] : core.topics) topic->trim();
+    start_trimming(number);
+  });
+}
+
+Result<> BrokerImpl::close() {
+  if (std::exchange(closed_, true)) return {};
+  const Error reason{ErrorCode::closed, "the embedded engine was closed"};
+  for (std::size_t i = 0; i < context_->cores.size(); ++i) {
+    Core& core = *context_->cores[i];
+    core.loop.run([&] {
+      trim_timers_[i].reset();
+      for (const auto& [id, topic] : core.topics) topic->shut_down(reason);
+    });
+  }
+  // The log's last groups post to the cores, so those end after it.
+  Result<> log_closed = context_->log ? context_->log->close() : Result<>{};
+  for (const auto& core : context_->cores) {
+    core->loop.run([&] { core->topics.clear(); });
+    core->loop.stop();
+  }
+  const Result<> metadata_closed = context_->metadata->close();
+  {
+    const std::lock_guard lock(mutex_);
+    topics_.clear();
+    creating_.clear();
+  }
+  context_->log.reset();
+  context_->metadata.reset();
+  context_->directory.reset();
+  if (!log_closed) return log_closed;
+  return metadata_closed;
+}
+
+// --- journal thread
+// ------------------------------------------------------------------------------------------------
+
+void BrokerImpl::on_durable(std::span<const storage::Entry> entries) {
+  for (const storage::Entry& entry : entries) {
+    DurableNote& note = notes_[entry.header.topic.value % notes_.size()][entry.header.topic];
+    note.ledger = entry.header.ledger;
+    note.end = EntryId{entry.header.entry.value + 1};
+    note.entries += 1;
+    note.bytes += entry.header.body_bytes;
+  }
+  for (std::size_t i = 0; i < notes_.size(); ++i) {
+    if (notes_[i].empty()) continue;
+    Core& core = *context_->cores[i];
+    core.loop.post([&core, notes = std::exchange(notes_[i], {})] {
+      for (const auto& [id, note] : notes) {
+        if (const auto topic = core.topics.find(id); topic != core.topics.end())
+          topic->second->on_durable(note);
+      }
+    });
+  }
+}
+
+void BrokerImpl::on_disk_error(const Error& error) {
+  if (context_->options.on_disk_error) context_->options.on_disk_error(error);
+}
+
+// --- messages
+// ------------------------------------------------------------------------------------------------------
+
+void BrokerImpl::publish(std::vector<Publication> publications, Done<std::vector<MessageId>> done) {
+  auto operations = to_operations(std::move(publications));
+  if (!operations) return done(std::unexpected(operations.error()));
+  storage::Transaction transaction{.operations = std::move(*operations), .done = nullptr};
+  transaction.done = [done = std::move(done)](Result<storage::Receipt> receipt) mutable {
+    if (!receipt) return done(std::unexpected(receipt.error()));
+    done(to_message_ids(*receipt));
+  };
+  context_->log->submit(std::move(transaction));
+}
+
+void BrokerImpl::subscribe(TopicPtr topic, SubscribeOptions options, std::shared_ptr<DeliverySink> sink,
+                           Done<ConsumerPtr> done) {
+  if (options.type == SubscriptionType::failover) {
+    return done(
+        fail(ErrorCode::unsupported_by_engine,
+             "the embedded engine has no failover subscriptions yet; use exclusive, shared or key_shared"));
+  }
+  topic->core().loop.post([topic, options = std::move(options), sink = std::move(sink),
+                           answer = Answer<ConsumerPtr>(std::move(done))]() mutable {
+    auto attach = [options, sink = std::move(sink),
+                   answer = std::move(answer)](Result<SubscriptionPtr> subscription) mutable {
+      if (!subscription) return answer(std::unexpected(subscription.error()));
+      answer((*subscription)->attach(options, std::move(sink)));
+    };
+    topic->find_or_create(options.subscription, options.type, options.initial_position,
+                          Answer<SubscriptionPtr>(std::move(attach)));
+  });
+}
+
+void BrokerImpl::create_reader(TopicPtr topic, ReaderStart start, Permits permits,
+                               std::shared_ptr<DeliverySink> sink, Done<ReaderPtr> done) {
+  topic->core().loop.post(
+      [topic, start, permits, sink = std::move(sink), answer = Answer<ReaderPtr>(std::move(done))]() mutable {
+        answer(topic->add_reader(start, permits, std::move(sink)));
+      });
+}
+
+void BrokerImpl::browse(TopicPtr topic, std::optional<MessageId> after, std::uint32_t limit,
+                        Done<std::vector<storage::Entry>> done) {
+  const EntryId from = after ? EntryId{after->entry.value + 1} : EntryId{0};
+  context_->log->read({.topic = topic->id(), .from = from, .entries_max = limit, .bytes_max = 16ULL << 20},
+                      std::move(done));
+}
+
+}  // namespace geminga::broker

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "broker/answer.hpp"
+#include "broker/context.hpp"
+#include "broker/topic.hpp"
+
+namespace geminga::broker {
+
+class BrokerImpl final : public Broker, public storage::LogListener {
+ public:
+  explicit BrokerImpl(ContextPtr context) : context_(std::move(context)) {}
+  ~BrokerImpl() override;
+  Result<> start();
+
+  void open_topic(std::string name, bool create, Done<TopicPtr> done) override;
+  void publish(std::vector<Publication> publications, Done<std::vector<MessageId>> done) override;
+  void subscribe(TopicPtr topic, SubscribeOptions options, std::shared_ptr<DeliverySink> sink,
+                 Done<ConsumerPtr> done) override;
+  void create_reader(TopicPtr topic, ReaderStart start, Permits permits, std::shared_ptr<DeliverySink> sink,
+                     Done<ReaderPtr> done) override;
+  void count_producer(TopicPtr topic, int change) override { topic->count_producer(change); }
+  void create_tenant(std::string tenant, Done<void> done) override;
+  void create_namespace(std::string tenant_and_namespace, Done<void> done) override;
+  void create_topic(std::string name, Done<void> done) override;
+  void delete_topic(std::string name, bool force, Done<void> done) override;
+  void set_retention(TopicPtr topic, RetentionPolicy policy, Done<void> done) override;
+  void create_subscription(TopicPtr topic, std::string subscription, InitialPosition position,
+                           Done<void> done) override;
+  void delete_subscription(TopicPtr topic, std::string subscription, Done<void> done) override;
+  void skip_all(TopicPtr topic, std::string subscription, Done<void> done) override;
+  void stats(TopicPtr topic, Done<TopicStats> done) override;
+  void browse(TopicPtr topic, std::optional<MessageId> after, std::uint32_t limit,
+              Done<std::vector<storage::Entry>> done) override;
+  Result<std::vector<std::string>> tenants() override;
+  Result<std::vector<std::string>> namespaces(const std::string& tenant) override;
+  Result<std::vector<std::string>> topics(const std::string& tenant_and_namespace) override;
+  [[nodiscard]] BrokerStats broker_stats() const override;
+  Result<> announce(const std::string& addresses) override {
+    return context_->directory->announce(addresses);
+  }
+  Result<> close() override;
+
+  // Journal thread.
+  void on_durable(std::span<const storage::Entry> entries) override;
+  void on_disk_error(const Error& error) override;
+
+ private:
+  struct StoredNames {
+    std::vector<storage::TopicRow> topics;
+    std::vector<storage::SubscriptionRow> subscriptions;
+  };
+  Result<> open_log(const StoredNames& names);
+  void recover(StoredNames names);
+  void start_trimming(std::size_t number);
+  [[nodiscard]] TopicPtr find(const std::string& name) const;
+  void create_missing(const std::string& name);
+  void create_row(const std::string& name);
+  void topic_created(const std::string& name, Result<storage::TopicRow> row);
+
+  const ContextPtr context_;
+  std::vector<std::unique_ptr<base::Timer>> trim_timers_;                 ///< one per core, touched on it
+  std::vector<std::unordered_map<storage::TopicId, DurableNote>> notes_;  ///< journal thread; one per core
+  bool closed_ = false;                                                   ///< the thread that closes
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::map<std::string, TopicPtr, std::less<>> topics_;
+  std::map<std::string, std::vector<Answer<TopicPtr>>> creating_;
+};
+
+}  // namespace geminga::broker

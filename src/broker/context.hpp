@@ -1,0 +1,39 @@
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "base/event_loop.hpp"
+#include "broker/broker.hpp"
+#include "broker/dispatcher.hpp"
+#include "storage/directory.hpp"
+#include "storage/log.hpp"
+#include "storage/metadata.hpp"
+
+namespace geminga::broker {
+
+/// One event loop and the topics that live on it. `topics` is touched on the loop only.
+struct Core {
+  explicit Core(std::string name) : loop(std::move(name)) {}
+  std::unordered_map<storage::TopicId, TopicPtr> topics;
+  base::EventLoop loop;
+};
+
+/// What all parts of a broker stand on. Handles that users keep hold it alive, so a late call finds stopped
+/// loops, never freed ones.
+struct Context {
+  BrokerOptions options;
+  std::unique_ptr<storage::DataDirectory> directory;
+  std::unique_ptr<storage::MetadataStore> metadata;
+  std::unique_ptr<storage::Log> log;
+  std::vector<std::unique_ptr<Core>> cores;
+
+  [[nodiscard]] Core& core_of(storage::TopicId topic) const { return *cores[topic.value % cores.size()]; }
+  [[nodiscard]] Now now() const {
+    return {.wall = options.clock->wall_now(), .monotonic = options.clock->monotonic_now()};
+  }
+};
+using ContextPtr = std::shared_ptr<Context>;
+
+}  // namespace geminga::broker

@@ -1,0 +1,194 @@
+#include <fmt/format.h>
+
+#include "base/topic_name.hpp"
+#include "broker/broker_impl.hpp"
+
+namespace geminga::broker {
+namespace {
+
+/// What exists already is as good as made.
+bool there(const Result<>& result) {
+  return result || result.error().code == ErrorCode::already_exists;
+}
+
+}  // namespace
+
+TopicPtr BrokerImpl::find(const std::string& name) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = topics_.find(name);
+  return found == topics_.end() || found->second->deleted() ? nullptr : found->second;
+}
+
+void BrokerImpl::open_topic(std::string name, bool create, Done<TopicPtr> done) {
+  if (TopicPtr found = find(name)) return done(std::move(found));
+  if (!create) return done(fail(ErrorCode::topic_not_found, fmt::format("topic {} does not exist", name)));
+  {
+    const std::lock_guard lock(mutex_);
+    auto& waiting = creating_[name];
+    waiting.emplace_back(std::move(done));
+    if (waiting.size() > 1) return;
+  }
+  create_missing(name);
+}
+
+/// Tenant, then namespace, then the topic itself; each on the metadata thread, one after the other.
+void BrokerImpl::create_missing(const std::string& name) {
+  const auto parts = base::TopicName::parse(name, "");
+  if (!parts) return topic_created(name, std::unexpected(parts.error()));
+  const std::string tenant = parts->tenant;
+  const std::string name_space = parts->namespace_path();
+  context_->metadata->create_tenant(tenant, [this, name, name_space](const Result<>& tenant_made) {
+    if (!there(tenant_made)) return topic_created(name, std::unexpected(tenant_made.error()));
+    context_->metadata->create_namespace(name_space, [this, name](const Result<>& namespace_made) {
+      if (!there(namespace_made)) return topic_created(name, std::unexpected(namespace_made.error()));
+      create_row(name);
+    });
+  });
+}
+
+void BrokerImpl::create_row(const std::string& name) {
+  context_->metadata->create_topic(
+      name, [this, name](Result<storage::TopicRow> row) { topic_created(name, std::move(row)); });
+}
+
+/// Metadata thread. The topic is on its core before anybody gets it, so that no durable entry passes it by.
+void BrokerImpl::topic_created(const std::string& name, Result<storage::TopicRow> row) {
+  Result<TopicPtr> result = std::unexpected(row ? Error{} : row.error());
+  std::vector<Answer<TopicPtr>> waiting;
+  if (row) {
+    auto topic = std::make_shared<Topic>(context_, std::move(*row), storage::TopicState{});
+    topic->core().loop.post([topic] { topic->core().topics.emplace(topic->id(), topic); });
+    result = std::move(topic);
+  } else if (row.error().code == ErrorCode::already_exists) {
+    if (TopicPtr found = find(name)) result = std::move(found);
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    if (result) topics_.insert_or_assign(name, *result);
+    if (auto node = creating_.extract(name)) waiting = std::move(node.mapped());
+  }
+  for (Answer<TopicPtr>& answer : waiting) answer(result);
+}
+
+void BrokerImpl::create_tenant(std::string tenant, Done<void> done) {
+  context_->metadata->create_tenant(std::move(tenant), std::move(done));
+}
+
+void BrokerImpl::create_namespace(std::string tenant_and_namespace, Done<void> done) {
+  context_->metadata->create_namespace(std::move(tenant_and_namespace), std::move(done));
+}
+
+void BrokerImpl::create_topic(std::string name, Done<void> done) {
+  if (find(name)) return done(fail(ErrorCode::already_exists, fmt::format("topic {} exists already", name)));
+  open_topic(std::move(name), true, [done = std::move(done)](const Result<TopicPtr>& topic) mutable {
+    if (!topic) return done(std::unexpected(topic.error()));
+    done({});
+  });
+}
+
+void BrokerImpl::delete_topic(std::string name, bool force, Done<void> done) {
+  const TopicPtr topic = find(name);
+  if (!topic) return done(fail(ErrorCode::topic_not_found, fmt::format("topic {} does not exist", name)));
+  auto finish = [this, topic, answer = Answer<void>(std::move(done))](Result<> removed) mutable {
+    if (removed) {
+      {
+        const std::lock_guard lock(mutex_);
+        if (const auto at = topics_.find(topic->name()); at != topics_.end() && at->second == topic)
+          topics_.erase(at);
+      }
+      topic->core().loop.post([topic] { topic->core().topics.erase(topic->id()); });
+    }
+    answer(std::move(removed));
+  };
+  topic->core().loop.post([topic, force, finish = std::move(finish)]() mutable {
+    topic->remove(force, Answer<void>(std::move(finish)));
+  });
+}
+
+void BrokerImpl::set_retention(TopicPtr topic, RetentionPolicy policy, Done<void> done) {
+  const bool time_zero = policy.time && policy.time->count() == 0;
+  const bool bytes_zero = policy.bytes && *policy.bytes == 0;
+  if (time_zero != bytes_zero) {
+    return done(fail(
+        ErrorCode::invalid_argument,
+        "retention with one limit zero would keep nothing; set both to zero, or leave one without limit"));
+  }
+  context_->metadata->set_retention(
+      topic->id(), policy, [topic, policy, answer = Answer<void>(std::move(done))](Result<> stored) mutable {
+        if (!stored) return answer(std::move(stored));
+        topic->core().loop.post([topic, policy, answer = std::move(answer)]() mutable {
+          topic->set_retention(policy);
+          answer(Result<>{});
+        });
+      });
+}
+
+void BrokerImpl::create_subscription(TopicPtr topic, std::string subscription, InitialPosition position,
+                                     Done<void> done) {
+  topic->core().loop.post([topic, subscription = std::move(subscription), position,
+                           answer = Answer<void>(std::move(done))]() mutable {
+    if (topic->find(subscription)) {
+      return answer(fail(ErrorCode::already_exists, fmt::format("topic {} has a subscription '{}' already",
+                                                                topic->name(), subscription)));
+    }
+    auto finish = [answer = std::move(answer)](const Result<SubscriptionPtr>& made) mutable {
+      if (!made) return answer(std::unexpected(made.error()));
+      answer(Result<>{});
+    };
+    topic->find_or_create(subscription, SubscriptionType::exclusive, position,
+                          Answer<SubscriptionPtr>(std::move(finish)));
+  });
+}
+
+void BrokerImpl::delete_subscription(TopicPtr topic, std::string subscription, Done<void> done) {
+  topic->core().loop.post(
+      [topic, subscription = std::move(subscription), answer = Answer<void>(std::move(done))]() mutable {
+        topic->remove_subscription(subscription, 0, std::move(answer));
+      });
+}
+
+void BrokerImpl::skip_all(TopicPtr topic, std::string subscription, Done<void> done) {
+  topic->core().loop.post(
+      [topic, subscription = std::move(subscription), answer = Answer<void>(std::move(done))]() mutable {
+        if (const SubscriptionPtr found = topic->find(subscription))
+          return found->skip_all(std::move(answer));
+        answer(fail(ErrorCode::subscription_not_found,
+                    fmt::format("topic {} has no subscription '{}'", topic->name(), subscription)));
+      });
+}
+
+void BrokerImpl::stats(TopicPtr topic, Done<TopicStats> done) {
+  topic->core().loop.post(
+      [topic, answer = Answer<TopicStats>(std::move(done))]() mutable { answer(topic->stats()); });
+}
+
+Result<std::vector<std::string>> BrokerImpl::tenants() {
+  return context_->metadata->tenants();
+}
+
+Result<std::vector<std::string>> BrokerImpl::namespaces(const std::string& tenant) {
+  auto all = context_->metadata->namespaces();
+  if (!all) return all;
+  std::erase_if(*all, [&](const std::string& name) { return !name.starts_with(tenant + "/"); });
+  return all;
+}
+
+Result<std::vector<std::string>> BrokerImpl::topics(const std::string& tenant_and_namespace) {
+  const std::string prefix = "persistent://" + tenant_and_namespace + "/";
+  std::vector<std::string> names;
+  const std::lock_guard lock(mutex_);
+  for (auto at = topics_.lower_bound(prefix); at != topics_.end() && at->first.starts_with(prefix); ++at) {
+    if (!at->second->deleted()) names.push_back(at->first);
+  }
+  return names;
+}
+
+BrokerStats BrokerImpl::broker_stats() const {
+  BrokerStats stats;
+  if (context_->log) stats.log = context_->log->stats();
+  const std::lock_guard lock(mutex_);
+  stats.topics = topics_.size();
+  return stats;
+}
+
+}  // namespace geminga::broker

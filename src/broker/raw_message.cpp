@@ -1,0 +1,152 @@
+#include "broker/raw_message.hpp"
+
+#include <bit>
+#include <cstring>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "base/crc32c.hpp"
+
+namespace geminga::broker {
+namespace {
+
+constexpr char kVersion = 1;
+constexpr unsigned char kHasEventTime = 1;
+
+void put_varint(std::string& out, std::uint64_t value) {
+  while (value >= 0x80) {
+    out += static_cast<char>(static_cast<unsigned char>(value) | 0x80U);
+    value >>= 7;
+  }
+  out += static_cast<char>(value);
+}
+
+void put_text(std::string& out, std::string_view text) {
+  put_varint(out, text.size());
+  out += text;
+}
+
+void put_int64(std::string& out, std::int64_t value) {
+  for (int shift = 0; shift < 64; shift += 8)
+    out += static_cast<char>(static_cast<std::uint64_t>(value) >> shift);
+}
+
+/// Takes fields off the front; once something is missing `good` stays false and every field is empty.
+struct Input {
+  std::string_view rest;
+  bool good = true;
+
+  std::string_view take(std::uint64_t bytes) {
+    if (!good || bytes > rest.size()) {
+      good = false;
+      return {};
+    }
+    const std::string_view taken = rest.substr(0, bytes);
+    rest.remove_prefix(bytes);
+    return taken;
+  }
+
+  std::uint8_t byte() {
+    const std::string_view one = take(1);
+    return one.empty() ? std::uint8_t{0} : static_cast<std::uint8_t>(one.front());
+  }
+
+  std::uint64_t varint() {
+    std::uint64_t value = 0;
+    for (int shift = 0; shift < 64 && good; shift += 7) {
+      const std::uint8_t next = byte();
+      value |= static_cast<std::uint64_t>(next & 0x7f) << shift;
+      if ((next & 0x80) == 0) return value;
+    }
+    good = false;
+    return 0;
+  }
+
+  std::string text() { return std::string(take(varint())); }
+
+  std::int64_t int64() {
+    std::uint64_t value = 0;
+    for (int shift = 0; shift < 64; shift += 8) value |= static_cast<std::uint64_t>(byte()) << shift;
+    return static_cast<std::int64_t>(value);
+  }
+};
+
+std::uint32_t load32(const char* bytes) {
+  std::uint32_t value = 0;
+  std::memcpy(&value, bytes, sizeof value);
+  return value;
+}
+
+std::uint32_t murmur3_mix(std::uint32_t block) {
+  return std::rotl(block * 0xcc9e2d51U, 15) * 0x1b873593U;
+}
+
+}  // namespace
+
+storage::Append encode_raw(OutgoingMessage message, std::string_view producer_name, Timestamp now) {
+  storage::Append append;
+  append.format = storage::PayloadFormat::raw;
+  append.key_hash = key_hash(message.key);
+  append.sequence = message.sequence_id.value_or(0);
+  append.deliver_at =
+      message.deliver_after ? std::optional(now + *message.deliver_after) : message.deliver_at;
+  std::string& out = append.body;
+  out.reserve(64 + message.key.size() + message.body.size() + message.properties.size() * 64);
+  out += kVersion;
+  out += static_cast<char>(message.event_time ? kHasEventTime : 0);
+  if (message.event_time) put_int64(out, message.event_time->time_since_epoch().count());
+  put_text(out, message.key);
+  put_text(out, producer_name);
+  put_varint(out, message.properties.size());
+  for (const auto& [name, value] : message.properties) {
+    put_text(out, name);
+    put_text(out, value);
+  }
+  out += message.body;
+  append.body_crc = base::crc32c(std::string_view(out));
+  return append;
+}
+
+Result<Message> decode_raw(const storage::Entry& entry) {
+  Message message;
+  message.id = {.ledger = entry.header.ledger, .entry = entry.header.entry};
+  message.publish_time = entry.header.publish_time;
+  message.sequence_id = entry.header.sequence;
+  Input in{.rest = entry.body};
+  const std::uint8_t version = in.byte();
+  const std::uint8_t flags = in.byte();
+  if ((flags & kHasEventTime) != 0) message.event_time = Timestamp{std::chrono::milliseconds{in.int64()}};
+  message.key = in.text();
+  message.producer_name = in.text();
+  for (std::uint64_t left = in.varint(); left > 0 && in.good; --left) {
+    std::string name = in.text();
+    message.properties.insert_or_assign(std::move(name), in.text());
+  }
+  if (!in.good || version != kVersion || (flags & ~kHasEventTime) != 0) {
+    return fail(ErrorCode::corrupted,
+                fmt::format("message {} does not follow its format (version {}, {} bytes)",
+                            message.id.to_string(), version, entry.body.size()));
+  }
+  message.body = in.rest;
+  return message;
+}
+
+std::uint32_t key_hash(std::string_view key) {
+  if (key.empty()) return 0;
+  std::uint32_t hash = 0;
+  std::string_view rest = key;
+  for (; rest.size() >= 4; rest.remove_prefix(4)) {
+    hash = std::rotl(hash ^ murmur3_mix(load32(rest.data())), 13) * 5 + 0xe6546b64U;
+  }
+  std::uint32_t tail = 0;
+  for (std::size_t i = rest.size(); i > 0; --i) tail = (tail << 8) | static_cast<unsigned char>(rest[i - 1]);
+  if (!rest.empty()) hash ^= murmur3_mix(tail);
+  hash ^= static_cast<std::uint32_t>(key.size());
+  hash = (hash ^ (hash >> 16)) * 0x85ebca6bU;
+  hash = (hash ^ (hash >> 13)) * 0xc2b2ae35U;
+  hash ^= hash >> 16;
+  return hash & 0x7fffffffU;
+}
+
+}  // namespace geminga::broker

@@ -1,0 +1,101 @@
+#include <algorithm>
+
+#include "base/log.hpp"
+#include "broker/topic.hpp"
+
+namespace geminga::broker {
+namespace {
+
+/// Finds the first entry that was published at or after `since`, by reading single entries: publish times
+/// never decrease. Steps hop to the core for each answer that does not come from memory.
+class TimeSearch : public std::enable_shared_from_this<TimeSearch> {
+ public:
+  using Found = std::move_only_function<void(EntryId)>;
+  TimeSearch(TopicPtr topic, EntryId low, EntryId high, Timestamp since, Found found)
+      : topic_(std::move(topic)), low_(low), high_(high), since_(since), found_(std::move(found)) {}
+
+  void step() {
+    if (low_ >= high_) return found_(low_);
+    const EntryId middle{low_.value + (high_.value - low_.value) / 2};
+    topic_->context()->log->read(
+        {.topic = topic_->id(), .from = middle, .entries_max = 1},
+        [self = shared_from_this(), middle](Result<std::vector<storage::Entry>> entries) {
+          self->topic_->core().loop.post(
+              [self, middle, entries = std::move(entries)] { self->narrow(middle, entries); });
+        });
+  }
+
+ private:
+  void narrow(EntryId middle, const Result<std::vector<storage::Entry>>& entries) {
+    if (!entries || entries->empty()) return found_(low_);  // in doubt nothing is forgotten
+    if (entries->front().header.publish_time < since_) {
+      low_ = EntryId{std::max(middle, entries->front().header.entry).value + 1};
+    } else {
+      high_ = middle;
+    }
+    step();
+  }
+
+  const TopicPtr topic_;
+  EntryId low_;
+  EntryId high_;
+  const Timestamp since_;
+  Found found_;
+};
+
+}  // namespace
+
+/// Pulsar's rule: what every subscription has acknowledged is kept while it is within both the time and the
+/// size limit. A topic without any subscription keeps everything until retention is set for it.
+void Topic::trim() {
+  if (trimming_ || deleted() || end_ == first_) return;
+  const RetentionPolicy& policy = row_.retention;
+  if (subscriptions_.empty() && policy == RetentionPolicy{}) return;
+  const EntryId acknowledged = acknowledged_before();
+  const EntryId within_size = kept_by_size();
+  if (!policy.time || policy.time->count() == 0) {
+    const EntryId within_time = policy.time ? end_ : first_;
+    return trim_to(std::min(acknowledged, std::max(within_time, within_size)));
+  }
+  if (acknowledged <= first_) return;
+  trimming_ = true;
+  const Timestamp since = context_->now().wall - *policy.time;
+  std::make_shared<TimeSearch>(shared_from_this(), first_, acknowledged, since,
+                               [self = shared_from_this(), acknowledged, within_size](EntryId within_time) {
+                                 self->trimming_ = false;
+                                 self->trim_to(std::min(acknowledged, std::max(within_time, within_size)));
+                               })
+      ->step();
+}
+
+/// The first entry within the size limit, by the average size: as near as Pulsar, which goes by whole
+/// ledgers.
+EntryId Topic::kept_by_size() const {
+  const auto& bytes = row_.retention.bytes;
+  if (!bytes) return first_;
+  const auto state = context_->log->state(row_.id);
+  const std::uint64_t entries = end_.value - first_.value;
+  const std::uint64_t average = std::max<std::uint64_t>(1, state ? state->stored_bytes / entries : 1);
+  return EntryId{end_.value - std::min(entries, *bytes / average)};
+}
+
+EntryId Topic::acknowledged_before() const {
+  EntryId before = end_;
+  for (const auto& [name, subscription] : subscriptions_)
+    before = std::min(before, subscription->acknowledged_before());
+  // One that is being created may ask for the earliest.
+  return creating_.empty() ? before : first_;
+}
+
+void Topic::trim_to(EntryId before) {
+  if (before <= first_ || deleted()) return;
+  first_ = before;
+  storage::Transaction transaction;
+  transaction.operations.emplace_back(storage::Trim{.topic = row_.id, .before = before});
+  transaction.done = [self = shared_from_this()](const Result<storage::Receipt>& receipt) {
+    if (!receipt) log::warn("broker", "{} could not be trimmed: {}", self->name(), receipt.error().message);
+  };
+  context_->log->submit(std::move(transaction));
+}
+
+}  // namespace geminga::broker

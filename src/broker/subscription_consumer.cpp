@@ -1,0 +1,67 @@
+#include "broker/subscription_consumer.hpp"
+
+#include "broker/answer.hpp"
+#include "broker/subscription.hpp"
+#include "broker/topic.hpp"
+
+namespace geminga::broker {
+
+SubscriptionConsumer::SubscriptionConsumer(TopicPtr topic, std::shared_ptr<Subscription> subscription,
+                                           ConsumerNumber number)
+    : topic_(std::move(topic)), subscription_(std::move(subscription)), number_(number) {}
+
+SubscriptionConsumer::~SubscriptionConsumer() {
+  on_core([](Subscription& subscription, ConsumerNumber number) { subscription.detach(number); });
+}
+
+template <class Work>
+void SubscriptionConsumer::on_core(Work work) {
+  topic_->core().loop.post([topic = topic_, subscription = subscription_, number = number_,
+                            work = std::move(work)]() mutable { work(*subscription, number); });
+}
+
+void SubscriptionConsumer::flow(Permits more) {
+  on_core([more](Subscription& subscription, ConsumerNumber number) { subscription.flow(number, more); });
+}
+
+void SubscriptionConsumer::acknowledge(std::vector<EntryId> entries, Done<void> done) {
+  on_core([entries = std::move(entries), answer = Answer<void>(std::move(done))](
+              Subscription& subscription, ConsumerNumber number) mutable {
+    subscription.acknowledge(number, std::move(entries), std::move(answer));
+  });
+}
+
+void SubscriptionConsumer::redeliver(std::vector<EntryId> entries, std::chrono::milliseconds delay,
+                                     bool counts) {
+  on_core([entries = std::move(entries), delay, counts](Subscription& subscription, ConsumerNumber number) {
+    subscription.redeliver(number, entries, delay, counts);
+  });
+}
+
+void SubscriptionConsumer::forward(EntryId entry, std::vector<Publication> publications,
+                                   Done<std::vector<MessageId>> done) {
+  on_core([entry, publications = std::move(publications),
+           answer = Answer<std::vector<MessageId>>(std::move(done))](Subscription& subscription,
+                                                                     ConsumerNumber number) mutable {
+    subscription.forward(number, entry, std::move(publications), std::move(answer));
+  });
+}
+
+void SubscriptionConsumer::close(Done<void> done) {
+  on_core(
+      [answer = Answer<void>(std::move(done))](Subscription& subscription, ConsumerNumber number) mutable {
+        subscription.detach(number);
+        answer(Result<>{});
+      });
+}
+
+void SubscriptionConsumer::unsubscribe(Done<void> done) {
+  on_core([topic = topic_, answer = Answer<void>(std::move(done))](Subscription& subscription,
+                                                                   ConsumerNumber number) mutable {
+    // Its own connection may stand; it ends with the subscription.
+    topic->remove_subscription(subscription.row().name, 1, std::move(answer));
+    static_cast<void>(number);
+  });
+}
+
+}  // namespace geminga::broker

@@ -1,0 +1,245 @@
+#include "broker/topic.hpp"
+
+#include <fmt/format.h>
+
+#include "base/log.hpp"
+
+namespace geminga::broker {
+
+Topic::Topic(ContextPtr context, storage::TopicRow row, const storage::TopicState& state)
+    : context_(std::move(context)),
+      core_(context_->core_of(row.id)),
+      row_(std::move(row)),
+      ledger_(state.ledger),
+      first_(state.first),
+      end_(state.next) {}
+
+const std::string& topic_name(const Topic& topic) {
+  return topic.name();
+}
+storage::TopicId topic_id(const Topic& topic) {
+  return topic.id();
+}
+
+void Topic::add_recovered(storage::SubscriptionRow row, storage::CursorState cursor) {
+  const std::string name = row.name;
+  subscriptions_.emplace(name,
+                         std::make_shared<Subscription>(context_, *this, std::move(row), std::move(cursor)));
+}
+
+void Topic::on_durable(const DurableNote& note) {
+  ledger_ = note.ledger;
+  end_ = note.end;
+  messages_in_ += note.entries;
+  bytes_in_ += note.bytes;
+  for (const auto& [name, subscription] : subscriptions_) subscription->pump();
+  // A reader that ends takes itself out of the set.
+  for (const auto& reader : std::vector(readers_.begin(), readers_.end())) reader->pump();
+}
+
+void Topic::count_out(std::uint64_t entries, std::uint64_t bytes) {
+  messages_out_ += entries;
+  bytes_out_ += bytes;
+}
+
+// --- subscriptions
+// -------------------------------------------------------------------------------------------------
+
+SubscriptionPtr Topic::find(const std::string& name) const {
+  const auto found = subscriptions_.find(name);
+  return found == subscriptions_.end() ? nullptr : found->second;
+}
+
+void Topic::find_or_create(const std::string& name, SubscriptionType type, InitialPosition position,
+                           Answer<SubscriptionPtr> answer) {
+  if (deleted())
+    return answer(
+        fail(ErrorCode::topic_not_found, fmt::format("topic {} was deleted; open it again", row_.name)));
+  if (auto found = find(name)) return answer(std::move(found));
+  auto& waiting = creating_[name];
+  waiting.push_back(std::move(answer));
+  if (waiting.size() > 1) return;
+  context_->metadata->create_subscription(
+      row_.id, name, type, [self = shared_from_this(), name, position](Result<storage::SubscriptionRow> row) {
+        self->core_.loop.post([self, name, position, row = std::move(row)]() mutable {
+          if (!row) return self->created(name, std::unexpected(row.error()));
+          self->create_cursor(std::move(*row), position);
+        });
+      });
+}
+
+void Topic::create_cursor(storage::SubscriptionRow row, InitialPosition position) {
+  storage::Transaction transaction;
+  if (position == InitialPosition::earliest) {
+    transaction.operations.emplace_back(
+        storage::SetCursor{.topic = row_.id, .subscription = row.id, .next = first_});
+  } else {
+    transaction.operations.emplace_back(storage::SetCursorToEnd{.topic = row_.id, .subscription = row.id});
+  }
+  transaction.done = [self = shared_from_this(), row = std::move(row), position,
+                      first = first_](Result<storage::Receipt> receipt) mutable {
+    self->core_.loop.post(
+        [self, row = std::move(row), position, first, receipt = std::move(receipt)]() mutable {
+          const std::string name = row.name;
+          if (!receipt) return self->created(name, std::unexpected(receipt.error()));
+          const EntryId next = position == InitialPosition::earliest ? first : receipt->cursors.front();
+          auto subscription = std::make_shared<Subscription>(self->context_, *self, std::move(row),
+                                                             storage::CursorState{.next = next});
+          self->subscriptions_.emplace(name, subscription);
+          self->created(name, std::move(subscription));
+        });
+  };
+  context_->log->submit(std::move(transaction));
+}
+
+void Topic::created(const std::string& name, Result<SubscriptionPtr> result) {
+  auto waiting = creating_.extract(name);
+  if (waiting.empty()) return;
+  for (auto& answer : waiting.mapped()) answer(result);
+}
+
+void Topic::remove_subscription(const std::string& name, std::size_t consumers_allowed, Answer<void> answer) {
+  const auto found = subscriptions_.find(name);
+  if (found == subscriptions_.end()) {
+    return answer(fail(ErrorCode::subscription_not_found,
+                       fmt::format("topic {} has no subscription '{}'", row_.name, name)));
+  }
+  const SubscriptionPtr subscription = found->second;
+  if (subscription->consumer_count() > consumers_allowed) {
+    return answer(
+        fail(ErrorCode::conflict, fmt::format("subscription '{}' of {} has {} consumers; close them first",
+                                              name, row_.name, subscription->consumer_count())));
+  }
+  subscriptions_.erase(found);
+  subscription->shut_down(
+      {ErrorCode::subscription_not_found, fmt::format("subscription '{}' was removed", name)});
+  const storage::SubscriptionId id = subscription->row().id;
+  context_->metadata->delete_subscription(
+      id, [self = shared_from_this(), id, answer = std::move(answer)](Result<> gone) mutable {
+        if (!gone) return answer(std::unexpected(gone.error()));
+        storage::Transaction transaction;
+        transaction.operations.emplace_back(storage::DropCursor{.topic = self->row_.id, .subscription = id});
+        transaction.done = [answer = std::move(answer)](Result<storage::Receipt> receipt) mutable {
+          if (receipt) return answer(Result<>{});
+          answer(std::unexpected(receipt.error()));
+        };
+        self->context_->log->submit(std::move(transaction));
+      });
+}
+
+// --- readers
+// -------------------------------------------------------------------------------------------------------
+
+namespace {
+
+/// The handle that users hold: takes calls from any thread to the topic's core.
+class ReaderHandle final : public Reader {
+ public:
+  ReaderHandle(TopicPtr topic, std::shared_ptr<TopicReader> reader)
+      : topic_(std::move(topic)), reader_(std::move(reader)) {}
+  ~ReaderHandle() override {
+    topic_->core().loop.post([topic = topic_, reader = reader_] { reader->close(); });
+  }
+  void flow(Permits more) override {
+    topic_->core().loop.post([topic = topic_, reader = reader_, more] { reader->flow(more); });
+  }
+  void has_more(std::optional<EntryId> after, Done<bool> done) override {
+    topic_->core().loop.post(
+        [topic = topic_, reader = reader_, after, answer = Answer<bool>(std::move(done))]() mutable {
+          const EntryId next = after ? EntryId{after->value + 1} : reader->start();
+          answer(std::max(next, topic->first()) < topic->end());
+        });
+  }
+  void close(Done<void> done) override {
+    topic_->core().loop.post(
+        [topic = topic_, reader = reader_, answer = Answer<void>(std::move(done))]() mutable {
+          reader->close();
+          answer(Result<>{});
+        });
+  }
+
+ private:
+  const TopicPtr topic_;
+  const std::shared_ptr<TopicReader> reader_;
+};
+
+}  // namespace
+
+Result<ReaderPtr> Topic::add_reader(const ReaderStart& start, Permits permits,
+                                    std::shared_ptr<DeliverySink> sink) {
+  if (deleted())
+    return fail(ErrorCode::topic_not_found, fmt::format("topic {} was deleted; open it again", row_.name));
+  EntryId position = end_;
+  if (const auto* id = std::get_if<MessageId>(&start.position)) {
+    // One ledger a topic: an id of an older ledger lies before everything here, one of a newer ledger behind
+    // it.
+    if (id->ledger == ledger_) position = EntryId{id->entry.value + (start.inclusive ? 0 : 1)};
+    if (id->ledger < ledger_) position = first_;
+  } else if (std::get<InitialPosition>(start.position) == InitialPosition::earliest) {
+    position = first_;
+  }
+  auto reader = std::make_shared<TopicReader>(*this, position, permits, std::move(sink));
+  readers_.insert(reader);
+  // In a turn of its own, as for consumers.
+  core_.loop.post([self = shared_from_this(), reader] { reader->pump(); });
+  return std::make_shared<ReaderHandle>(shared_from_this(), std::move(reader));
+}
+
+// --- end
+// -----------------------------------------------------------------------------------------------------------
+
+void Topic::remove(bool force, Answer<void> answer) {
+  if (deleted())
+    return answer(fail(ErrorCode::topic_not_found, fmt::format("topic {} was deleted", row_.name)));
+  std::size_t connected = readers_.size() + static_cast<std::size_t>(std::max(0, producers_.load()));
+  for (const auto& [name, subscription] : subscriptions_) connected += subscription->consumer_count();
+  if (connected > 0 && !force) {
+    return answer(fail(ErrorCode::conflict,
+                       fmt::format("topic {} has {} producers, consumers or readers; close them, or force",
+                                   row_.name, connected)));
+  }
+  deleted_ = true;
+  shut_down({ErrorCode::topic_not_found, fmt::format("topic {} was deleted", row_.name)});
+  // Step one frees the name; from then on a restart finishes the rest.
+  context_->metadata->tombstone_topic(
+      row_.id, [self = shared_from_this(), answer = std::move(answer)](Result<> gone) mutable {
+        if (!gone) return answer(std::unexpected(gone.error()));
+        self->core_.loop.post(
+            [self, answer = std::move(answer)]() mutable { self->drop_from_disk(std::move(answer)); });
+      });
+}
+
+void Topic::drop_from_disk(Answer<void> answer) {
+  subscriptions_.clear();
+  storage::Transaction transaction;
+  transaction.operations.emplace_back(storage::DropTopic{.topic = row_.id});
+  transaction.done = [self = shared_from_this(),
+                      answer = std::move(answer)](Result<storage::Receipt> receipt) mutable {
+    if (!receipt) return answer(std::unexpected(receipt.error()));
+    answer(Result<>{});
+  };
+  context_->log->submit(std::move(transaction));
+}
+
+void Topic::shut_down(const Error& reason) {
+  for (const auto& [name, subscription] : subscriptions_) subscription->shut_down(reason);
+  for (const auto& reader : std::exchange(readers_, {})) reader->shut_down(reason);
+}
+
+TopicStats Topic::stats() const {
+  TopicStats stats;
+  stats.topic = row_.name;
+  stats.messages_in = messages_in_;
+  stats.bytes_in = bytes_in_;
+  stats.messages_out = messages_out_;
+  stats.bytes_out = bytes_out_;
+  stats.stored_messages = end_.value - first_.value;
+  stats.producers = static_cast<std::uint32_t>(std::max(0, producers_.load()));
+  if (end_ > first_) stats.last_message_id = MessageId{.ledger = ledger_, .entry = EntryId{end_.value - 1}};
+  for (const auto& [name, subscription] : subscriptions_)
+    stats.subscriptions.push_back(subscription->stats());
+  if (const auto state = context_->log->state(row_.id)) stats.stored_bytes = state->stored_bytes;
+  return stats;
+}
+
+}  // namespace geminga::broker

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "broker/answer.hpp"
+#include "broker/context.hpp"
+#include "broker/subscription.hpp"
+#include "broker/topic_reader.hpp"
+#include "storage/metadata.hpp"
+
+namespace geminga::broker {
+
+/// What became durable of one topic with one group of the journal.
+struct DurableNote {
+  LedgerId ledger;
+  EntryId end;  ///< behind the last entry
+  std::uint64_t entries = 0;
+  std::uint64_t bytes = 0;
+};
+
+/// A topic: its subscriptions and readers, and how far it is durable. The first group of members may be
+/// called by any thread, all others on the topic's core.
+class Topic : public std::enable_shared_from_this<Topic> {
+ public:
+  Topic(ContextPtr context, storage::TopicRow row, const storage::TopicState& state);
+
+  [[nodiscard]] const std::string& name() const { return row_.name; }
+  [[nodiscard]] storage::TopicId id() const { return row_.id; }
+  [[nodiscard]] Core& core() const { return core_; }
+  [[nodiscard]] const ContextPtr& context() const { return context_; }
+  [[nodiscard]] bool deleted() const { return deleted_.load(); }
+  void count_producer(int change) { producers_ += change; }
+
+  void add_recovered(storage::SubscriptionRow row, storage::CursorState cursor);
+  void on_durable(const DurableNote& note);
+  void count_out(std::uint64_t entries, std::uint64_t bytes);
+
+  /// The subscription of that name, made where it is missing.
+  void find_or_create(const std::string& name, SubscriptionType type, InitialPosition position,
+                      Answer<SubscriptionPtr> answer);
+  [[nodiscard]] SubscriptionPtr find(const std::string& name) const;
+  /// Errors: subscription_not_found; conflict when more than `consumers_allowed` are connected.
+  void remove_subscription(const std::string& name, std::size_t consumers_allowed, Answer<void> answer);
+  Result<ReaderPtr> add_reader(const ReaderStart& start, Permits permits, std::shared_ptr<DeliverySink> sink);
+  void remove_reader(const std::shared_ptr<TopicReader>& reader) { readers_.erase(reader); }
+  void remove(bool force, Answer<void> answer);
+  void set_retention(RetentionPolicy policy) { row_.retention = policy; }
+  /// Forgets what nobody needs any more; called about once a second for topics where something changed or
+  /// time matters.
+  void trim();
+  void shut_down(const Error& reason);
+
+  [[nodiscard]] EntryId first() const { return first_; }
+  [[nodiscard]] EntryId end() const { return end_; }
+  [[nodiscard]] LedgerId ledger() const { return ledger_; }
+  [[nodiscard]] TopicStats stats() const;
+
+ private:
+  void create_cursor(storage::SubscriptionRow row, InitialPosition position);
+  void created(const std::string& name, Result<SubscriptionPtr> result);
+  void drop_from_disk(Answer<void> answer);
+  [[nodiscard]] EntryId acknowledged_before() const;
+  [[nodiscard]] EntryId kept_by_size() const;
+  void trim_to(EntryId before);
+
+  const ContextPtr context_;
+  Core& core_;
+  storage::TopicRow row_;  ///< retention: the core's; the rest never changes
+  std::atomic<bool> deleted_{false};
+  std::atomic<int> producers_{0};
+  LedgerId ledger_;
+  EntryId first_;
+  EntryId end_;
+  std::map<std::string, SubscriptionPtr> subscriptions_;
+  std::map<std::string, std::vector<Answer<SubscriptionPtr>>> creating_;
+  std::set<std::shared_ptr<TopicReader>> readers_;
+  bool trimming_ = false;
+  std::uint64_t messages_in_ = 0, bytes_in_ = 0, messages_out_ = 0, bytes_out_ = 0;
+};
+
+}  // namespace geminga::broker

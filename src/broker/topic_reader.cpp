@@ -1,0 +1,86 @@
+#include "broker/topic_reader.hpp"
+
+#include "base/log.hpp"
+#include "broker/topic.hpp"
+
+namespace geminga::broker {
+
+namespace {
+constexpr std::int64_t kReadEntriesMax = 1'000;
+}
+
+TopicReader::TopicReader(Topic& topic, EntryId position, Permits permits, std::shared_ptr<DeliverySink> sink)
+    : topic_(topic),
+      start_(position),
+      position_(position),
+      messages_(permits.messages),
+      bytes_(static_cast<std::int64_t>(permits.bytes)),
+      sink_(std::move(sink)) {}
+
+void TopicReader::flow(Permits more) {
+  messages_ += more.messages;
+  bytes_ += static_cast<std::int64_t>(more.bytes);
+  pump();
+}
+
+void TopicReader::pump() {
+  while (sink_ && !reading_ && messages_ > 0 && bytes_ > 0 && position_ < topic_.end()) {
+    std::optional<Result<std::vector<storage::Entry>>> at_once;
+    reading_ = true;
+    const storage::ReadRequest request{
+        .topic = topic_.id(),
+        .from = position_,
+        .entries_max = static_cast<std::uint32_t>(std::min(messages_, kReadEntriesMax)),
+        .bytes_max = std::min<std::uint64_t>(static_cast<std::uint64_t>(bytes_), 1ULL << 20)};
+    topic_.context()->log->read(request, [this, self = shared_from_this(), topic = topic_.shared_from_this(),
+                                          &at_once](Result<std::vector<storage::Entry>> entries) {
+      // On our own thread only when the log answers from memory, before read() returns.
+      if (topic_.core().loop.here()) {
+        at_once = std::move(entries);
+        return;
+      }
+      topic->core().loop.post([self, topic, entries = std::move(entries)]() mutable {
+        self->take(std::move(entries));
+        self->pump();
+      });
+    });
+    if (!at_once) return;
+    const EntryId before = position_;
+    take(std::move(*at_once));
+    if (position_ == before) return;
+  }
+}
+
+void TopicReader::take(Result<std::vector<storage::Entry>> entries) {
+  reading_ = false;
+  if (!sink_) return;
+  if (!entries) {
+    log::error("broker", "a reader of {} ends: {}", topic_.name(), entries.error().message);
+    shut_down(entries.error());
+    return;
+  }
+  if (entries->empty()) return;
+  std::vector<Delivered> delivered;
+  delivered.reserve(entries->size());
+  std::uint64_t bytes = 0;
+  for (storage::Entry& entry : *entries) {
+    messages_ -= 1;
+    bytes_ -= static_cast<std::int64_t>(permit_bytes(entry));
+    bytes += entry.header.body_bytes;
+    position_ = EntryId{entry.header.entry.value + 1};
+    delivered.push_back({.entry = std::move(entry), .redelivery_count = 0});
+  }
+  topic_.count_out(delivered.size(), bytes);
+  sink_->on_entries(std::move(delivered));
+}
+
+void TopicReader::close() {
+  sink_ = nullptr;
+  topic_.remove_reader(shared_from_this());
+}
+
+void TopicReader::shut_down(const Error& reason) {
+  if (const auto sink = std::exchange(sink_, nullptr)) sink->on_closed(reason);
+}
+
+}  // namespace geminga::broker

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <memory>
+
+#include "broker/context.hpp"
+
+namespace geminga::broker {
+
+/// Sends a topic's durable entries in order from a position. Every member on the topic's core.
+class TopicReader : public std::enable_shared_from_this<TopicReader> {
+ public:
+  TopicReader(Topic& topic, EntryId position, Permits permits, std::shared_ptr<DeliverySink> sink);
+  void flow(Permits more);
+  void pump();
+  void close();
+  void shut_down(const Error& reason);
+  [[nodiscard]] EntryId start() const { return start_; }
+
+ private:
+  void take(Result<std::vector<storage::Entry>> entries);
+
+  Topic& topic_;  ///< owns this
+  const EntryId start_;
+  EntryId position_;
+  std::int64_t messages_;
+  std::int64_t bytes_;
+  std::shared_ptr<DeliverySink> sink_;  ///< nullptr once closed
+  bool reading_ = false;
+};
+
+}  // namespace geminga::broker
