@@ -1,0 +1,130 @@
+#include "cli/hops.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/clock.hpp"
+#include "cli/message_json.hpp"
+#include "cli/output.hpp"
+#include "cli/remote.hpp"
+
+namespace geminga::cli {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr std::uint64_t kPage = 500;
+// A record may be stamped a little before the message that carries it.
+constexpr std::chrono::seconds kSlack{5};
+
+/// Where the server's orchestrator writes its executions.
+std::expected<std::string, Failure> executions_topic(Remote& remote) {
+  GEMINGA_CLI_TRY(const ordered_json answer, remote.get("/api/bus/topics"));
+  for (const auto& topic : answer.value("topics", std::vector<std::string>())) {
+    if (topic.ends_with("executions")) return topic;
+  }
+  return failed("the server has no topic of executions");
+}
+
+std::optional<Hop> hop_of(const Message& message) {
+  const auto body = ordered_json::parse(message.body, nullptr, false);
+  if (!body.is_object()) return std::nullopt;
+  const auto started = base::parse_iso8601(body.value("startedAt", ""));
+  const auto ended = base::parse_iso8601(body.value("endedAt", ""));
+  if (!started || !ended) return std::nullopt;
+  Hop hop{.name = body.value("step", ""), .attempt = body.value("attempt", std::uint64_t{0})};
+  if (body.contains("toolId")) hop.tool = body.value("serverId", "") + "/" + body.value("toolId", "");
+  hop.outcome = body.value("outcome", "");
+  hop.error = body.value("error", "");
+  hop.started = *started;
+  hop.ended = *ended;
+  return hop;
+}
+
+/// Pages from the end of the topic towards its beginning, by the arithmetic of entry ids; where a ledger
+/// begins, the rest is read from the beginning of the topic.
+class Backwards {
+ public:
+  Backwards(Remote& remote, std::string topic, MessageId last)
+      : remote_(remote), topic_(std::move(topic)), last_(last) {}
+
+  /// The page before the one of the last call; empty at the beginning.
+  std::expected<std::vector<Message>, Failure> page() {
+    if (at_beginning_) return std::vector<Message>();
+    const std::uint64_t end = last_.entry.value + 1 - pages_ * kPage;
+    std::string path = fmt::format("/api/bus/messages?topic={}&limit={}", url_encoded(topic_), kPage);
+    if (end > kPage) {
+      MessageId after = last_;
+      after.entry.value = end - kPage - 1;
+      path += "&after=" + url_encoded(after.to_string());
+    } else {
+      at_beginning_ = true;
+    }
+    ++pages_;
+    GEMINGA_CLI_TRY(const ordered_json answer, remote_.get(path));
+    std::vector<Message> messages;
+    for (const auto& line : answer.value("messages", ordered_json::array())) {
+      auto message = parse_message(line);
+      if (!message) return failed(message.error());
+      messages.push_back(*std::move(message));
+    }
+    return messages;
+  }
+
+ private:
+  Remote& remote_;
+  const std::string topic_;
+  const MessageId last_;
+  std::uint64_t pages_ = 0;
+  bool at_beginning_ = false;
+};
+
+}  // namespace
+
+std::expected<std::vector<Hop>, Failure> hops_of(Remote& remote, const std::string& request_id,
+                                                 Timestamp since) {
+  GEMINGA_CLI_TRY(const std::string topic, executions_topic(remote));
+  GEMINGA_CLI_TRY(const ordered_json stats, remote.get("/api/bus/stats?topic=" + url_encoded(topic)));
+  std::vector<Hop> hops;
+  const auto last = MessageId::parse(stats.value("last_message_id", ""));
+  if (!last) return hops;
+  Backwards pages(remote, topic, *last);
+  for (;;) {
+    GEMINGA_CLI_TRY(const std::vector<Message> page, pages.page());
+    for (const Message& message : page) {
+      if (message.key != request_id) continue;
+      if (auto hop = hop_of(message)) hops.push_back(*std::move(hop));
+    }
+    if (page.empty() || page.front().publish_time + kSlack < since) break;
+  }
+  std::stable_sort(hops.begin(), hops.end(),
+                   [](const Hop& a, const Hop& b) { return a.started < b.started; });
+  return hops;
+}
+
+void print_hops(const std::vector<Hop>& hops, bool json) {
+  Table table({"HOP", "AFTER", "TOOK", "OUTCOME", "TOOL", "ERROR"});
+  for (const Hop& hop : hops) {
+    const auto took = (hop.ended - hop.started).count();
+    if (json) {
+      print_json({{"hop", hop.name},
+                  {"attempt", hop.attempt},
+                  {"startedAt", base::to_iso8601(hop.started)},
+                  {"endedAt", base::to_iso8601(hop.ended)},
+                  {"ms", took},
+                  {"outcome", hop.outcome},
+                  {"tool", hop.tool},
+                  {"error", hop.error}});
+    } else {
+      table.add({hop.attempt == 0 ? hop.name : fmt::format("{} (attempt {})", hop.name, hop.attempt + 1),
+                 fmt::format("{} ms", (hop.started - hops.front().started).count()),
+                 fmt::format("{} ms", took), hop.outcome, hop.tool, hop.error});
+    }
+  }
+  if (!json && !table.empty()) table.print();
+}
+
+}  // namespace geminga::cli

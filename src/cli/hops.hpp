@@ -1,0 +1,32 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <geminga/types.hpp>
+
+#include "cli/verb.hpp"
+
+namespace geminga::cli {
+
+class Remote;
+
+/// What one service did for a request.
+struct Hop {
+  std::string name;  ///< "ingress", "matcher", "coordinator", "fallback", or a plan's step
+  std::uint64_t attempt = 0;
+  std::string tool;  ///< "server/tool"; may be empty
+  std::string outcome;
+  std::string error;
+  Timestamp started{};
+  Timestamp ended{};
+};
+
+/// The hops of one request, oldest first, read from the topic of executions backwards until messages are
+/// older than `since`.
+std::expected<std::vector<Hop>, Failure> hops_of(Remote& remote, const std::string& request_id,
+                                                 Timestamp since);
+/// A table for people, or one object a line.
+void print_hops(const std::vector<Hop>& hops, bool json);
+
+}  // namespace geminga::cli
