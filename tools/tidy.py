@@ -95,6 +95,10 @@ def check_tree():
     headers = list((ROOT / "include/geminga").glob("*.hpp"))
     if len(headers) > PUBLIC_HEADERS_MAX:
         yield ROOT / "include/geminga", 1, f"{len(headers)} public headers; {PUBLIC_HEADERS_MAX} is the limit"
+    listed = (ROOT / "cmake/GemingaLibrary.cmake").read_text()
+    for header in headers:
+        if not re.search(rf"GEMINGA_PUBLIC_HEADERS [^)]*\b{header.stem}\b", listed):
+            yield header, 1, "a public header that cmake/GemingaLibrary.cmake does not install"
     for folder in sorted((ROOT / "src").iterdir()):
         if folder.is_dir() and folder.name not in LAYERS:
             yield folder, 1, "a module that LAYERS in tools/tidy.py does not know"
