@@ -126,6 +126,10 @@ def check_documents():
         title = page.read_text().splitlines()[0].removeprefix(f"# {page.name[:4]}: ")
         if f"| [{page.name[:4]}]({page.name}) | {title} |" not in index:
             yield ROOT / "docs/adr/README.md", 1, f"{page.name} does not stand in the table with its title"
+    guide = (ROOT / "docs/guide/configuration.md").read_text()
+    for key, flag in re.findall(r'\.key = "(\w+)",\s*\.flag = "([\w-]+)"', (ROOT / "src/cli/setting_table.cpp").read_text()):
+        if f"| `{key}` | `--{flag}` |" not in guide:
+            yield ROOT / "docs/guide/configuration.md", 1, f"the table does not name {key} with --{flag}"
     readme = (ROOT / "README.md").read_text()
     for folder in sorted({path.relative_to(ROOT).parts[0] for path in tracked() if len(path.relative_to(ROOT).parts) > 1}):
         if not folder.startswith(".") and f"| `{folder}/` |" not in readme:

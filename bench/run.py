@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+"""Runs the benchmarks beside the machine's own floor, in one run, because a number means something only against the machine that it was taken on.
+
+usage: run.py BUILD_DIR [--json FILE] [--queries N]     (`./dev bench` calls it with build/release)
+"""
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import platform
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+RULES = "[[rule]]\npattern = '^echo (?P<text>.+)$'\nserver = \"echo\"\ntool = \"echo\"\nparams = { text = \"${text}\" }\n"
+
+
+def percentile(values, part):
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(part * len(ordered)))]
+
+
+def floor_fdatasync(folder, rounds=1000, size=4096):
+    """A block written into a preallocated file and made durable."""
+    path = folder / "floor"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT)
+    block = b"x" * size
+    os.pwrite(descriptor, b"\0" * (rounds * size), 0)
+    os.fsync(descriptor)
+    took = []
+    for number in range(rounds):
+        began = time.perf_counter()
+        os.pwrite(descriptor, block, number * size)
+        os.fdatasync(descriptor)
+        took.append((time.perf_counter() - began) * 1e6)
+    os.close(descriptor)
+    path.unlink()
+    return {"p50_us": percentile(took, 0.5), "p99_us": percentile(took, 0.99)}
+
+
+class Serve:
+    def __init__(self, build, folder, *flags):
+        self.began = time.perf_counter()
+        self.process = subprocess.Popen([build / "src/cli/geminga", "serve", "--data-dir", folder / "data", "--http", "127.0.0.1:0", "--ready-json",
+                                         "--log-level", "warn", *map(str, flags)], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+        line = self.process.stdout.readline()
+        self.ready_ms = (time.perf_counter() - self.began) * 1000
+        if not line:
+            raise SystemExit("serve did not become ready")
+        self.url = "http://" + json.loads(line)["http"]
+
+    def memory_kib(self):
+        fields = dict(line.split(":", 1) for line in open(f"/proc/{self.process.pid}/smaps_rollup").read().splitlines()[1:])
+        return {"rss_kib": int(fields["Rss"].split()[0]), "pss_kib": int(fields["Pss"].split()[0])}
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait()
+        self.process.stdout.close()
+
+
+def start_up(build, folder, rounds=21):
+    """From exec to the ready line, on a directory that exists, without MCP servers."""
+    took = []
+    for number in range(rounds):
+        serve = Serve(build, folder)
+        if number > 0:  # the first one makes the directory
+            took.append(serve.ready_ms)
+        serve.stop()
+    return {"rounds": len(took), "p50_ms": percentile(took, 0.5), "max_ms": max(took)}
+
+
+def idle_memory(build, folder):
+    serve = Serve(build, folder)
+    time.sleep(2)
+    memory = serve.memory_kib()
+    serve.stop()
+    return memory
+
+
+def query_bench(build, url, path, sentence, count, concurrency):
+    done = subprocess.run([build / "bin/query_bench", url, path, sentence, str(count), str(concurrency)], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f"query_bench failed: {done.stdout}{done.stderr}")
+    return json.loads(done.stdout)
+
+
+def queries(build, folder, count):
+    (folder / "mcp.json").write_text(json.dumps({"mcpServers": {"echo": {"command": str(build / "bin/echo_tool")}}}))
+    (folder / "rules.toml").write_text(RULES)
+    serve = Serve(build, folder, "--mcp", folder / "mcp.json", "--rules", folder / "rules.toml")
+    path = "/api/orchestrator/query"
+    query_bench(build, serve.url, path, "echo warm up", 200, 8)
+    result = {
+        "floor_http": query_bench(build, serve.url, "/healthz", "", count, 1),
+        "one_in_flight": query_bench(build, serve.url, path, "echo hello", count, 1),
+        "sixty_four_in_flight": query_bench(build, serve.url, path, "echo hello", count * 10, 64),
+    }
+    serve.stop()
+    return result
+
+
+def log_bench(build):
+    """The storage engine's own benchmark, where it is built."""
+    program = build / "bin/log_bench"
+    done = subprocess.run([program, "--json"], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f"log_bench failed: {done.stdout}{done.stderr}")
+    return json.loads(done.stdout)
+
+
+def machine():
+    model = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
+    memory_gib = int(next(line.split()[1] for line in open("/proc/meminfo") if line.startswith("MemTotal"))) / (1 << 20)
+    return {"cpu": model, "cores": os.cpu_count(), "memory_gib": round(memory_gib, 1), "kernel": platform.release(), "load": os.getloadavg()[0]}
+
+
+def print_table(report):
+    floor, start, memory, query = report["floor_fdatasync"], report["start_up"], report["idle_memory"], report["query"]
+    rows = [("floor: 4 KiB written and durable", f"{floor['p50_us']:.0f} us", f"{floor['p99_us']:.0f} us", ""),
+            ("floor: HTTP round trip (GET /healthz)", f"{query['floor_http']['p50_us']:.0f} us", f"{query['floor_http']['p99_us']:.0f} us",
+             f"{query['floor_http']['per_second']:.0f}/s"),
+            ("query, one in flight", f"{query['one_in_flight']['p50_us']:.0f} us", f"{query['one_in_flight']['p99_us']:.0f} us",
+             f"{query['one_in_flight']['per_second']:.0f}/s"),
+            ("query, 64 in flight", f"{query['sixty_four_in_flight']['p50_us']:.0f} us", f"{query['sixty_four_in_flight']['p99_us']:.0f} us",
+             f"{query['sixty_four_in_flight']['per_second']:.0f}/s"),
+            ("exec to ready, existing directory", f"{start['p50_ms']:.1f} ms", f"{start['max_ms']:.1f} ms (max)", ""),
+            ("idle memory (RSS)", f"{memory['rss_kib'] / 1024:.1f} MiB", "", "")]
+    for name, value in report.get("log", {}).items():
+        rows.append((f"log: {name}", json.dumps(value) if isinstance(value, (dict, list)) else str(value), "", ""))
+    width = max(len(row[0]) for row in rows)
+    print(f"{'':{width}}  {'p50':>12}  {'p99':>16}  rate")
+    for name, p50, p99, rate in rows:
+        print(f"{name:{width}}  {p50:>12}  {p99:>16}  {rate}")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("build", type=lambda text: pathlib.Path(text).resolve())
+    parser.add_argument("--json", type=pathlib.Path)
+    parser.add_argument("--queries", type=int, default=1000)
+    arguments = parser.parse_args()
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="geminga-bench-", dir=arguments.build))  # beside the build: a disk, not a tmpfs
+    try:
+        report = {"date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"), "machine": machine(),
+                  "floor_fdatasync": floor_fdatasync(folder), "start_up": start_up(arguments.build, folder),
+                  "idle_memory": idle_memory(arguments.build, folder), "query": queries(arguments.build, folder, arguments.queries)}
+        if (arguments.build / "bin/log_bench").exists():
+            report["log"] = log_bench(arguments.build)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    print_table(report)
+    text = json.dumps(report)
+    if arguments.json:
+        arguments.json.write_text(text + "\n")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
