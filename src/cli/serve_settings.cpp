@@ -1,0 +1,131 @@
+#include "cli/serve_settings.hpp"
+
+#include <charconv>
+#include <fstream>
+#include <optional>
+#include <sstream>
+
+#include <fmt/format.h>
+
+#include <geminga/bus.hpp>
+
+#include "base/try.hpp"
+#include "cli/setting_table.hpp"
+
+namespace geminga::cli {
+namespace {
+
+Result<std::string> read_file(const std::filesystem::path& file) {
+  std::error_code ignored;
+  std::ifstream in(file, std::ios::binary);
+  if (!in || std::filesystem::is_directory(file, ignored)) {
+    return fail(ErrorCode::io_error,
+                fmt::format("cannot read the configuration file {}; does it exist and may this user read it?",
+                            file.string()));
+  }
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+Result<> apply_environment(ServeSettings& settings, Environment environment) {
+  for (const Setting& setting : kSettings) {
+    if (setting.environment.empty()) continue;
+    const char* value = environment(std::string(setting.environment).c_str());
+    if (value == nullptr || *value == '\0') continue;
+    if (auto applied = setting.apply(settings, value); !applied) {
+      return std::unexpected(applied.error().with(setting.environment));
+    }
+  }
+  return {};
+}
+
+Result<> apply_flags(ServeSettings& settings, const Arguments& arguments) {
+  for (const Setting& setting : kSettings) {
+    if (!arguments.has(setting.flag)) continue;
+    if (auto applied = setting.apply(settings, arguments.text(setting.flag)); !applied) {
+      return std::unexpected(applied.error().with("--" + std::string(setting.flag)));
+    }
+  }
+  settings.ready_json = arguments.has("ready-json");
+  return {};
+}
+
+/// The directory that an embedded URL names, if it is one.
+std::optional<std::string> embedded_directory(std::string_view url) {
+  constexpr std::string_view kScheme = "embedded:";
+  if (!url.starts_with(kScheme)) return std::nullopt;
+  url.remove_prefix(kScheme.size());
+  return std::string(url);
+}
+
+/// --bus, then the environment's own names for a bus, then the file, then the embedded engine in the data
+/// directory.
+Result<> decide_bus(ServeSettings& settings, const Arguments& arguments, bool data_dir_named) {
+  const std::string embedded = "embedded:" + settings.data_dir.string();
+  if (arguments.has("bus")) {
+    settings.bus_reason = "--bus";
+  } else {
+    const std::string fallback = settings.bus_url.empty() ? embedded : settings.bus_url;
+    const std::string fallback_reason = settings.bus_url.empty() ? "the default, as nothing names another"
+                                                                 : "bus in " + settings.config_file.string();
+    GEMINGA_TRY(const BusChoice choice, Bus::choose_from_environment(fallback));
+    settings.bus_reason = choice.url == fallback ? fallback_reason : choice.reason;
+    settings.bus_url = choice.url;
+  }
+  const auto directory = embedded_directory(settings.bus_url);
+  if (!directory) return {};
+  if (!data_dir_named) {
+    settings.data_dir = *directory;
+  } else if (std::filesystem::path(*directory).lexically_normal() != settings.data_dir.lexically_normal()) {
+    return fail(ErrorCode::config_error,
+                fmt::format("the bus {} and the data directory {} are two places; name one of them",
+                            settings.bus_url, settings.data_dir.string()));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<ServeSettings> load_settings(const Arguments& arguments, Environment environment) {
+  ServeSettings settings;
+  const std::filesystem::path default_data_dir = settings.data_dir;
+  const char* named = environment("GEMINGA_CONFIG");
+  settings.config_file = arguments.text("config", named == nullptr ? "" : named);
+  if (!settings.config_file.empty()) {
+    GEMINGA_TRY(const std::string text, read_file(settings.config_file));
+    GEMINGA_TRY_VOID(apply_settings_file(settings, text, settings.config_file.string()));
+  }
+  GEMINGA_TRY_VOID(apply_environment(settings, environment));
+  GEMINGA_TRY_VOID(apply_flags(settings, arguments));
+  const bool data_dir_named = settings.data_dir != default_data_dir || arguments.has("data-dir");
+  GEMINGA_TRY_VOID(decide_bus(settings, arguments, data_dir_named));
+  GEMINGA_TRY([[maybe_unused]] const Endpoint http, parse_endpoint(settings.http, "the HTTP address"));
+  return settings;
+}
+
+Result<Endpoint> parse_endpoint(std::string_view text, std::string_view what) {
+  const auto wrong = [&] {
+    return fail(
+        ErrorCode::config_error,
+        fmt::format("{} '{}' is not HOST:PORT; write for example 127.0.0.1:8080, [::1]:8080, or port 0 "
+                    "for a free one",
+                    what, text));
+  };
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || colon == 0) return wrong();
+  std::string_view host = text.substr(0, colon);
+  const std::string_view port = text.substr(colon + 1);
+  if (host.starts_with('[') && host.ends_with(']')) {
+    host = host.substr(1, host.size() - 2);
+  } else if (host.find(':') != std::string_view::npos) {
+    return wrong();
+  }
+  std::uint16_t number = 0;
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
+  if (error != std::errc{} || end != port.data() + port.size() || port.empty() || host.empty())
+    return wrong();
+  return Endpoint{.host = std::string(host), .port = number};
+}
+
+}  // namespace geminga::cli

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <geminga/error.hpp>
+
+#include "base/log.hpp"
+#include "cli/verb.hpp"
+#include "mcp/server_config.hpp"
+
+namespace geminga::cli {
+
+/// What `geminga serve` runs with, after flags, environment, file and defaults were laid over each other.
+struct ServeSettings {
+  std::filesystem::path config_file;  ///< empty: none was named
+  std::filesystem::path data_dir = "./geminga-data";
+  std::string bus_url;
+  std::string bus_reason;  ///< which of the places named it
+  std::string http = "127.0.0.1:8080";
+  std::string advertise;  ///< HOST[:PORT]; empty: nothing but the bound name
+  std::filesystem::path mcp;
+  std::filesystem::path rules;
+  bool listen_all = false;
+  bool insecure = false;
+  bool ready_json = false;
+  log::Config log;
+  mcp::SettingsByServer servers;
+};
+
+/// Finds a variable of the environment; nullptr when it is not set.
+using Environment = const char* (*)(const char* name);
+
+/// The options of `serve` that can also stand in the environment and in geminga.toml, and those that cannot.
+std::vector<Option> serve_options();
+/// A flag beats the environment, the environment beats the file, the file beats the default. Errors:
+/// config_error with file, line and the nearest known key; io_error when the file cannot be read.
+Result<ServeSettings> load_settings(const Arguments& arguments, Environment environment);
+/// The file alone, over `settings`; `text` is its content and `source` its name in errors.
+Result<> apply_settings_file(ServeSettings& settings, std::string_view text, const std::string& source);
+
+struct Endpoint {
+  std::string host;
+  std::uint16_t port = 0;
+};
+/// "127.0.0.1:8080", "[::1]:0", "localhost:8080". Errors: config_error.
+Result<Endpoint> parse_endpoint(std::string_view text, std::string_view what);
+
+}  // namespace geminga::cli

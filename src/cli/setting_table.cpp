@@ -1,0 +1,138 @@
+#include "cli/setting_table.hpp"
+
+#include <fmt/format.h>
+
+#include "base/try.hpp"
+
+namespace geminga::cli {
+namespace {
+
+Result<> set_switch(bool& target, std::string_view text) {
+  if (text == "true" || text == "1" || text == "yes") {
+    target = true;
+  } else if (text == "false" || text == "0" || text == "no") {
+    target = false;
+  } else {
+    return fail(ErrorCode::config_error, fmt::format("'{}' is neither true nor false", text));
+  }
+  return {};
+}
+
+template <class Target>
+Result<> set_text(Target& target, std::string_view text) {
+  if (text.empty()) return fail(ErrorCode::config_error, "it is empty");
+  target = std::string(text);
+  return {};
+}
+
+Result<> set_format(ServeSettings& settings, std::string_view text) {
+  if (text != "text" && text != "json") {
+    return fail(ErrorCode::config_error, fmt::format("unknown log format '{}'; use text or json", text));
+  }
+  settings.log.format = text == "json" ? log::Format::json : log::Format::text;
+  return {};
+}
+
+Result<> set_level(ServeSettings& settings, std::string_view text) {
+  GEMINGA_TRY(settings.log.level, log::parse_level(text));
+  return {};
+}
+
+constexpr Setting kTable[] = {
+    {.key = "data_dir",
+     .flag = "data-dir",
+     .environment = "GEMINGA_DATA_DIR",
+     .value = Value::directory,
+     .metavar = "DIR",
+     .help = "where everything durable stands; made if it is missing (./geminga-data)",
+     .apply = [](ServeSettings& s, std::string_view v) { return set_text(s.data_dir, v); },
+     .path = true},
+    {.key = "bus",
+     .flag = "bus",
+     .environment = "",
+     .metavar = "URL",
+     .help = "the event bus; also COZE_MQ_TYPE + MQ_NAME_SERVER, ENABLE_PULSAR or ENABLE_KAFKA in the "
+             "environment (embedded, in the data directory)",
+     .apply = [](ServeSettings& s, std::string_view v) { return set_text(s.bus_url, v); }},
+    {.key = "http",
+     .flag = "http",
+     .environment = "GEMINGA_HTTP",
+     .value = Value::endpoint,
+     .metavar = "HOST:PORT",
+     .help = "where the HTTP API listens; port 0 takes a free one (127.0.0.1:8080)",
+     .apply = [](ServeSettings& s, std::string_view v) { return set_text(s.http, v); }},
+    {.key = "advertise",
+     .flag = "advertise",
+     .environment = "GEMINGA_ADVERTISE",
+     .value = Value::endpoint,
+     .metavar = "HOST[:PORT]",
+     .help = "the name under which clients reach this server; requests may carry it "
+             "in their Host header",
+     .apply = [](ServeSettings& s, std::string_view v) { return set_text(s.advertise, v); }},
+    {.key = "mcp",
+     .flag = "mcp",
+     .environment = "GEMINGA_MCP",
+     .value = Value::file,
+     .metavar = "FILE",
+     .help = "mcp.json with the MCP servers; read again when it is saved",
+     .apply = [](ServeSettings& s, std::string_view v) { return set_text(s.mcp, v); },
+     .path = true},
+    {.key = "rules",
+     .flag = "rules",
+     .environment = "GEMINGA_RULES",
+     .value = Value::file,
+     .metavar = "FILE",
+     .help = "rules.toml in place of the built-in rules; read again when it is saved",
+     .apply = [](ServeSettings& s, std::string_view v) { return set_text(s.rules, v); },
+     .path = true},
+    {.key = "listen_all",
+     .flag = "listen-all",
+     .environment = "GEMINGA_LISTEN_ALL",
+     .value = Value::none,
+     .help = "allow an address that other machines reach; needs --insecure as well",
+     .apply = [](ServeSettings& s, std::string_view v) { return set_switch(s.listen_all, v); }},
+    {.key = "insecure",
+     .flag = "insecure",
+     .environment = "GEMINGA_INSECURE",
+     .value = Value::none,
+     .help = "say that everyone who reaches that address may do everything",
+     .apply = [](ServeSettings& s, std::string_view v) { return set_switch(s.insecure, v); }},
+    {.key = "log_level",
+     .flag = "log-level",
+     .environment = "GEMINGA_LOG_LEVEL",
+     .metavar = "LEVEL",
+     .help = "debug, info, warn, error or off (info)",
+     .apply = set_level},
+    {.key = "log_format",
+     .flag = "log-format",
+     .environment = "GEMINGA_LOG_FORMAT",
+     .metavar = "FORM",
+     .help = "text or json, on stderr (text)",
+     .apply = set_format},
+};
+
+}  // namespace
+
+const std::span<const Setting> kSettings = kTable;
+
+std::vector<Option> serve_options() {
+  std::vector<Option> options{{.name = "config",
+                               .letter = 'c',
+                               .value = Value::file,
+                               .metavar = "FILE",
+                               .help = "geminga.toml; nothing is read that is not named",
+                               .environment = "GEMINGA_CONFIG"}};
+  for (const Setting& setting : kSettings) {
+    options.push_back({.name = std::string(setting.flag),
+                       .letter = setting.letter,
+                       .value = setting.value,
+                       .metavar = std::string(setting.metavar),
+                       .help = std::string(setting.help),
+                       .environment = std::string(setting.environment)});
+  }
+  options.push_back(
+      {.name = "ready-json", .help = "print one line of JSON with the addresses on stdout when ready"});
+  return options;
+}
+
+}  // namespace geminga::cli

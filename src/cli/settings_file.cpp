@@ -1,0 +1,219 @@
+#include <algorithm>
+#include <charconv>
+
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include "base/try.hpp"
+#include "cli/nearest.hpp"
+#include "cli/serve_settings.hpp"
+#include "cli/setting_table.hpp"
+
+namespace geminga::cli {
+namespace {
+
+/// Where an error is: "geminga.toml:12".
+struct Source {
+  const std::string& name;
+  [[nodiscard]] std::unexpected<Error> error(const toml::source_region& where, std::string_view text) const {
+    return fail(ErrorCode::config_error, fmt::format("{}:{}: {}", name, where.begin.line, text));
+  }
+  [[nodiscard]] std::unexpected<Error> unknown_key(const toml::key& key, std::string_view inside,
+                                                   std::span<const std::string> known) const {
+    return error(key.source(), fmt::format("unknown key '{}'{}{}", key.str(),
+                                           inside.empty() ? "" : fmt::format(" in {}", inside),
+                                           did_you_mean(key.str(), known)));
+  }
+};
+
+Result<std::string> scalar_text(const Source& source, std::string_view key, const toml::node& node) {
+  if (const auto text = node.value_exact<std::string>()) return *text;
+  if (const auto flag = node.value_exact<bool>()) return std::string(*flag ? "true" : "false");
+  if (const auto number = node.value_exact<std::int64_t>()) return std::to_string(*number);
+  return source.error(node.source(), fmt::format("'{}' must be a text, a number, true or false", key));
+}
+
+Result<> apply_setting(const Source& source, ServeSettings& settings, const Setting& setting,
+                       const toml::node& node) {
+  GEMINGA_TRY(std::string text, scalar_text(source, setting.key, node));
+  if (setting.path && !text.empty()) {
+    text = (std::filesystem::path(source.name).parent_path() / text).string();
+  }
+  if (auto applied = setting.apply(settings, text); !applied) {
+    return source.error(node.source(), fmt::format("'{}': {}", setting.key, applied.error().message));
+  }
+  return {};
+}
+
+Result<std::chrono::milliseconds> duration_value(const std::string& text) {
+  return parse_duration(text);
+}
+
+Result<std::uint64_t> count_value(const std::string& text) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size() || number == 0) {
+    return fail(ErrorCode::config_error, fmt::format("'{}' is not a whole number above 0", text));
+  }
+  return number;
+}
+
+Result<bool> flag_value(const std::string& text) {
+  if (text == "true") return true;
+  if (text == "false") return false;
+  return fail(ErrorCode::config_error, fmt::format("'{}' is neither true nor false", text));
+}
+
+struct ServerKey {
+  std::string_view name;
+  Result<> (*apply)(mcp::ServerSettings& settings, const std::string& text);
+};
+
+/// The keys of [servers.NAME] that hold one value.
+constexpr ServerKey kServerKeys[] = {
+    {"protocol",
+     [](mcp::ServerSettings& s, const std::string& v) -> Result<> {
+       GEMINGA_TRY(s.protocol, mcp::parse_protocol(v));
+       return {};
+     }},
+    {"retry",
+     [](mcp::ServerSettings& s, const std::string& v) -> Result<> {
+       GEMINGA_TRY(s.retry, mcp::parse_retry_policy(v));
+       return {};
+     }},
+    {"retry_tool_errors",
+     [](mcp::ServerSettings& s, const std::string& v) -> Result<> {
+       GEMINGA_TRY(s.retry_tool_errors, flag_value(v));
+       return {};
+     }},
+    {"timeout",
+     [](mcp::ServerSettings& s, const std::string& v) -> Result<> {
+       GEMINGA_TRY(s.timeout, duration_value(v));
+       return {};
+     }},
+    {"start_timeout",
+     [](mcp::ServerSettings& s, const std::string& v) -> Result<> {
+       GEMINGA_TRY(s.start_timeout, duration_value(v));
+       return {};
+     }},
+    {"max_concurrent",
+     [](mcp::ServerSettings& s, const std::string& v) -> Result<> {
+       GEMINGA_TRY(s.max_concurrent, count_value(v));
+       return {};
+     }},
+    {"max_queued",
+     [](mcp::ServerSettings& s, const std::string& v) -> Result<> {
+       GEMINGA_TRY(s.max_queued, count_value(v));
+       return {};
+     }},
+    {"max_message_bytes",
+     [](mcp::ServerSettings& s, const std::string& v) -> Result<> {
+       GEMINGA_TRY(s.max_message_bytes, count_value(v));
+       return {};
+     }},
+};
+
+/// One [[servers.NAME.tools]], for servers of the `invoke` form that cannot list their tools.
+Result<mcp::DeclaredTool> read_tool(const Source& source, const std::string& where, const toml::node& node) {
+  const toml::table* table = node.as_table();
+  if (table == nullptr) return source.error(node.source(), where + " must be a table");
+  mcp::DeclaredTool tool;
+  for (const auto& [key, value] : *table) {
+    const auto text = value.value_exact<std::string>();
+    if (!text)
+      return source.error(value.source(), fmt::format("'{}' in {} must be a text", key.str(), where));
+    if (key.str() == "name") {
+      tool.name = *text;
+    } else if (key.str() == "description") {
+      tool.description = *text;
+    } else if (key.str() == "input_schema") {
+      tool.input_schema = *text;
+    } else {
+      const std::vector<std::string> known{"name", "description", "input_schema"};
+      return source.unknown_key(key, where, known);
+    }
+  }
+  if (tool.name.empty()) return source.error(node.source(), where + " has no 'name'");
+  return tool;
+}
+
+Result<> read_tools(const Source& source, const std::string& where, const toml::node& node,
+                    mcp::ServerSettings& settings) {
+  const toml::array* list = node.as_array();
+  if (list == nullptr)
+    return source.error(node.source(), fmt::format("'tools' in {} must be [[...tools]]", where));
+  for (const auto& element : *list) {
+    GEMINGA_TRY(mcp::DeclaredTool tool, read_tool(source, where + ".tools", element));
+    settings.tools.push_back(std::move(tool));
+  }
+  return {};
+}
+
+Result<> read_server(const Source& source, const std::string& name, const toml::node& node,
+                     mcp::ServerSettings& settings) {
+  const std::string where = "[servers." + name + "]";
+  const toml::table* table = node.as_table();
+  if (table == nullptr) return source.error(node.source(), fmt::format("{} must be a table", where));
+  for (const auto& [key, value] : *table) {
+    if (key.str() == "tools") {
+      GEMINGA_TRY_VOID(read_tools(source, where, value, settings));
+      continue;
+    }
+    const auto* found = std::find_if(std::begin(kServerKeys), std::end(kServerKeys),
+                                     [&](const ServerKey& known) { return known.name == key.str(); });
+    if (found == std::end(kServerKeys)) {
+      std::vector<std::string> known{"tools"};
+      for (const ServerKey& server_key : kServerKeys) known.emplace_back(server_key.name);
+      return source.unknown_key(key, where, known);
+    }
+    GEMINGA_TRY(const std::string text, scalar_text(source, key.str(), value));
+    if (auto applied = found->apply(settings, text); !applied) {
+      return source.error(value.source(),
+                          fmt::format("'{}' in {}: {}", key.str(), where, applied.error().message));
+    }
+  }
+  return {};
+}
+
+Result<> read_servers(const Source& source, const toml::node& node, ServeSettings& settings) {
+  const toml::table* table = node.as_table();
+  if (table == nullptr) return source.error(node.source(), "'servers' must be tables [servers.NAME]");
+  for (const auto& [key, value] : *table) {
+    const std::string name(key.str());
+    GEMINGA_TRY_VOID(read_server(source, name, value, settings.servers[name]));
+  }
+  return {};
+}
+
+Result<> apply_table(const Source& source, ServeSettings& settings, const toml::table& table) {
+  for (const auto& [key, value] : table) {
+    if (key.str() == "servers") {
+      GEMINGA_TRY_VOID(read_servers(source, value, settings));
+      continue;
+    }
+    const auto found = std::find_if(kSettings.begin(), kSettings.end(),
+                                    [&](const Setting& setting) { return setting.key == key.str(); });
+    if (found == kSettings.end()) {
+      std::vector<std::string> known{"servers"};
+      for (const Setting& setting : kSettings) known.emplace_back(setting.key);
+      return source.unknown_key(key, "", known);
+    }
+    GEMINGA_TRY_VOID(apply_setting(source, settings, *found, value));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<> apply_settings_file(ServeSettings& settings, std::string_view text, const std::string& name) {
+  const Source source{name};
+  toml::table table;
+  try {
+    table = toml::parse(text, name);
+  } catch (const toml::parse_error& error) {
+    return source.error(error.source(), fmt::format("not TOML: {}", error.description()));
+  }
+  return apply_table(source, settings, table);
+}
+
+}  // namespace geminga::cli
