@@ -13,7 +13,8 @@ Result<std::string> read_file(FileSystem& files, const std::filesystem::path& pa
   return content;
 }
 
-Result<> replace_file(FileSystem& files, const std::filesystem::path& path, std::string_view content) {
+Result<> replace_file(FileSystem& files, const std::filesystem::path& path, std::string_view content,
+                      bool sync_directory) {
   std::filesystem::path temporary = path;
   temporary += ".tmp";
   {
@@ -22,6 +23,7 @@ Result<> replace_file(FileSystem& files, const std::filesystem::path& path, std:
     GEMINGA_TRY_VOID(file->sync_data());
   }
   GEMINGA_TRY_VOID(files.rename(temporary, path));
+  if (!sync_directory) return {};
   return files.sync_directory(path.parent_path());
 }
 

@@ -93,7 +93,8 @@ class FileSystem {
 Result<std::string> read_file(FileSystem& files, const std::filesystem::path& path);
 
 /// Puts `content` at `path` so that after a crash either the old content or all of the new one is there:
-/// temporary name, sync, rename, sync of the directory.
-Result<> replace_file(FileSystem& files, const std::filesystem::path& path, std::string_view content);
+/// temporary name, sync, rename, sync of the directory (without the last one, the old content may come back).
+Result<> replace_file(FileSystem& files, const std::filesystem::path& path, std::string_view content,
+                      bool sync_directory = true);
 
 }  // namespace geminga::base

@@ -61,6 +61,7 @@ class StreamWriter {
   }
   void put_bytes(std::string_view bytes) { bytes_.append(bytes); }
   [[nodiscard]] std::string& bytes() { return bytes_; }
+  [[nodiscard]] std::string_view view() const { return bytes_; }
 
  private:
   std::string bytes_;

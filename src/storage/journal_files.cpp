@@ -47,6 +47,10 @@ std::optional<std::uint64_t> journal_generation(std::string_view name) {
 JournalFiles::JournalFiles(base::FileSystem& files, JournalFilesOptions options)
     : files_(files), options_(std::move(options)) {}
 
+std::uint64_t JournalFiles::file_bytes() const {
+  return round_up(options_.file_bytes, kGroupAlignment);
+}
+
 std::uint64_t JournalFiles::take_generation() {
   const std::lock_guard lock(mutex_);
   return next_generation_++;
@@ -205,7 +209,7 @@ Result<> JournalFiles::release(std::uint64_t covered_group) {
   for (JournalFile& file : covered) {
     file.file.reset();
     // A small first file or one that grew is not worth keeping: files of one size are recycled.
-    if (file.capacity == round_up(options_.file_bytes, kGroupAlignment) && spares < kSparesMax) {
+    if (file.capacity == file_bytes() && spares < kSparesMax) {
       add_spare(file.path, file.capacity);
       ++spares;
     } else {
@@ -221,6 +225,13 @@ std::uint64_t JournalFiles::bytes() const {
   if (next_) total += next_->capacity;
   for (const JournalFile& file : full_) total += file.capacity;
   for (const Spare& spare : spares_) total += spare.bytes;
+  return total;
+}
+
+std::uint64_t JournalFiles::held_bytes() const {
+  std::uint64_t total = current_position_;
+  const std::lock_guard lock(mutex_);
+  for (const JournalFile& file : full_) total += file.capacity;
   return total;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
@@ -49,6 +50,9 @@ class JournalFiles {
   // --- start, one thread ---
   void set_next_generation(std::uint64_t generation) { next_generation_ = generation; }
   [[nodiscard]] std::uint64_t take_generation();
+  void limit_file_bytes(std::uint64_t bytes) { options_.file_bytes = std::min(options_.file_bytes, bytes); }
+  /// Of a full-size file.
+  [[nodiscard]] std::uint64_t file_bytes() const;
   /// A file whose groups nobody needs any more.
   void add_spare(std::filesystem::path path, std::uint64_t bytes);
   /// A file that waits for its groups to be covered.
@@ -79,6 +83,8 @@ class JournalFiles {
   // --- any thread ---
   /// Bytes of all files, spares too.
   [[nodiscard]] std::uint64_t bytes() const;
+  /// Bytes of the files that wait for a checkpoint, and of the one that is written.
+  [[nodiscard]] std::uint64_t held_bytes() const;
   /// Bytes that can be written without taking new space.
   [[nodiscard]] std::uint64_t reserved_bytes() const;
 
@@ -88,7 +94,7 @@ class JournalFiles {
   Result<> fill_with_zeros(JournalFile& file, std::uint64_t until, const std::atomic<bool>* stop);
 
   base::FileSystem& files_;
-  const JournalFilesOptions options_;
+  JournalFilesOptions options_;  // const after the start
 
   JournalFile current_;  // journal thread
   std::atomic<std::uint64_t> current_capacity_{0};

@@ -17,6 +17,19 @@ struct Candidate {
   std::filesystem::path path;
 };
 
+Result<std::vector<Candidate>> find_journal_files(base::FileSystem& files,
+                                                  const std::filesystem::path& directory) {
+  std::vector<Candidate> found;
+  GEMINGA_TRY(const auto entries, files.list(directory));
+  for (const base::DirectoryEntry& entry : entries) {
+    if (const auto generation = journal_generation(entry.name))
+      found.push_back({*generation, directory / entry.name});
+  }
+  std::sort(found.begin(), found.end(),
+            [](const Candidate& a, const Candidate& b) { return a.generation < b.generation; });
+  return found;
+}
+
 class Scan {
  public:
   Scan(base::FileSystem& files, const ScanOptions& options,
@@ -36,13 +49,7 @@ class Scan {
   [[nodiscard]] std::uint64_t expected() const { return result_.last_group + 1; }
 
   Result<> find_files() {
-    GEMINGA_TRY(const auto entries, files_.list(options_.directory));
-    for (const base::DirectoryEntry& entry : entries) {
-      if (const auto generation = journal_generation(entry.name))
-        candidates_.push_back({*generation, options_.directory / entry.name});
-    }
-    std::sort(candidates_.begin(), candidates_.end(),
-              [](const Candidate& a, const Candidate& b) { return a.generation < b.generation; });
+    GEMINGA_TRY(candidates_, find_journal_files(files_, options_.directory));
     if (!candidates_.empty()) result_.next_generation = candidates_.back().generation + 1;
     return {};
   }
@@ -140,12 +147,12 @@ class Scan {
   Result<> remember(const Candidate& candidate, std::optional<std::uint64_t> first_needed, std::uint64_t end,
                     std::uint64_t size) {
     if (!first_needed) {
-      result_.spares.push_back(candidate.path);
+      result_.spares.push_back({candidate.path, size});
       return {};
     }
     if (result_.tail) {
       GEMINGA_TRY(const std::uint64_t bytes, size_of(result_.tail->path));
-      result_.full.push_back({.path = result_.tail->path, .capacity = bytes, .last_group = tail_last_group_});
+      result_.full.push_back({.path = result_.tail->path, .bytes = bytes, .last_group = tail_last_group_});
     }
     result_.tail = Tail{.path = candidate.path, .first = *first_needed, .end = std::min(end, size)};
     tail_last_group_ = result_.last_group;
@@ -213,6 +220,20 @@ Result<std::span<const std::byte>> JournalFileReader::at(std::uint64_t offset, s
 Result<ScanResult> scan_journal(base::FileSystem& files, const ScanOptions& options,
                                 const std::function<Result<>(const ScannedGroup&)>& apply) {
   return Scan(files, options, apply).run();
+}
+
+Result<ScanResult> list_journal(base::FileSystem& files, const std::filesystem::path& directory,
+                                std::uint64_t covered) {
+  ScanResult result;
+  result.last_group = covered;
+  GEMINGA_TRY(const auto found, find_journal_files(files, directory));
+  for (const Candidate& candidate : found) {
+    result.next_generation = candidate.generation + 1;
+    GEMINGA_TRY(const auto file, files.open(candidate.path, {.mode = base::OpenMode::read}));
+    GEMINGA_TRY(const std::uint64_t bytes, file->size());
+    result.spares.push_back({candidate.path, bytes});
+  }
+  return result;
 }
 
 Result<JournalFile> rewrite_tail(base::FileSystem& files, JournalFiles& journal, const Tail& tail,

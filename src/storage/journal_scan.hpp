@@ -63,8 +63,17 @@ struct ScanResult {
   std::uint64_t groups = 0;           ///< read
   std::uint64_t torn_bytes = 0;       ///< of a group that was begun and not finished
   std::uint64_t next_generation = 1;  ///< higher than that of any file
-  std::vector<JournalFile> full;      ///< (not open) files in front of the tail that hold needed groups
-  std::vector<std::filesystem::path> spares;  ///< files that hold nothing that is needed
+  struct Full {
+    std::filesystem::path path;
+    std::uint64_t bytes = 0;
+    std::uint64_t last_group = 0;
+  };
+  std::vector<Full> full;  ///< files in front of the tail that hold needed groups
+  struct Spare {
+    std::filesystem::path path;
+    std::uint64_t bytes = 0;
+  };
+  std::vector<Spare> spares;  ///< files that hold nothing that is needed
   std::optional<Tail> tail;
 };
 
@@ -74,6 +83,10 @@ struct ScanResult {
 /// listed in it. Errors: corrupted (an unreadable group, a gap), those of `apply`.
 Result<ScanResult> scan_journal(base::FileSystem& files, const ScanOptions& options,
                                 const std::function<Result<>(const ScannedGroup&)>& apply);
+
+/// The result for a journal that is known to hold nothing behind `covered`: reads no file.
+Result<ScanResult> list_journal(base::FileSystem& files, const std::filesystem::path& directory,
+                                std::uint64_t covered);
 
 /// Copies the valid tail into a new synced file, so that what is served is surely on the disk, and removes
 /// the old file. `room` more bytes are prepared behind it.

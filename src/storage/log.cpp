@@ -17,14 +17,28 @@ Log::Impl::Impl(base::FileSystem& files, base::Clock& clock, LogOptions options,
                        .file_bytes = options_.journal_file_bytes,
                        .no_fsync = options_.unsafe.no_fsync,
                        .no_dirsync = options_.unsafe.no_dirsync}),
+      segments_(files, {.directory = options_.directory,
+                        .uuid = uuid_,
+                        .no_dirsync = options_.unsafe.no_dirsync,
+                        .skip_crc = options_.unsafe.skip_crc}),
+      background_({.files = files_,
+                   .options = options_,
+                   .uuid = uuid_,
+                   .topics = topics_,
+                   .journal = journal_,
+                   .segments = segments_},
+                  [this] { queue_.poke(); }),
+      reads_(topics_, segments_),
       builder_(topics_, clock_, uuid_) {}
 
 Log::Impl::~Impl() {
   static_cast<void>(close());
 }
 
-void Log::Impl::start_threads() {
+Result<> Log::Impl::start_threads() {
+  background_.start();
   journal_thread_ = std::thread([this] { run_journal(); });
+  return {};
 }
 
 void Log::Impl::submit(Transaction transaction) {
@@ -35,7 +49,8 @@ void Log::Impl::submit(Transaction transaction) {
 void Log::Impl::read(ReadRequest request, std::move_only_function<void(Result<std::vector<Entry>>)> done) {
   auto plan = topics_.plan_read(request);
   if (!plan) return done(std::unexpected(std::move(plan).error()));
-  done(std::move(plan->entries));
+  if (plan->extents.empty()) return done(std::move(plan->entries));
+  reads_.read(request, std::move(done));
 }
 
 LogStats Log::Impl::stats() const {
@@ -46,6 +61,8 @@ LogStats Log::Impl::stats() const {
   stats.syncs = syncs_;
   stats.journal_bytes = journal_.bytes();
   stats.memory_table_bytes = topics_.memory_bytes();
+  stats.segments = segments_.count();
+  stats.segment_bytes = segments_.bytes();
   stats.publish_budget_used = queue_.budget_used();
   stats.last_sync = std::chrono::nanoseconds(last_sync_ns_);
   stats.torn_bytes_cut = torn_bytes_cut_;
@@ -56,8 +73,20 @@ Result<> Log::Impl::close() {
   const std::lock_guard lock(close_mutex_);
   if (std::exchange(closed_, true)) return {};
   queue_.close();
-  if (journal_thread_.joinable()) journal_thread_.join();
-  return {};
+  const bool started = journal_thread_.joinable();
+  if (started) journal_thread_.join();
+  background_.stop();
+  reads_.stop();
+  // After a disk error nothing is written any more; after a failed start nothing was to be changed.
+  if (!started || failure_ || background_.failure()) return {};
+  return write_last_checkpoint();
+}
+
+Result<> Log::Impl::write_last_checkpoint() {
+  GEMINGA_TRY_VOID(background_.finish_pending());
+  if (last_group_ == 0) return {};  // never written to
+  GEMINGA_TRY_VOID(background_.flush_now(freeze()));
+  return write_clean_marker();
 }
 
 Log::Log(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -68,7 +97,7 @@ Result<std::unique_ptr<Log>> Log::open(base::FileSystem& files, base::Clock& clo
                                        const std::set<TopicId>& tombstoned_topics, LogListener& listener) {
   auto impl = std::make_unique<Impl>(files, clock, std::move(options), listener);
   GEMINGA_TRY_VOID(impl->recover(live_topics, tombstoned_topics));
-  impl->start_threads();
+  GEMINGA_TRY_VOID(impl->start_threads());
   return std::unique_ptr<Log>(new Log(std::move(impl)));
 }
 
@@ -83,6 +112,9 @@ void Log::read(ReadRequest request, std::move_only_function<void(Result<std::vec
 }
 Result<TopicState> Log::state(TopicId topic) const {
   return impl_->state(topic);
+}
+void Log::needs_metadata(std::uint64_t sequence) {
+  impl_->needs_metadata(sequence);
 }
 LogStats Log::stats() const {
   return impl_->stats();

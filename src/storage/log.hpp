@@ -37,6 +37,9 @@ struct LogOptions {
   std::uint64_t journal_file_bytes = 64ULL << 20;
   std::uint64_t memory_table_bytes = 64ULL << 20;    ///< flushed to a segment when full
   std::uint64_t publish_budget_bytes = 64ULL << 20;  ///< given but not durable yet; over it: overloaded
+  /// Number of commits of the metadata store now (DirectoryRow::sequence). A checkpoint that was written with
+  /// a higher one refuses the start: an old metadata file was put back. 0: not checked.
+  std::uint64_t metadata_sequence = 0;
   UnsafeOptions unsafe;
 };
 
@@ -108,9 +111,13 @@ class Log {
   void submit(Transaction transaction);
 
   /// Durable entries from `from` on (or from the oldest kept, when that is later), in order; empty at the
-  /// end. The callback comes once: at once on the caller's thread when all is in memory, else on the log's
-  /// reader thread. Any thread. Errors: topic_offline, disk_error, closed.
+  /// end only, but perhaps fewer than the limits allow. The callback comes once: at once on the caller's
+  /// thread when all is in memory, else on the log's reader thread. Any thread. Errors: topic_offline,
+  /// disk_error, closed.
   void read(ReadRequest request, std::move_only_function<void(Result<std::vector<Entry>>)> done);
+
+  /// Checkpoints from now on need the metadata store to have come this far. Any thread.
+  void needs_metadata(std::uint64_t sequence);
 
   /// The durable state of a topic now. Any thread; not on the message path.
   [[nodiscard]] Result<TopicState> state(TopicId topic) const;

@@ -7,16 +7,21 @@
 #include <thread>
 #include <vector>
 
+#include "storage/background.hpp"
+#include "storage/checkpoint.hpp"
 #include "storage/group_builder.hpp"
 #include "storage/journal_files.hpp"
 #include "storage/journal_scan.hpp"
 #include "storage/log.hpp"
+#include "storage/read_thread.hpp"
+#include "storage/segment_store.hpp"
 #include "storage/submit_queue.hpp"
 #include "storage/topic_table.hpp"
 
 namespace geminga::storage {
 
-/// The parts of a log and its threads: the journal thread forms, writes and answers groups.
+/// The parts of a log and its threads: the journal thread forms, writes and answers groups; Background does
+/// what comes behind it; ReadThread reads segments.
 class Log::Impl {
  public:
   Impl(base::FileSystem& files, base::Clock& clock, LogOptions options, LogListener& listener);
@@ -24,22 +29,31 @@ class Log::Impl {
 
   // --- start (log_start.cpp) ---
   Result<> recover(const std::set<TopicId>& live, const std::set<TopicId>& tombstoned);
-  void start_threads();
+  Result<> start_threads();
 
   // --- any thread ---
   void submit(Transaction transaction);
   void read(ReadRequest request, std::move_only_function<void(Result<std::vector<Entry>>)> done);
   [[nodiscard]] Result<TopicState> state(TopicId topic) const { return topics_.state(topic); }
   [[nodiscard]] LogStats stats() const;
+  void needs_metadata(std::uint64_t sequence) { background_.needs_metadata(sequence); }
   Result<> close();
   [[nodiscard]] const std::map<TopicId, TopicState>& recovered() const { return recovered_; }
 
  private:
   // --- start ---
+  Result<ScanResult> read_everything(const std::set<TopicId>& live);
+  Result<bool> load_checkpoint();
+  Result<bool> clean_marker();
+  Result<ScanResult> read_journal(bool clean);
   Result<> replay(const ScannedGroup& group);
   void take_offline(const ScannedGroup& group, const JournalRecord& record, std::size_t damaged);
   Result<> refuse_unknown_topics(const std::set<TopicId>& live) const;
   Result<> begin_journal(const ScanResult& scan);
+  Result<> remove_leftovers();
+  [[nodiscard]] CheckpointStates freeze();
+  Result<> write_clean_marker();
+  Result<> write_last_checkpoint();
 
   // --- journal thread (log_journal.cpp) ---
   void run_journal();
@@ -54,6 +68,9 @@ class Log::Impl {
   void refuse_from(Batch& batch, const Error& error, bool all);
   void write_group(Batch batch);
   void complete(Group& group);
+  void throttle(const Batch& batch);
+  [[nodiscard]] bool over_limits() const;
+  void flush_when_due();
   void refuse(Submitted& submitted, const Error& error);
   void fail_for_good(const Error& error);
 
@@ -71,11 +88,16 @@ class Log::Impl {
   SubmitQueue queue_;
   TopicTable topics_;
   JournalFiles journal_;
+  SegmentStore segments_;
+  Background background_;
+  ReadThread reads_;
 
   // journal thread
   GroupBuilder builder_;
   std::uint64_t last_group_ = 0;
   std::optional<Error> failure_;
+  std::uint64_t bytes_since_freeze_ = 0;
+  std::vector<std::uint64_t> spilled_;  // at the start: segments that recovery wrote
 
   // any thread
   std::atomic<std::uint64_t> groups_{0}, records_{0}, appended_bytes_{0}, syncs_{0};

@@ -23,13 +23,15 @@ bool publishes(const Transaction& transaction) {
 
 void Log::Impl::run_journal() {
   pthread_setname_np(pthread_self(), "gem-journal");
-  for (;;) {
-    std::vector<Submitted> backlog = queue_.take();
-    if (backlog.empty()) return;
+  std::vector<Submitted> backlog;
+  while (queue_.take(backlog)) {
+    if (const auto failed = background_.failure()) fail_for_good(*failed);
     for (std::size_t at = 0; at < backlog.size();) {
       Batch batch = choose(backlog, at);
+      throttle(batch);
       if (auto room = reserve(batch); !room) fail_for_good(room.error());
       if (!batch.chosen.empty()) write_group(std::move(batch));
+      flush_when_due();
     }
   }
 }
@@ -41,7 +43,41 @@ Result<> Log::Impl::admit(const Submitted& submitted) {
         ErrorCode::overloaded,
         fmt::format("{} bytes wait for the disk already, the publish budget; send slower or try again",
                     options_.publish_budget_bytes));
+  if (background_.disk_full() && publishes(submitted.transaction))
+    return fail(
+        ErrorCode::disk_full,
+        fmt::format(
+            "the disk of '{}' is full (less than {} bytes free); reads and acknowledgements go on, and "
+            "publishing resumes by itself when there is space",
+            options_.directory.string(), background_.space_limit()));
   return builder_.check(submitted.transaction);
+}
+
+bool Log::Impl::over_limits() const {
+  return topics_.memory_bytes() >= options_.memory_table_bytes ||
+         journal_.held_bytes() >= options_.journal_bytes_max;
+}
+
+void Log::Impl::throttle(const Batch& batch) {
+  if (batch.chosen.empty() || failure_) return;
+  // The writer of segments is behind: what is published waits here, fills the publish budget and is then
+  // refused. Two rounds free everything that can be freed.
+  for (int round = 0; round < 2 && over_limits(); ++round) {
+    background_.wait_idle();
+    if (!background_.idle()) return;  // failed, or the disk is full: then nothing is published anyway
+    if (over_limits()) background_.flush(freeze());
+  }
+}
+
+void Log::Impl::flush_when_due() {
+  if (failure_) return;
+  const std::uint64_t table = options_.memory_table_bytes / 2;
+  std::uint64_t journal = options_.journal_bytes_max / 4;
+  // On a small disk a segment must still fit beside the journal.
+  if (const std::uint64_t total = background_.space_total(); total > 0)
+    journal = std::min(journal, total / 16);
+  if (topics_.active_bytes() < table && bytes_since_freeze_ < journal) return;
+  if (background_.idle()) background_.flush(freeze());
 }
 
 Log::Impl::Batch Log::Impl::choose(std::vector<Submitted>& backlog, std::size_t& at) {
@@ -63,7 +99,9 @@ Result<> Log::Impl::reserve(Batch& batch) {
   // and goes on as long as the journal has room at all.
   for (const bool all : {false, true}) {
     if (batch.chosen.empty()) return {};
+    const std::uint64_t generation = journal_.generation();
     auto room = journal_.reserve(group_bytes({.bytes = batch.record_bytes}));
+    if (journal_.generation() != generation) background_.wake();
     if (room) return {};
     refuse_from(batch, room.error(), all || room.error().code != ErrorCode::disk_full);
     if (room.error().code != ErrorCode::disk_full) return room;
@@ -102,6 +140,7 @@ void Log::Impl::write_group(Batch batch) {
   }
   last_sync_ns_ = (std::chrono::steady_clock::now() - before).count();
   last_group_ = group.applied.number;
+  bytes_since_freeze_ += group.bytes.size();
   groups_ += 1;
   syncs_ += 1;
   records_ += group.members.size();

@@ -9,18 +9,102 @@ namespace {
 
 // What is prepared at a start; the next file is prepared in the background.
 constexpr std::uint64_t kStartRoomBytes = 1ULL << 20;
+constexpr std::size_t kSparesMax = 2;
+// Says that the last close was complete and the journal holds nothing new.
+constexpr char kCleanFile[] = "CLEAN";
+
+std::string clean_text(std::uint64_t covered) {
+  return fmt::format("covered {}\n", covered);
+}
 
 }  // namespace
 
 Result<> Log::Impl::recover(const std::set<TopicId>& live, const std::set<TopicId>& tombstoned) {
+  background_.watch_space();
+  background_.needs_metadata(options_.metadata_sequence);
   topics_.add_dropped(tombstoned);
+  auto scan = read_everything(live);
+  if (!scan) {
+    // A refused start changes nothing.
+    static_cast<void>(segments_.remove(spilled_));
+    return std::unexpected(std::move(scan).error());
+  }
+  last_group_ = scan->last_group;
+  GEMINGA_TRY_VOID(remove_leftovers());
+  topics_.assign_from_durable();
+  GEMINGA_TRY_VOID(begin_journal(*scan));
+  if (!spilled_.empty()) GEMINGA_TRY_VOID(background_.flush_now(freeze()));
+  topics_.visit([this](TopicId id, const Topic& topic) { recovered_.emplace(id, topic.state); });
+  return {};
+}
+
+Result<ScanResult> Log::Impl::read_everything(const std::set<TopicId>& live) {
+  GEMINGA_TRY(const bool have_checkpoint, load_checkpoint());
+  GEMINGA_TRY(const bool clean, clean_marker());
+  GEMINGA_TRY(ScanResult scan, read_journal(clean));
+  if (!have_checkpoint && scan.groups == 0) {
+    GEMINGA_TRY(const auto segments, segments_.numbers_on_disk());
+    if (clean || !segments.empty())
+      return fail(
+          ErrorCode::corrupted,
+          fmt::format("the file '{}' is missing; nothing was changed; put it back or restore a backup",
+                      (options_.directory / kCheckpointFile).string()));
+  }
+  GEMINGA_TRY_VOID(refuse_unknown_topics(live));
+  return scan;
+}
+
+Result<bool> Log::Impl::load_checkpoint() {
+  const std::filesystem::path path = options_.directory / kCheckpointFile;
+  Checkpoint checkpoint;
+  GEMINGA_TRY(const bool there, files_.exists(path));
+  if (there) {
+    GEMINGA_TRY(const std::string bytes, base::read_file(files_, path));
+    GEMINGA_TRY(checkpoint, decode_checkpoint(uuid_, std::as_bytes(std::span(bytes))));
+  }
+  if (options_.metadata_sequence > 0 && checkpoint.metadata_sequence > options_.metadata_sequence)
+    return fail(
+        ErrorCode::corrupted,
+        fmt::format(
+            "metadata older than the log: the checkpoint of '{}' needs {} commits of the metadata, its "
+            "file has {}. Was an old metadata file put back? Nothing was changed",
+            options_.directory.string(), checkpoint.metadata_sequence, options_.metadata_sequence));
+  last_group_ = checkpoint.covered;
+  topics_.set_next_ledger(checkpoint.next_ledger);
+  background_.needs_metadata(checkpoint.metadata_sequence);
+  GEMINGA_TRY(const auto lost, segments_.adopt(checkpoint));
+  for (Checkpoint::TopicPart& topic : checkpoint.topics) topics_.restore(topic.id, std::move(topic.state));
+  for (const Checkpoint::ExtentPart& part : checkpoint.extents) {
+    if (!topics_.restore(part.topic, part.extent)) segments_.bury({&part.extent, 1});  // tombstoned meanwhile
+  }
+  for (const auto& [topic, reason] : lost) {
+    log::error("storage", "{}", reason);
+    topics_.take_offline(topic, reason);
+  }
+  return there;
+}
+
+Result<bool> Log::Impl::clean_marker() {
+  const std::filesystem::path path = options_.directory / kCleanFile;
+  GEMINGA_TRY(const bool there, files_.exists(path));
+  if (!there) return false;
+  GEMINGA_TRY(const std::string text, base::read_file(files_, path));
+  return text == clean_text(last_group_);
+}
+
+Result<> Log::Impl::write_clean_marker() {
+  return base::replace_file(files_, options_.directory / kCleanFile, clean_text(last_group_),
+                            !options_.unsafe.no_dirsync);
+}
+
+Result<ScanResult> Log::Impl::read_journal(bool clean) {
+  if (clean) return list_journal(files_, options_.directory, last_group_);
   const ScanOptions options{.directory = options_.directory,
                             .uuid = uuid_,
                             .covered = last_group_,
                             .skip_crc = options_.unsafe.skip_crc};
-  GEMINGA_TRY(const ScanResult scan,
+  GEMINGA_TRY(ScanResult scan,
               scan_journal(files_, options, [this](const ScannedGroup& group) { return replay(group); }));
-  GEMINGA_TRY_VOID(refuse_unknown_topics(live));
   if (scan.torn_bytes > 0) {
     torn_bytes_cut_ = scan.torn_bytes;
     log::warn("storage",
@@ -29,11 +113,30 @@ Result<> Log::Impl::recover(const std::set<TopicId>& live, const std::set<TopicI
               scan.torn_bytes, scan.last_group);
   }
   if (scan.groups > 0) log::info("storage", "read {} groups from the journal", scan.groups);
-  last_group_ = scan.last_group;
-  topics_.assign_from_durable();
-  GEMINGA_TRY_VOID(begin_journal(scan));
-  topics_.visit([this](TopicId id, const Topic& topic) { recovered_.emplace(id, topic.state); });
-  return {};
+  return scan;
+}
+
+Result<> Log::Impl::remove_leftovers() {
+  GEMINGA_TRY_VOID(segments_.remove_orphans());
+  GEMINGA_TRY(const auto entries, files_.list(options_.directory));
+  for (const base::DirectoryEntry& entry : entries) {
+    const bool ours = entry.name.starts_with("journal-") || entry.name.starts_with("segment-") ||
+                      entry.name.starts_with(kCheckpointFile) || entry.name.starts_with(kCleanFile);
+    if ((ours && entry.name.ends_with(".tmp")) || entry.name == kCleanFile)
+      GEMINGA_TRY_VOID(files_.unlink(options_.directory / entry.name));
+  }
+  // Before the first group is written: the marker must not come back.
+  if (options_.unsafe.no_dirsync) return {};
+  return files_.sync_directory(options_.directory);
+}
+
+CheckpointStates Log::Impl::freeze() {
+  CheckpointStates states(last_group_, topics_.next_ledger());
+  topics_.freeze([&](const auto& topics) {
+    for (const auto& [id, topic] : topics) states.add(id, topic->state);
+  });
+  bytes_since_freeze_ = 0;
+  return states;
 }
 
 Result<> Log::Impl::replay(const ScannedGroup& group) {
@@ -68,7 +171,10 @@ Result<> Log::Impl::replay(const ScannedGroup& group) {
   for (const JournalRecord& record : group.parsed.records) {
     for (const std::size_t damaged : record.damaged) take_offline(group, record, damaged);
   }
-  return {};
+  if (topics_.active_bytes() < options_.memory_table_bytes) return {};
+  spilled_.push_back(segments_.next_number());
+  topics_.freeze([](const auto&) {});
+  return background_.spill();
 }
 
 void Log::Impl::take_offline(const ScannedGroup& group, const JournalRecord& record, std::size_t damaged) {
@@ -99,14 +205,26 @@ Result<> Log::Impl::refuse_unknown_topics(const std::set<TopicId>& live) const {
 }
 
 Result<> Log::Impl::begin_journal(const ScanResult& scan) {
+  // On a small disk big files would leave no room for anything else.
+  if (const std::uint64_t total = background_.space_total(); total > 0)
+    journal_.limit_file_bytes(std::max(total / 16, kStartRoomBytes));
   journal_.set_next_generation(scan.next_generation);
-  for (const std::filesystem::path& path : scan.spares) GEMINGA_TRY_VOID(files_.unlink(path));
+  std::size_t spares = 0;
+  for (const ScanResult::Spare& spare : scan.spares) {
+    if (spare.bytes == journal_.file_bytes() && spares < kSparesMax) {
+      journal_.add_spare(spare.path, spare.bytes);
+      ++spares;
+    } else {
+      GEMINGA_TRY_VOID(files_.unlink(spare.path));
+    }
+  }
   std::optional<JournalFile> tail;
   if (scan.tail) {
-    GEMINGA_TRY(tail, rewrite_tail(files_, journal_, *scan.tail, kStartRoomBytes));
+    GEMINGA_TRY(tail,
+                rewrite_tail(files_, journal_, *scan.tail, std::min(kStartRoomBytes, journal_.file_bytes())));
   }
-  for (const JournalFile& full : scan.full)
-    journal_.add_full({.path = full.path, .capacity = full.capacity, .last_group = full.last_group});
+  for (const ScanResult::Full& full : scan.full)
+    journal_.add_full({.path = full.path, .capacity = full.bytes, .last_group = full.last_group});
   return journal_.begin(std::move(tail));
 }
 

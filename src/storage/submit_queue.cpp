@@ -38,17 +38,23 @@ bool SubmitQueue::push(Transaction& transaction) {
   return true;
 }
 
-std::vector<Submitted> SubmitQueue::take() {
+bool SubmitQueue::take(std::vector<Submitted>& into) {
+  into.clear();
   std::unique_lock lock(mutex_);
-  while (waiting_.empty() && !closed_) {
+  while (waiting_.empty() && !closed_ && !poked_) {
     sleeping_ = true;
     wake_.wait(lock);
   }
   sleeping_ = false;
-  std::vector<Submitted> taken;
-  taken.reserve(waiting_.size());
-  taken.swap(waiting_);
-  return taken;
+  poked_ = false;
+  into.swap(waiting_);
+  return !into.empty() || !closed_;
+}
+
+void SubmitQueue::poke() {
+  const std::lock_guard lock(mutex_);
+  poked_ = true;
+  wake_.notify_one();
 }
 
 void SubmitQueue::give_back(std::uint64_t budget) {

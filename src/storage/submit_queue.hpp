@@ -24,8 +24,10 @@ class SubmitQueue {
 
   /// Any thread. False when the queue is closed: the transaction is untouched.
   bool push(Transaction& transaction);
-  /// Journal thread: waits for something to do; empty when the queue was closed and is drained.
-  std::vector<Submitted> take();
+  /// Journal thread: waits for transactions or for poke(). False when the queue was closed and is drained.
+  bool take(std::vector<Submitted>& into);
+  /// Wakes the journal thread though nothing was submitted.
+  void poke();
   /// Journal thread: durable or refused now.
   void give_back(std::uint64_t budget);
   void close();
@@ -38,6 +40,7 @@ class SubmitQueue {
   std::vector<Submitted> waiting_;
   std::uint64_t budget_used_ = 0;
   bool sleeping_ = false;
+  bool poked_ = false;
   bool closed_ = false;
 };
 

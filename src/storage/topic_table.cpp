@@ -47,6 +47,22 @@ Topic* TopicTable::find_or_add(TopicId id) {
   return topics_.emplace(id, std::make_unique<Topic>()).first->second.get();
 }
 
+void TopicTable::restore(TopicId id, TopicState state) {
+  Topic* topic = find_or_add(id);
+  if (topic == nullptr) return;
+  topic->offline = !state.offline_reason.empty();
+  topic->state = std::move(state);
+  topic->state.stored_bytes = 0;
+}
+
+bool TopicTable::restore(TopicId id, const Extent& extent) {
+  Topic* topic = find(id);
+  if (topic == nullptr) return false;
+  topic->extents.push_back(extent);
+  topic->state.stored_bytes += extent.bytes;
+  return true;
+}
+
 void TopicTable::assign_from_durable() {
   for (auto& [id, topic] : topics_) {
     topic->assigned = {.ledger = topic->state.ledger,

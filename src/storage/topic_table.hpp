@@ -16,18 +16,9 @@
 
 #include "storage/log.hpp"
 #include "storage/operation_codec.hpp"
+#include "storage/segment.hpp"
 
 namespace geminga::storage {
-
-/// Consecutive entries of one topic in a segment.
-struct Extent {
-  std::uint64_t segment = 0;
-  EntryId first;
-  EntryId last;
-  std::uint64_t offset = 0;       ///< of the first entry header in the file
-  std::uint64_t bytes = 0;        ///< of headers and bodies
-  std::uint32_t index_count = 0;  ///< sparse index entries, which stand right behind the entries
-};
 
 /// What a synced group brought, in the order of the log.
 struct AppliedGroup {
@@ -85,6 +76,10 @@ class TopicTable {
   [[nodiscard]] LedgerId next_ledger() const { return next_ledger_; }
   LedgerId take_ledger() { return LedgerId{next_ledger_.value++}; }
   void set_next_ledger(LedgerId ledger) { next_ledger_ = ledger; }
+  /// Start: a topic as a checkpoint has it.
+  void restore(TopicId id, TopicState state);
+  /// Start: an extent of a restored topic. False when the topic is not there.
+  bool restore(TopicId id, const Extent& extent);
   /// After recovery: ids go on behind what is durable.
   void assign_from_durable();
 

@@ -1,0 +1,190 @@
+#include "storage/background.hpp"
+
+#include <algorithm>
+#include <pthread.h>
+
+#include "base/assert.hpp"
+#include "base/log.hpp"
+#include "base/try.hpp"
+
+namespace geminga::storage {
+namespace {
+
+constexpr std::chrono::milliseconds kSpaceInterval{500};
+constexpr std::uint64_t kSpaceLimitMax = 256ULL << 20;
+constexpr std::uint64_t kSpaceLimitShare = 20;  // 5 %
+constexpr std::uint64_t kHysteresisShare = 4;   // publishing resumes a quarter above the limit
+
+}  // namespace
+
+Background::Background(Parts parts, std::function<void()> on_failure)
+    : parts_(parts), on_failure_(std::move(on_failure)) {}
+
+void Background::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void Background::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    changed_.notify_all();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+void Background::needs_metadata(std::uint64_t sequence) {
+  std::uint64_t have = metadata_sequence_.load();
+  while (have < sequence && !metadata_sequence_.compare_exchange_weak(have, sequence)) {
+  }
+}
+
+Result<> Background::flush_now(CheckpointStates states) {
+  Pending pending{.states = std::move(states), .in_segment = false};
+  return advance(pending);
+}
+
+Result<> Background::finish_pending() {
+  if (!pending_) return {};
+  GEMINGA_TRY_VOID(advance(*pending_));
+  pending_.reset();
+  return {};
+}
+
+Result<> Background::spill() {
+  GEMINGA_TRY(const auto extents, parts_.segments.write(parts_.topics.frozen_runs()));
+  parts_.topics.install(extents);
+  return {};
+}
+
+void Background::flush(CheckpointStates states) {
+  const std::lock_guard lock(mutex_);
+  GEMINGA_ASSERT(!pending_);
+  pending_ = Pending{.states = std::move(states), .in_segment = false};
+  work_ = true;
+  changed_.notify_all();
+}
+
+bool Background::idle() const {
+  const std::lock_guard lock(mutex_);
+  return !pending_;
+}
+
+void Background::wait_idle() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return !pending_ || failure_ || disk_full_ || stopping_; });
+}
+
+void Background::wake() {
+  const std::lock_guard lock(mutex_);
+  work_ = true;
+  changed_.notify_all();
+}
+
+std::optional<Error> Background::failure() const {
+  const std::lock_guard lock(mutex_);
+  return failure_;
+}
+
+void Background::run() {
+  pthread_setname_np(pthread_self(), "gem-background");
+  while (!stopping_) {
+    step();
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, kSpaceInterval, [this] { return work_ || stopping_; });
+    work_ = false;
+  }
+}
+
+bool Background::went_on(const Result<>& result) {
+  if (result) return true;
+  if (result.error().code == ErrorCode::disk_full) {
+    // Waited out: the entries stay in memory and in the journal.
+    if (!refused_) log::warn("storage", "{}; publishing is refused", result.error().message);
+    set_disk_full(low_, true);
+  } else if (result.error().code != ErrorCode::cancelled) {
+    fail_with(result.error());
+  }
+  return false;
+}
+
+void Background::step() {
+  if (failure()) return;
+  watch_space();
+  const bool prepared = went_on(parts_.journal.prepare_next(stopping_));
+  Pending* pending = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    if (pending_) pending = &*pending_;  // only this thread takes it away
+  }
+  if (failure()) return;
+  const bool flushed = pending == nullptr || went_on(advance(*pending));
+  if (prepared && flushed) set_disk_full(low_, false);
+  const std::lock_guard lock(mutex_);
+  if (pending != nullptr && flushed) pending_.reset();
+  changed_.notify_all();
+}
+
+void Background::set_disk_full(bool low, bool refused) {
+  low_ = low;
+  refused_ = refused;
+  if (disk_full_.exchange(low || refused) == (low || refused)) return;
+  if (!disk_full_) log::info("storage", "there is space again: publishing goes on");
+  const std::lock_guard lock(mutex_);
+  changed_.notify_all();
+}
+
+Result<> Background::advance(Pending& pending) {
+  if (!pending.in_segment) {
+    GEMINGA_TRY_VOID(spill());
+    pending.in_segment = true;
+  }
+  parts_.segments.bury(parts_.topics.take_dead());
+  const auto empty = parts_.segments.take_empty();
+  removable_.insert(removable_.end(), empty.begin(), empty.end());
+  GEMINGA_TRY_VOID(write_checkpoint(pending.states));
+  // From here on nothing refers to these files, not even after a crash.
+  GEMINGA_TRY_VOID(parts_.segments.remove(removable_));
+  removable_.clear();
+  return parts_.journal.release(pending.states.covered());
+}
+
+Result<> Background::write_checkpoint(const CheckpointStates& states) {
+  Checkpoint rest;
+  rest.next_segment = parts_.segments.next_number();
+  rest.metadata_sequence = metadata_sequence_;
+  rest.segments = parts_.segments.list();
+  parts_.topics.visit([&](TopicId id, const Topic& topic) {
+    for (const Extent& extent : topic.extents) rest.extents.push_back({id, extent});
+  });
+  const std::string bytes = encode_checkpoint(parts_.uuid, states, rest);
+  const std::filesystem::path path = parts_.options.directory / kCheckpointFile;
+  return base::replace_file(parts_.files, path, bytes, !parts_.options.unsafe.no_dirsync);
+}
+
+void Background::watch_space() {
+  const auto space = parts_.files.space(parts_.options.directory);
+  if (!space) return;  // the writes themselves will tell
+  const std::uint64_t limit = std::min(space->total_bytes / kSpaceLimitShare, kSpaceLimitMax);
+  space_limit_ = limit;
+  space_total_ = space->total_bytes;
+  if (!low_ && space->free_bytes < limit) {
+    log::warn("storage", "{} bytes free, {} is the least: publishing is refused until space is free again",
+              space->free_bytes, limit);
+    set_disk_full(true, refused_);
+  } else if (low_ && space->free_bytes >= limit + limit / kHysteresisShare) {
+    set_disk_full(false, refused_);
+  }
+}
+
+void Background::fail_with(const Error& error) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (failure_) return;
+    failure_ = error;
+    changed_.notify_all();
+  }
+  on_failure_();
+}
+
+}  // namespace geminga::storage

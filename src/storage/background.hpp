@@ -1,0 +1,101 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include <geminga/error.hpp>
+
+#include "base/file_system.hpp"
+#include "storage/checkpoint.hpp"
+#include "storage/journal_files.hpp"
+#include "storage/log.hpp"
+#include "storage/segment_store.hpp"
+#include "storage/topic_table.hpp"
+
+namespace geminga::storage {
+
+/// What happens behind the journal: frozen entries become a segment, then a checkpoint covers them, then dead
+/// segments go and journal files are recycled; the next journal file is prepared; free space is watched. The
+/// order of these writes is such that a kill between any two loses nothing.
+class Background {
+ public:
+  struct Parts {
+    base::FileSystem& files;
+    const LogOptions& options;
+    RawUuid uuid{};
+    TopicTable& topics;
+    JournalFiles& journal;
+    SegmentStore& segments;
+  };
+  /// `on_failure` is called once, on the background thread, when the disk failed.
+  Background(Parts parts, std::function<void()> on_failure);
+  ~Background() { stop(); }
+
+  // --- start and end, no thread running ---
+  /// Segment, checkpoint and recycling of what was frozen with `states`, here and now.
+  Result<> flush_now(CheckpointStates states);
+  /// What the thread had not finished when it was stopped.
+  Result<> finish_pending();
+  /// Segment only: a recovery that reads more than memory may hold.
+  Result<> spill();
+  void start();
+  void stop();
+  void watch_space();
+  void needs_metadata(std::uint64_t sequence);
+
+  // --- journal thread ---
+  /// The same as flush_now() on the background thread. Only when idle().
+  void flush(CheckpointStates states);
+  [[nodiscard]] bool idle() const;
+  /// Until idle, failed, stopping or the disk is full.
+  void wait_idle();
+  /// A journal file was used up.
+  void wake();
+
+  // --- any thread ---
+  [[nodiscard]] bool disk_full() const { return disk_full_.load(std::memory_order_relaxed); }
+  /// Free bytes below which nothing is published: the smaller of 5 % and 256 MiB.
+  [[nodiscard]] std::uint64_t space_limit() const { return space_limit_; }
+  [[nodiscard]] std::uint64_t space_total() const { return space_total_; }
+  [[nodiscard]] std::optional<Error> failure() const;
+
+ private:
+  struct Pending {
+    CheckpointStates states;
+    bool in_segment = false;  ///< the entries are done, the checkpoint is not
+  };
+  void run();
+  void step();
+  Result<> advance(Pending& pending);
+  Result<> write_checkpoint(const CheckpointStates& states);
+  void fail_with(const Error& error);
+  /// False when `result` is an error that ends this step.
+  bool went_on(const Result<>& result);
+  void set_disk_full(bool low, bool refused);
+
+  const Parts parts_;
+  const std::function<void()> on_failure_;
+  std::atomic<bool> disk_full_{false};
+  std::atomic<std::uint64_t> space_limit_{0};
+  std::atomic<std::uint64_t> space_total_{0};
+  std::atomic<bool> stopping_{false};
+  std::atomic<std::uint64_t> metadata_sequence_{0};
+
+  // background thread
+  std::vector<std::uint64_t> removable_;  // segments whose files may go after the next checkpoint
+  bool low_ = false;                      // too little free space
+  bool refused_ = false;                  // a write of ours got no space
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::condition_variable changed_;
+  std::optional<Pending> pending_;
+  std::optional<Error> failure_;
+  bool work_ = false;
+  std::thread thread_;
+};
+
+}  // namespace geminga::storage

@@ -1,0 +1,217 @@
+#include <algorithm>
+#include <filesystem>
+#include <random>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "storage/log.hpp"
+#include "storage/segment.hpp"
+#include "storage/testing.hpp"
+
+namespace geminga::storage {
+namespace {
+
+using testing::append_of;
+using testing::commit;
+using testing::publish;
+using testing::read_all;
+
+constexpr TopicId kBig{1};
+constexpr TopicId kSmall{2};
+constexpr SubscriptionId kSubscription{5};
+
+/// A log whose memory table and journal files are so small that everything behind them happens all the time.
+class LogSegmentsTest : public ::testing::Test {
+ protected:
+  LogOptions options() const {
+    return {.directory = directory_.path(),
+            .directory_uuid = testing::kUuid,
+            .journal_bytes_max = 8 << 20,
+            .journal_file_bytes = 256 << 10,
+            .memory_table_bytes = 512 << 10,
+            .unsafe = {}};
+  }
+  Result<std::unique_ptr<Log>> try_open() {
+    return Log::open(base::FileSystem::system(), base::Clock::system(), options(), {kBig, kSmall}, {},
+                     listener_);
+  }
+  std::unique_ptr<Log> open() { return try_open().value(); }
+
+  /// Bodies that tell their number, of changing length.
+  static std::string body(int number) {
+    return std::to_string(number) + std::string(static_cast<std::size_t>(number) * 37 % 5'000, 'b');
+  }
+  void publish_many(Log& log, int from, int until) {
+    for (int i = from; i < until; ++i) {
+      std::vector<Operation> step;
+      step.emplace_back(append_of(kBig, body(i)));
+      if (i % 10 == 0) step.emplace_back(append_of(kSmall, body(i)));
+      ASSERT_TRUE(commit(log, std::move(step)));
+    }
+  }
+  void expect_all(Log& log, int count) {
+    const auto big = read_all(log, kBig).value();
+    ASSERT_EQ(big.size(), static_cast<std::size_t>(count));
+    for (int i = 0; i < count; ++i) ASSERT_EQ(big[static_cast<std::size_t>(i)], body(i));
+    EXPECT_EQ(read_all(log, kSmall).value().size(), static_cast<std::size_t>((count + 9) / 10));
+  }
+  std::size_t files_with(const std::string& suffix) const {
+    std::size_t count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(directory_.path()))
+      count += entry.path().extension() == suffix ? 1 : 0;
+    return count;
+  }
+
+  testing::TemporaryDirectory directory_;
+  testing::RecordingListener listener_;
+};
+
+TEST_F(LogSegmentsTest, ReadsAcrossSegmentsAndMemory) {
+  auto log = open();
+  publish_many(*log, 0, 600);
+  expect_all(*log, 600);
+  EXPECT_GT(log->stats().segments, 0U);
+  EXPECT_LE(log->stats().memory_table_bytes, 600U << 10);
+  EXPECT_LE(log->stats().journal_bytes, 8U << 20);
+  // From the middle of an extent, with limits.
+  const auto some = testing::read(*log, {.topic = kBig, .from = EntryId{101}, .entries_max = 7}).value();
+  ASSERT_EQ(some.size(), 7U);
+  EXPECT_EQ(some[0].body, body(101));
+  const auto one = testing::read(*log, {.topic = kBig, .from = EntryId{101}, .bytes_max = 1}).value();
+  ASSERT_EQ(one.size(), 1U);
+}
+
+TEST_F(LogSegmentsTest, StartsAgainWhereItWas) {
+  for (int round = 0; round < 4; ++round) {
+    auto log = open();
+    publish_many(*log, round * 200, (round + 1) * 200);
+    expect_all(*log, (round + 1) * 200);
+  }
+  auto log = open();
+  EXPECT_EQ(log->recovered().at(kBig).next.value, 800U);
+  EXPECT_EQ(log->recovered().at(kBig).next_index, 800U);
+  expect_all(*log, 800);
+}
+
+TEST_F(LogSegmentsTest, ACleanStartReadsNothing) {
+  {
+    auto log = open();
+    publish_many(*log, 0, 50);
+    ASSERT_TRUE(log->close());
+  }
+  auto log = open();
+  EXPECT_EQ(log->stats().memory_table_bytes, 0U);
+  expect_all(*log, 50);
+}
+
+TEST_F(LogSegmentsTest, TrimmedSegmentsGo) {
+  auto log = open();
+  publish_many(*log, 0, 600);
+  const std::uint64_t before = log->state(kBig).value().stored_bytes;
+  for (const TopicId topic : {kBig, kSmall}) {
+    std::vector<Operation> trim;
+    trim.emplace_back(Trim{.topic = topic, .before = EntryId{topic == kBig ? 590U : 60U}});
+    ASSERT_TRUE(commit(*log, std::move(trim)));
+  }
+  EXPECT_EQ(log->state(kBig).value().first.value, 590U);
+  EXPECT_LT(log->state(kBig).value().stored_bytes, before / 10);
+  const auto left = read_all(*log, kBig).value();
+  ASSERT_EQ(left.size(), 10U);
+  EXPECT_EQ(left.front(), body(590));
+  ASSERT_TRUE(log->close());
+  EXPECT_LE(files_with(".seg"), 1U);
+  log = open();
+  EXPECT_EQ(read_all(*log, kBig).value().size(), 10U);
+  EXPECT_EQ(read_all(*log, kSmall).value().size(), 0U);
+  EXPECT_EQ(publish(*log, kSmall, "next").value().appended[0].entry.value, 60U);
+}
+
+TEST_F(LogSegmentsTest, DroppedTopicsLeaveNothing) {
+  {
+    auto log = open();
+    publish_many(*log, 0, 300);
+    for (const TopicId topic : {kBig, kSmall}) {
+      std::vector<Operation> drop;
+      drop.emplace_back(DropTopic{.topic = topic});
+      ASSERT_TRUE(commit(*log, std::move(drop)));
+    }
+    EXPECT_EQ(publish(*log, kBig, "late").error().code, ErrorCode::topic_not_found);
+    EXPECT_EQ(log->state(kBig).error().code, ErrorCode::topic_not_found);
+  }
+  EXPECT_EQ(files_with(".seg"), 0U);
+  EXPECT_TRUE(open()->recovered().empty());
+}
+
+TEST_F(LogSegmentsTest, CursorsSurviveCheckpoints) {
+  {
+    auto log = open();
+    std::vector<Operation> step;
+    step.emplace_back(SetCursor{.topic = kBig, .subscription = kSubscription, .next = EntryId{0}});
+    ASSERT_TRUE(commit(*log, std::move(step)));
+    publish_many(*log, 0, 300);
+    for (std::uint64_t entry = 1; entry < 300; entry += 2) {
+      std::vector<Operation> ack;
+      ack.emplace_back(Acknowledge{.topic = kBig,
+                                   .subscription = kSubscription,
+                                   .ranges = {{EntryId{entry}, EntryId{entry}}},
+                                   .batches = {{.entry = EntryId{entry + 1}, .acknowledged = {entry}}}});
+      ASSERT_TRUE(commit(*log, std::move(ack)));
+    }
+    publish_many(*log, 300, 600);
+  }
+  const auto log = open();
+  const CursorState cursor = log->recovered().at(kBig).cursors.at(kSubscription);
+  EXPECT_EQ(cursor.next.value, 0U);
+  EXPECT_EQ(cursor.acknowledged.size(), 150U);
+  ASSERT_EQ(cursor.batches.size(), 150U);
+  EXPECT_EQ(cursor.batches[3], (BatchAck{.entry = EntryId{8}, .acknowledged = {7}}));
+}
+
+TEST_F(LogSegmentsTest, AMissingSegmentTakesItsTopicsOffline) {
+  {
+    auto log = open();
+    publish_many(*log, 0, 300);
+  }
+  for (const auto& entry : std::filesystem::directory_iterator(directory_.path())) {
+    if (entry.path().extension() == ".seg") std::filesystem::remove(entry.path());
+  }
+  auto log = open();
+  EXPECT_NE(log->recovered().at(kBig).offline_reason, "");
+  EXPECT_EQ(testing::read(*log, {.topic = kBig, .from = {}}).error().code, ErrorCode::topic_offline);
+  EXPECT_EQ(publish(*log, kBig, "x").error().code, ErrorCode::topic_offline);
+}
+
+TEST_F(LogSegmentsTest, AMissingCheckpointRefusesTheStart) {
+  {
+    auto log = open();
+    publish_many(*log, 0, 300);
+  }
+  std::filesystem::remove(directory_.path() / "checkpoint");
+  const std::size_t segments = files_with(".seg");
+  EXPECT_EQ(try_open().error().code, ErrorCode::corrupted);
+  EXPECT_EQ(files_with(".seg"), segments);
+}
+
+TEST_F(LogSegmentsTest, SegmentsVerify) {
+  {
+    auto log = open();
+    publish_many(*log, 0, 300);
+  }
+  int segments = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(directory_.path())) {
+    const auto number = segment_number(entry.path().filename().string());
+    if (!number) continue;
+    ++segments;
+    const auto reader =
+        SegmentReader::open(base::FileSystem::system(), entry.path(), raw_uuid(testing::kUuid), *number)
+            .value();
+    EXPECT_TRUE(reader->verify());
+    EXPECT_TRUE(std::is_sorted(reader->footer().begin(), reader->footer().end(),
+                               [](const auto& a, const auto& b) { return a.topic < b.topic; }));
+  }
+  EXPECT_GT(segments, 0);
+}
+
+}  // namespace
+}  // namespace geminga::storage

@@ -1,0 +1,99 @@
+#include "storage/read_thread.hpp"
+
+#include <pthread.h>
+
+#include <fmt/format.h>
+
+#include "base/log.hpp"
+#include "base/try.hpp"
+
+namespace geminga::storage {
+
+void ReadThread::read(ReadRequest request, Done done) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!stopping_) {
+      waiting_.push_back({request, std::move(done)});
+      if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
+      wake_.notify_one();
+      return;
+    }
+  }
+  done(fail(ErrorCode::closed, "the log is closed"));
+}
+
+void ReadThread::stop() {
+  std::thread thread;
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    wake_.notify_one();
+    thread.swap(thread_);
+  }
+  if (thread.joinable()) thread.join();
+}
+
+void ReadThread::run() {
+  pthread_setname_np(pthread_self(), "gem-read");
+  for (;;) {
+    std::vector<Job> jobs;
+    bool stopping = false;
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [this] { return !waiting_.empty() || stopping_; });
+      jobs.swap(waiting_);
+      stopping = stopping_;
+    }
+    if (jobs.empty()) return;
+    for (Job& job : jobs) {
+      if (stopping)
+        job.done(fail(ErrorCode::closed, "the log is closed"));
+      else
+        job.done(execute(job.request));
+    }
+  }
+}
+
+Result<std::vector<Entry>> ReadThread::execute(const ReadRequest& request) {
+  constexpr int kAttempts = 3;
+  Error error;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    GEMINGA_TRY(auto plan, topics_.plan_read(request));
+    if (plan.extents.empty()) return std::move(plan.entries);
+    auto entries = read_extents(request, plan);
+    if (entries) return entries;
+    error = std::move(entries).error();
+    // Trimmed since the plan was made: the next plan does not name the segment any more.
+    if (error.code != ErrorCode::not_found) break;
+  }
+  const std::string reason = fmt::format("{}; topic {} is offline, nothing was deleted; restore a backup",
+                                         error.message, request.topic.value);
+  log::error("storage", "{}", reason);
+  topics_.take_offline(request.topic, reason);
+  return fail(ErrorCode::topic_offline, reason);
+}
+
+Result<std::vector<Entry>> ReadThread::read_extents(const ReadRequest& request,
+                                                    const TopicTable::ReadPlan& plan) {
+  std::vector<Entry> entries;
+  std::uint64_t bytes = 0;
+  EntryId from = plan.from;
+  for (const Extent& extent : plan.extents) {
+    auto reader = segments_.reader(extent.segment);
+    if (!reader && !entries.empty()) break;  // the next read meets it again
+    if (!reader) return std::unexpected(std::move(reader).error());
+    if (auto read = (*reader)->read(extent, from, request, entries, bytes); !read) {
+      if (entries.empty()) return std::unexpected(std::move(read).error());
+      break;
+    }
+    if (entries.size() >= request.entries_max || bytes >= request.bytes_max) break;
+    if (!entries.empty() && entries.back().header.entry < extent.last) break;
+    from = EntryId{extent.last.value + 1};
+  }
+  if (entries.empty())
+    return fail(ErrorCode::corrupted, fmt::format("entry {} of topic {} is not where the index says",
+                                                  plan.from.value, request.topic.value));
+  return entries;
+}
+
+}  // namespace geminga::storage

@@ -1,0 +1,105 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <geminga/error.hpp>
+
+#include "base/file_system.hpp"
+#include "storage/aligned_buffer.hpp"
+#include "storage/bytes.hpp"
+#include "storage/entry.hpp"
+#include "storage/log.hpp"
+
+namespace geminga::storage {
+
+/// Consecutive entries of one topic in a segment.
+struct Extent {
+  std::uint64_t segment = 0;
+  EntryId first;
+  EntryId last;
+  std::uint64_t offset = 0;       ///< of the first entry header in the file
+  std::uint64_t bytes = 0;        ///< of headers and bodies
+  std::uint32_t index_count = 0;  ///< sparse index entries, which stand right behind the entries
+};
+
+/// A line of the footer.
+struct FooterLine {
+  TopicId topic;
+  LedgerId ledger;
+  Extent extent;
+  std::uint32_t crc = 0;  ///< over entries and sparse index
+};
+
+/// "segment-<number as 16 hex digits>.seg"
+std::string segment_file_name(std::uint64_t number);
+/// Nothing for other names.
+std::optional<std::uint64_t> segment_number(std::string_view name);
+
+/// Writes a segment; docs/formats/segment.md has the bytes. Under a temporary name until finish(), which
+/// syncs and renames; the caller syncs the directory.
+class SegmentWriter {
+ public:
+  static Result<std::unique_ptr<SegmentWriter>> create(base::FileSystem& files,
+                                                       const std::filesystem::path& directory,
+                                                       const RawUuid& uuid, std::uint64_t number);
+  ~SegmentWriter();
+  /// The entries of one topic, dense. Errors: disk_full, disk_error.
+  Result<Extent> add(std::span<const Entry> entries);
+  /// Bytes of the file.
+  Result<std::uint64_t> finish();
+
+ private:
+  SegmentWriter(base::FileSystem& files, std::filesystem::path path, std::unique_ptr<base::File> file,
+                const RawUuid& uuid, std::uint64_t number);
+  Result<> put(std::span<const std::byte> bytes);
+  Result<> flush();
+  [[nodiscard]] std::uint64_t offset() const { return written_ + used_; }
+
+  base::FileSystem& files_;
+  const std::filesystem::path path_;
+  std::unique_ptr<base::File> file_;
+  const RawUuid uuid_;
+  const std::uint64_t number_;
+  AlignedBuffer buffer_;
+  std::uint64_t written_ = 0;
+  std::size_t used_ = 0;
+  std::uint32_t crc_ = 0;  ///< of what was put since it was last reset
+  std::vector<FooterLine> footer_;
+  bool finished_ = false;
+};
+
+/// Reads an immutable segment. Any thread.
+class SegmentReader {
+ public:
+  /// Errors: not_found, corrupted (the file is not what it should be), disk_error.
+  static Result<std::unique_ptr<SegmentReader>> open(base::FileSystem& files,
+                                                     const std::filesystem::path& path, const RawUuid& uuid,
+                                                     std::uint64_t number, bool verify = true);
+  /// Appends entries of `extent` from `from` on until the request's limits; `bytes` counts the bodies so far.
+  /// Errors: corrupted (with the entry), disk_error.
+  Result<> read(const Extent& extent, EntryId from, const ReadRequest& request, std::vector<Entry>& into,
+                std::uint64_t& bytes);
+  [[nodiscard]] const std::vector<FooterLine>& footer() const { return footer_; }
+  /// Reads everything and compares each extent's CRC.
+  Result<> verify();
+
+ private:
+  SegmentReader(std::filesystem::path path, std::unique_ptr<base::File> file, bool verify);
+  Result<> load(const RawUuid& uuid, std::uint64_t number);
+  Result<std::uint64_t> offset_of(const Extent& extent, EntryId entry);
+  [[nodiscard]] std::unexpected<Error> damaged(const std::string& what) const;
+
+  const std::filesystem::path path_;
+  const std::unique_ptr<base::File> file_;
+  const bool verify_;
+  std::vector<FooterLine> footer_;
+};
+
+}  // namespace geminga::storage

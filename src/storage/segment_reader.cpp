@@ -1,0 +1,144 @@
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "base/crc32c.hpp"
+#include "base/try.hpp"
+#include "storage/operation_codec.hpp"
+#include "storage/segment.hpp"
+#include "storage/segment_format.hpp"
+
+namespace geminga::storage {
+namespace {
+
+constexpr std::uint64_t kVerifyPieceBytes = 1 << 20;
+
+}  // namespace
+
+SegmentReader::SegmentReader(std::filesystem::path path, std::unique_ptr<base::File> file, bool verify)
+    : path_(std::move(path)), file_(std::move(file)), verify_(verify) {}
+
+std::unexpected<Error> SegmentReader::damaged(const std::string& what) const {
+  return fail(ErrorCode::corrupted, fmt::format("segment '{}': {}", path_.string(), what));
+}
+
+Result<std::unique_ptr<SegmentReader>> SegmentReader::open(base::FileSystem& files,
+                                                           const std::filesystem::path& path,
+                                                           const RawUuid& uuid, std::uint64_t number,
+                                                           bool verify) {
+  GEMINGA_TRY(auto file, files.open(path, {.mode = base::OpenMode::read}));
+  std::unique_ptr<SegmentReader> reader(new SegmentReader(path, std::move(file), verify));
+  GEMINGA_TRY_VOID(reader->load(uuid, number));
+  return reader;
+}
+
+Result<> SegmentReader::load(const RawUuid& uuid, std::uint64_t number) {
+  GEMINGA_TRY(const std::uint64_t size, file_->size());
+  if (size < kSegmentDataOffset + kSegmentTrailerBytes) return damaged("it is too short");
+  std::array<std::byte, kSegmentHeaderBytes> head{};
+  GEMINGA_TRY_VOID(file_->read_at(0, head));
+  if (!check_segment_header(uuid, number, head)) return damaged("its header is damaged or of another file");
+  std::array<std::byte, kSegmentTrailerBytes> last{};
+  GEMINGA_TRY_VOID(file_->read_at(size - kSegmentTrailerBytes, last));
+  const auto trailer = decode_segment_trailer(last);
+  if (!trailer || trailer->directory != uuid || trailer->number != number)
+    return damaged("its trailer is damaged or of another file");
+  if (trailer->footer_offset > size - kSegmentTrailerBytes ||
+      trailer->extents > (size - kSegmentTrailerBytes - trailer->footer_offset) / kFooterLineBytes)
+    return damaged("its footer lies outside of the file");
+  std::vector<std::byte> footer(trailer->extents * kFooterLineBytes);
+  GEMINGA_TRY_VOID(file_->read_at(trailer->footer_offset, footer));
+  if (base::crc32c(footer) != trailer->footer_crc) return damaged("its footer is damaged");
+  auto lines = decode_footer(footer, number, trailer->footer_offset);
+  if (!lines) return damaged("its footer names bytes outside of the file");
+  footer_ = *std::move(lines);
+  return {};
+}
+
+Result<std::uint64_t> SegmentReader::offset_of(const Extent& extent, EntryId entry) {
+  if (entry == extent.first || extent.index_count == 0) return extent.offset;
+  std::vector<std::byte> index(std::size_t{extent.index_count} * kIndexEntryBytes);
+  GEMINGA_TRY(const std::size_t got, file_->read_at(extent.offset + extent.bytes, index));
+  if (got < index.size()) return damaged("an index is cut off");
+  const FieldReader in(index);
+  std::uint64_t offset = extent.offset;
+  std::uint32_t low = 0;
+  std::uint32_t high = extent.index_count;
+  while (low < high) {
+    const std::uint32_t middle = low + (high - low) / 2;
+    if (in.get<std::uint64_t>(middle * kIndexEntryBytes) <= entry.value) {
+      offset = in.get<std::uint64_t>(middle * kIndexEntryBytes + 8);
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  // A hurt index costs time at most: the entries name themselves.
+  return offset >= extent.offset && offset < extent.offset + extent.bytes ? offset : extent.offset;
+}
+
+Result<> SegmentReader::read(const Extent& extent, EntryId from, const ReadRequest& request,
+                             std::vector<Entry>& into, std::uint64_t& bytes) {
+  GEMINGA_TRY(std::uint64_t offset, offset_of(extent, std::max(from, extent.first)));
+  const std::uint64_t end = extent.offset + extent.bytes;
+  std::uint64_t piece = std::min(request.bytes_max + kIndexStepBytes, end - offset);
+  while (offset < end) {
+    const auto block = std::make_shared_for_overwrite<std::byte[]>(piece);
+    const std::span<std::byte> all(block.get(), piece);
+    GEMINGA_TRY(const std::size_t got, file_->read_at(offset, all));
+    std::span<const std::byte> rest = all.first(got);
+    std::uint64_t needed = kEntryHeaderBytes;
+    while (rest.size() >= kEntryHeaderBytes) {
+      const auto header = decode_entry_header(rest);
+      if (!header || header->topic != request.topic)
+        return damaged(fmt::format("no entry of topic {} stands at offset {}", request.topic.value,
+                                   offset + (got - rest.size())));
+      needed = kEntryHeaderBytes + header->body_bytes;
+      if (rest.size() < needed) break;
+      const auto body = as_text(rest.subspan(kEntryHeaderBytes, header->body_bytes));
+      if (header->entry >= from) {
+        if (into.size() >= request.entries_max) return {};
+        if (!into.empty() && bytes + body.size() > request.bytes_max) return {};
+        if (verify_ && base::crc32c(body) != header->body_crc)
+          return damaged(fmt::format("entry {}:{} of topic {} is damaged", header->ledger.value,
+                                     header->entry.value, header->topic.value));
+        bytes += body.size();
+        into.push_back({*header, body, block});
+      }
+      rest = rest.subspan(needed);
+      needed = kEntryHeaderBytes;
+    }
+    const std::uint64_t consumed = got - rest.size();
+    if (got < piece && offset + got < end) return damaged("it is cut off");
+    if (offset + consumed + needed > end && offset + consumed < end)
+      return damaged("an entry passes its extent");
+    offset += consumed;
+    if (!into.empty() && bytes >= request.bytes_max) return {};
+    piece = std::min(std::max(piece, needed), end - offset);
+  }
+  return {};
+}
+
+Result<> SegmentReader::verify() {
+  for (const FooterLine& line : footer_) {
+    std::uint64_t left = line.extent.bytes + std::uint64_t{line.extent.index_count} * kIndexEntryBytes;
+    std::uint64_t at = line.extent.offset;
+    std::uint32_t crc = 0;
+    std::vector<std::byte> piece(std::min(left, kVerifyPieceBytes));
+    while (left > 0) {
+      const auto part = std::span(piece).first(std::min<std::uint64_t>(left, piece.size()));
+      GEMINGA_TRY(const std::size_t got, file_->read_at(at, part));
+      if (got < part.size()) return damaged("it is cut off");
+      crc = base::crc32c(std::span<const std::byte>(part), crc);
+      at += got;
+      left -= got;
+    }
+    if (crc != line.crc)
+      return damaged(fmt::format("entries {} to {} of topic {} are damaged", line.extent.first.value,
+                                 line.extent.last.value, line.topic.value));
+  }
+  return {};
+}
+
+}  // namespace geminga::storage
