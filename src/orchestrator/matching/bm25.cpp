@@ -104,20 +104,10 @@ const Bm25Index::TermEntry* Bm25Index::find(std::string_view term) const {
   return entry == terms_.end() ? nullptr : &entry->second;
 }
 
-Ranking Bm25Index::rank(std::string_view sentence, std::size_t hits_max) const {
-  Ranking ranking;
-  std::vector<float> scores(bonus_.size(), 0.0F);
+void Bm25Index::score(Ranking& ranking, std::vector<float>& scores) const {
   std::vector<std::uint32_t> touched;
-  std::vector<const TermEntry*> entries;
-  for (QueryTerm& query : query_terms(sentence)) {
-    const TermEntry* entry = find(query.term);
-    const std::size_t tools = entry == nullptr ? 0 : entry->postings.size();
-    const bool counted = tools > 0 || !query.value;
-    entries.push_back(entry);
-    ranking.terms.push_back({.query = std::move(query),
-                             .idf = idf(tools),
-                             .tools = static_cast<std::uint32_t>(tools),
-                             .counted = counted});
+  for (const Ranking::Term& term : ranking.terms) {
+    const TermEntry* entry = find(term.query.term);
     if (entry == nullptr) continue;
     for (const Posting& posting : entry->postings) {
       if (scores[posting.tool] == 0) touched.push_back(posting.tool);
@@ -126,6 +116,37 @@ Ranking Bm25Index::rank(std::string_view sentence, std::size_t hits_max) const {
   }
   for (const std::uint32_t tool : touched)
     ranking.hits.push_back({.tool = tool, .score = scores[tool] + bonus_[tool]});
+}
+
+void Bm25Index::weigh(Ranking& ranking) const {
+  const std::uint32_t best = ranking.hits[0].tool;
+  ranking.margin = ranking.hits.size() == 1 ? 1 : 1 - ranking.hits[1].score / ranking.hits[0].score;
+  double all = 0;
+  double covered = 0;
+  for (Ranking::Term& term : ranking.terms) {
+    if (!term.counted) continue;
+    const TermEntry* entry = find(term.query.term);
+    term.covered = entry != nullptr && std::ranges::binary_search(entry->postings, best, {}, &Posting::tool);
+    all += term.idf;
+    if (term.covered) covered += term.idf;
+  }
+  ranking.mass = covered / idf(0);
+  ranking.coverage = all > 0 ? covered / all : 0;
+}
+
+Ranking Bm25Index::rank(std::string_view sentence, std::size_t hits_max) const {
+  Ranking ranking;
+  for (QueryTerm& query : query_terms(sentence)) {
+    const TermEntry* entry = find(query.term);
+    const std::size_t tools = entry == nullptr ? 0 : entry->postings.size();
+    const bool counted = tools > 0 || !query.value;
+    ranking.terms.push_back({.query = std::move(query),
+                             .idf = idf(tools),
+                             .tools = static_cast<std::uint32_t>(tools),
+                             .counted = counted});
+  }
+  std::vector<float> scores(bonus_.size(), 0.0F);
+  score(ranking, scores);
   const std::size_t kept = std::min(std::max<std::size_t>(hits_max, 2), ranking.hits.size());
   // Equal scores keep the order of the tools, so that the answer does not hang on the sort.
   std::ranges::partial_sort(ranking.hits, ranking.hits.begin() + static_cast<std::ptrdiff_t>(kept),
@@ -133,19 +154,7 @@ Ranking Bm25Index::rank(std::string_view sentence, std::size_t hits_max) const {
                               return a.score != b.score ? a.score > b.score : a.tool < b.tool;
                             });
   ranking.hits.resize(kept);
-  if (ranking.hits.empty()) return ranking;
-  ranking.margin = kept == 1 ? 1 : 1 - ranking.hits[1].score / ranking.hits[0].score;
-  double all = 0;
-  double covered = 0;
-  for (std::size_t i = 0; i < ranking.terms.size(); ++i) {
-    Ranking::Term& term = ranking.terms[i];
-    if (!term.counted) continue;
-    term.covered = entries[i] != nullptr &&
-                   std::ranges::binary_search(entries[i]->postings, ranking.hits[0].tool, {}, &Posting::tool);
-    all += term.idf;
-    if (term.covered) covered += term.idf;
-  }
-  ranking.coverage = all > 0 ? covered / all : 0;
+  if (!ranking.hits.empty()) weigh(ranking);
   if (ranking.hits.size() > hits_max) ranking.hits.resize(hits_max);
   return ranking;
 }

@@ -29,6 +29,7 @@ struct Ranking {
   std::vector<Term> terms;
   std::vector<Hit> hits;  ///< best first, at most as many as were asked for; score > 0
   double coverage = 0;    ///< covered idf mass of the counted terms, 0 to 1
+  double mass = 0;        ///< the covered idf mass in units of a word that no tool has
   double margin = 0;      ///< (first score - second score) / first score; 1 where there is no second
 };
 
@@ -40,6 +41,7 @@ class Bm25Index {
  public:
   /// The tools are not kept.
   explicit Bm25Index(std::span<const ToolView> tools);
+  /// At most `hits_max` hits; coverage, mass and margin are of the first.
   [[nodiscard]] Ranking rank(std::string_view sentence, std::size_t hits_max) const;
 
  private:
@@ -57,6 +59,8 @@ class Bm25Index {
   };
   using TermMap = std::unordered_map<std::string, TermEntry, Hash, std::equal_to<>>;
 
+  void score(Ranking& ranking, std::vector<float>& scores) const;
+  void weigh(Ranking& ranking) const;
   [[nodiscard]] const TermEntry* find(std::string_view term) const;
   [[nodiscard]] double idf(std::size_t tools_with_term) const;
 

@@ -2,9 +2,15 @@
 
 namespace geminga::orchestrator {
 
-/// How sure BM25's first tool is the right one, 0 to 1. Grows with the share of the sentence's idf mass that
-/// the tool covers and with its margin over the second. docs/matching.md has the formula and how the numbers
-/// in it were found; `./dev bench matcher` prints what it is worth.
-double bm25_confidence(double coverage, double margin);
+/// What the confidence is made of; see Ranking.
+struct Evidence {
+  double coverage = 0;  ///< share of the sentence's idf mass that the tool covers, 0 to 1
+  double mass = 0;      ///< that idf mass itself, in words that no tool has
+  double margin = 0;    ///< how far the tool is ahead of the second, 0 to 1
+};
+
+/// How sure BM25's first tool is the right one, 0 to 1. Grows with each of the three. docs/matching.md has
+/// the formula and how the numbers in it were found; `./dev bench matcher` prints what it is worth.
+double bm25_confidence(const Evidence& evidence);
 
 }  // namespace geminga::orchestrator

@@ -57,8 +57,8 @@ confidence = 0.9
 params = { origin = { address = "${o1}${o2}${o3}" }, destination = { address = "${d1}${d2}${d3}" }, travelMode = "TRANSIT" }
 
 [[rule]]
-pattern = '''(?:\b(?:directions?|route|drive|driving|by car|how (?:do|can|should) (?:i|we) (?:get|go)|how (?:far|long)|travel|distance|navigate)\b.*?\bfrom\s+(?P<o1>.+?)\s+to\s+(?P<d1>.+?)|\b(?:directions?|route|drive|driving|how (?:do|can|should) (?:i|we) (?:get|go)|how (?:far|long)|travel|navigate)\b.*?\bto\s+(?P<d2>.+?)\s+from\s+(?P<o2>.+?)|\bfrom\s+(?P<o3>.+?)\s+to\s+(?P<d3>.+?))(?:,?\s+(?:by|with|in)\s+(?:a\s+|my\s+)?(?P<mode>car|taxi))?[\s?!.]*$'''
-unless = '''\b(?:files?|folders?|director(?:y|ies)|entit(?:y|ies)|relations?|convert|rename|copy|move|translate|time ?zones?|branch|count|numbers?|back in time)\b|^(?:(?:please|can you)\s+)*(?:get|go|fetch|read|write|send|sum|add|list|show|search|find|call|run|from)\b'''
+pattern = '''(?:\b(?:directions?|route|drive|driving|by car|how (?:do|can|should) (?:i|we) (?:get|go)|how (?:far|long)|travel|distance|navigate)\b.*?\bfrom\s+(?P<o1>.+?)\s+to\s+(?P<d1>.+?)|\b(?:directions?|route|drive|driving|how (?:do|can|should) (?:i|we) (?:get|go)|how (?:far|long)|travel|navigate)\b.*?\bto\s+(?P<d2>.+?)\s+from\s+(?P<o2>.+?)|\bfrom\s+(?P<o3>.+?)\s+to\s+(?P<d3>.+?),?\s+by\s+(?:car|taxi))(?:,?\s+(?:by|with|in)\s+(?:a\s+|my\s+)?(?:car|taxi))?[\s?!.]*$'''
+unless = '''\b(?:files?|folders?|director(?:y|ies)|entit(?:y|ies)|relations?|convert|rename|copy|move|translate|time ?zones?|branch|count|numbers?|back in time)\b|^(?:(?:please|can you)\s+)*(?:get|go|fetch|read|write|send|sum|add|list|show|search|find|call|run)\b'''
 tool = "compute_routes"
 confidence = 0.85
 params = { origin = { address = "${o1}${o2}${o3}" }, destination = { address = "${d1}${d2}${d3}" }, travelMode = "DRIVE" }

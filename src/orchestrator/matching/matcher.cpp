@@ -157,7 +157,8 @@ Decision Matcher::Impl::decide(std::string_view query, Trace& trace) const {
          .missing_arguments = missing_arguments(schemas[hit.tool], json::object())});
   }
   if (!trace.ranking.hits.empty())
-    trace.bm25_confidence = bm25_confidence(trace.ranking.coverage, trace.ranking.margin);
+    trace.bm25_confidence = bm25_confidence(
+        {.coverage = trace.ranking.coverage, .mass = trace.ranking.mass, .margin = trace.ranking.margin});
   if (by_rules(query, trace, decision) || decision.rule != 0) return decision;
   by_bm25(trace, decision);
   return decision;
@@ -199,6 +200,7 @@ std::string Matcher::explain(std::string_view query) const {
               {"bm25",
                {{"terms", std::move(terms)},
                 {"coverage", trace.ranking.coverage},
+                {"coveredIdf", trace.ranking.mass},
                 {"margin", trace.ranking.margin},
                 {"confidence", trace.bm25_confidence}}}};
   return out.dump(-1, ' ', false, json::error_handler_t::replace);

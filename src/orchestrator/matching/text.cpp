@@ -13,16 +13,18 @@ namespace {
 // Sorted. Words that tell nothing about a tool, and what people wrap around a request ("could you please give
 // me").
 constexpr std::string_view kStopWords[] = {
-    "a",     "about",     "an",    "and",   "any",   "anything", "are",    "as",     "at",    "be",
-    "been",  "but",       "by",    "can",   "could", "did",      "do",     "does",   "for",   "from",
-    "give",  "had",       "has",   "have",  "hello", "here",     "hey",    "hi",     "how",   "i",
-    "if",    "in",        "into",  "is",    "it",    "its",      "just",   "let",    "like",  "lot",
-    "may",   "me",        "might", "my",    "need",  "no",       "not",    "now",    "of",    "off",
-    "on",    "or",        "our",   "out",   "over",  "please",   "shall",  "should", "show",  "so",
-    "some",  "something", "such",  "tell",  "than",  "thank",    "thanks", "that",   "the",   "their",
-    "them",  "then",      "there", "these", "they",  "this",     "those",  "to",     "too",   "up",
-    "us",    "very",      "want",  "was",   "we",    "were",     "what",   "when",   "where", "which",
-    "while", "who",       "whom",  "whose", "why",   "will",     "with",   "would",  "you",   "your"};
+    "a",     "about", "an",    "and",       "any",    "anything", "are",    "aren",  "as",     "at",
+    "be",    "been",  "but",   "by",        "can",    "could",    "couldn", "d",     "did",    "didn",
+    "do",    "does",  "doesn", "don",       "for",    "from",     "give",   "had",   "has",    "have",
+    "hello", "here",  "hey",   "hi",        "how",    "i",        "if",     "in",    "into",   "is",
+    "isn",   "it",    "its",   "just",      "let",    "like",     "ll",     "lot",   "m",      "may",
+    "me",    "might", "my",    "need",      "no",     "not",      "now",    "of",    "off",    "on",
+    "or",    "our",   "out",   "over",      "please", "re",       "s",      "shall", "should", "shouldn",
+    "show",  "so",    "some",  "something", "such",   "t",        "tell",   "than",  "thank",  "thanks",
+    "that",  "the",   "their", "them",      "then",   "there",    "these",  "they",  "this",   "those",
+    "to",    "too",   "up",    "us",        "ve",     "very",     "want",   "was",   "wasn",   "we",
+    "were",  "what",  "when",  "where",     "which",  "while",    "who",    "whom",  "whose",  "why",
+    "will",  "with",  "won",   "would",     "wouldn", "you",      "your"};
 
 bool is_stop_word(std::string_view word) {
   return std::ranges::binary_search(kStopWords, word);

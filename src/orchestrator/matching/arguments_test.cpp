@@ -1,0 +1,55 @@
+#include "orchestrator/matching/arguments.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+namespace geminga::orchestrator {
+namespace {
+
+using nlohmann::json;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+const json kSchema = json::parse(R"({"type":"object","required":["place","count"],
+  "properties":{"place":{"type":"object","required":["address"],"properties":{"address":{"type":"string"}}},
+                "count":{"type":"integer"},"ratio":{"type":"number"},"exact":{"type":"boolean"},
+                "either":{"type":["string","number"]},"maybe":{"type":["number","null"]},
+                "list":{"type":"array","items":{"type":"number"}}}})");
+
+TEST(Arguments, MissingOnesAreNamed) {
+  EXPECT_THAT(missing_arguments(kSchema, json::object()), ElementsAre("place", "count"));
+  EXPECT_THAT(missing_arguments(kSchema, json::parse(R"({"count":1})")), ElementsAre("place"));
+  EXPECT_THAT(missing_arguments(kSchema, json::parse(R"({"count":1,"place":{}})")),
+              ElementsAre("place.address"));
+  EXPECT_THAT(missing_arguments(kSchema, json::parse(R"({"count":1,"place":{"address":"x"}})")), IsEmpty());
+}
+
+TEST(Arguments, ASchemaOfAnyShapeAsksForNothing) {
+  for (const char* text :
+       {"null", "{}", "[]", "3", R"({"required":"a"})", R"({"required":[1,null]})", R"({"properties":[]})"})
+    EXPECT_THAT(missing_arguments(json::parse(text), json::object()), IsEmpty()) << text;
+}
+
+TEST(Arguments, TextBecomesWhatTheSchemaWants) {
+  json params = json::parse(
+      R"({"count":"12","ratio":"2.50","exact":"yes","either":"7","maybe":"8","list":["1","x","2.5"],
+                                "place":{"address":"12"},"unknown":"3"})");
+  fit_types(kSchema, params);
+  EXPECT_EQ(params,
+            json::parse(R"({"count":12,"ratio":2.5,"exact":true,"either":"7","maybe":8,"list":[1,"x",2.5],
+                                    "place":{"address":"12"},"unknown":"3"})"));
+}
+
+TEST(Arguments, TextThatIsNoneStays) {
+  json params = json::parse(R"({"count":"twelve","ratio":"1e999","exact":"perhaps"})");
+  const json before = params;
+  fit_types(kSchema, params);
+  EXPECT_EQ(params, before);
+  json fraction = json::parse(R"({"count":"1.5"})");
+  fit_types(kSchema, fraction);
+  EXPECT_EQ(fraction["count"], "1.5");
+}
+
+}  // namespace
+}  // namespace geminga::orchestrator
