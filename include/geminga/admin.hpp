@@ -30,6 +30,7 @@ struct SubscriptionStats {
   std::uint64_t delayed = 0;  ///< held until their time
   std::uint64_t redelivered = 0;
   std::uint32_t consumers = 0;
+  std::string dispatch_paused;  ///< empty, or which memory limit holds dispatch back
 };
 
 struct TopicStats {

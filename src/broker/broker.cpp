@@ -131,8 +131,7 @@ Result<> BrokerImpl::close() {
     topics_.clear();
     creating_.clear();
   }
-  context_->log.reset();
-  context_->metadata.reset();
+  // The closed stores stay: a call that comes late gets `closed` from them. The directory is free for others.
   context_->directory.reset();
   if (!log_closed) return log_closed;
   return metadata_closed;

@@ -93,6 +93,9 @@ class Consumer {
   /// The atomic step: publishes all and acknowledges `entry`, both or neither, in one journal record.
   virtual void forward(EntryId entry, std::vector<Publication> publications,
                        Done<std::vector<MessageId>> done) = 0;
+  /// It gets nothing more, whatever its permits; what is out with it stays out. After `done` nothing reaches
+  /// the sink but on_closed().
+  virtual void stop(Done<void> done) = 0;
   /// What is out with it goes back and counts as delivered once. After `done` nothing reaches the sink.
   virtual void close(Done<void> done) = 0;
   /// Removes the subscription and closes. Errors: conflict (other consumers are connected).

@@ -67,6 +67,10 @@ void Dispatcher::add_permits(ConsumerNumber consumer, Permits more) {
   found->second.bytes += static_cast<std::int64_t>(more.bytes);
 }
 
+void Dispatcher::stop_consumer(ConsumerNumber consumer) {
+  if (const auto found = consumers_.find(consumer); found != consumers_.end()) found->second.stopped = true;
+}
+
 void Dispatcher::set_type(SubscriptionType type, bool hold_delayed) {
   GEMINGA_ASSERT(consumers_.empty());
   // The books of the keys are kept for Key_Shared only, so they begin anew with what waits. What is still out

@@ -56,6 +56,8 @@ class Dispatcher {
   /// What is out with it waits again, counted as redelivered.
   void remove_consumer(ConsumerNumber consumer, Now now);
   void add_permits(ConsumerNumber consumer, Permits more);
+  /// It is sent nothing more; what is out with it stays out.
+  void stop_consumer(ConsumerNumber consumer);
   [[nodiscard]] std::size_t consumer_count() const { return consumers_.size(); }
   void set_type(SubscriptionType type, bool hold_delayed);
 
@@ -101,7 +103,8 @@ class Dispatcher {
   struct ConsumerState {
     std::int64_t messages = 0;
     std::int64_t bytes = 0;
-    [[nodiscard]] bool can_take() const { return messages > 0 && bytes > 0; }
+    bool stopped = false;
+    [[nodiscard]] bool can_take() const { return messages > 0 && bytes > 0 && !stopped; }
   };
   struct Out {
     ConsumerNumber consumer = 0;

@@ -294,7 +294,8 @@ SubscriptionStats Subscription::stats() const {
           .unacked = dispatcher_.out_count(),
           .delayed = dispatcher_.delayed_count(),
           .redelivered = dispatcher_.redelivered_count(),
-          .consumers = static_cast<std::uint32_t>(consumers_.size())};
+          .consumers = static_cast<std::uint32_t>(consumers_.size()),
+          .dispatch_paused = dispatcher_.paused() ? "too many messages out, waiting or delayed" : ""};
 }
 
 // --- records

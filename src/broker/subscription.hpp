@@ -24,6 +24,7 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   /// Errors: consumer_busy, subscription_type_mismatch.
   Result<ConsumerPtr> attach(const SubscribeOptions& options, std::shared_ptr<DeliverySink> sink);
   void detach(ConsumerNumber consumer);
+  void stop(ConsumerNumber consumer) { dispatcher_.stop_consumer(consumer); }
   void flow(ConsumerNumber consumer, Permits more);
   void acknowledge(ConsumerNumber consumer, std::vector<EntryId> entries, Answer<void> answer);
   void redeliver(ConsumerNumber consumer, const std::vector<EntryId>& entries,

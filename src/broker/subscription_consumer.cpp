@@ -47,6 +47,14 @@ void SubscriptionConsumer::forward(EntryId entry, std::vector<Publication> publi
   });
 }
 
+void SubscriptionConsumer::stop(Done<void> done) {
+  on_core(
+      [answer = Answer<void>(std::move(done))](Subscription& subscription, ConsumerNumber number) mutable {
+        subscription.stop(number);
+        answer(Result<>{});
+      });
+}
+
 void SubscriptionConsumer::close(Done<void> done) {
   on_core(
       [answer = Answer<void>(std::move(done))](Subscription& subscription, ConsumerNumber number) mutable {

@@ -19,6 +19,7 @@ class SubscriptionConsumer final : public Consumer {
   void redeliver(std::vector<EntryId> entries, std::chrono::milliseconds delay, bool counts) override;
   void forward(EntryId entry, std::vector<Publication> publications,
                Done<std::vector<MessageId>> done) override;
+  void stop(Done<void> done) override;
   void close(Done<void> done) override;
   void unsubscribe(Done<void> done) override;
 

@@ -202,7 +202,7 @@ void Consumer::Impl::fail_delivery(const std::shared_ptr<Delivery::Impl>& delive
                                    const std::string& reason) {
   if (options_.ack_timeout.count() > 0) ack_timeouts_.remove(delivery->tag());
   const std::uint32_t failures = delivery->message().redelivery_count;
-  bus::EngineMessage message{delivery->message(), delivery->tag()};
+  bus::EngineMessage message{.message = delivery->message(), .tag = delivery->tag()};
   if (options_.dead_letter && failures >= options_.dead_letter->max_redeliveries)
     return dead_letter(message, reason);
   const auto wait = delay.value_or(options_.negative_ack_delay);
@@ -281,6 +281,8 @@ Result<> Consumer::Impl::close() {
     threads.swap(threads_);
     if (mine) closes_at_end_ = std::this_thread::get_id();
   }
+  if (auto stopped = engine_->stop(); !stopped)
+    log::debug("bus", "stopping the consumer of {}: {}", options_.topic, stopped.error().message);
   std::vector<std::uint64_t> unseen;
   for (const auto& message : inbox_->close()) unseen.push_back(message.tag);
   if (!unseen.empty()) engine_->give_back(std::move(unseen));

@@ -35,12 +35,8 @@ using Done = std::move_only_function<void(Result<T>)>;
 struct EngineMessage {
   Message message;
   std::uint64_t tag = 0;
+  std::uint64_t bytes = 0;  ///< what it counts in the receiver queue; goes back with taken()
 };
-
-/// What the receiver queue counts for a message.
-inline std::uint64_t queue_bytes(const Message& message) {
-  return message.body.size() + message.key.size() + 256;
-}
 
 /// Where a consumer's or a reader's messages go; the bus implements it. Called on threads of the engine, in
 /// order, never concurrently for one consumer.
@@ -88,7 +84,10 @@ class EngineConsumer {
   virtual void acknowledge(std::uint64_t tag, Done<void> done) = 0;
   /// Comes again after `delay`, counted as a redelivery.
   virtual void negative_acknowledge(std::uint64_t tag, std::chrono::milliseconds delay) = 0;
-  /// Never reached the application: comes again at once, to anybody, and counts as no redelivery.
+  /// No message reaches the sink after it returns; what is out stays out.
+  virtual Result<> stop() = 0;
+  /// Never reached the application: comes again at once, to anybody, and counts as no redelivery. After
+  /// stop().
   virtual void give_back(std::vector<std::uint64_t> tags) = 0;
   /// Nothing reaches the sink after it returns; what is unsettled goes back. Idempotent.
   virtual Result<> close() = 0;

@@ -9,7 +9,7 @@ namespace geminga::bus {
 void MessageQueue::free_room(Item& item) {
   if (!std::exchange(item.in_queue, false)) return;
   freed_.messages += 1;
-  freed_.bytes += queue_bytes(item.message.message);
+  freed_.bytes += item.message.bytes;
 }
 
 void MessageQueue::park(Lane& lane) {

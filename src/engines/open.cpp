@@ -6,13 +6,16 @@
 #include "base/log.hpp"
 #include "base/try.hpp"
 #include "bus/registry.hpp"
+#include "engines/embedded/embedded.hpp"
 
 namespace geminga {
 
 namespace {
 
 /// Every engine of this program; adding one is a line here.
-constexpr std::array<bus::EngineScheme, 0> kSchemes = {};
+constexpr std::array kSchemes = {
+    bus::EngineScheme{"embedded", "embedded:./data", engines::embedded::open_url},
+};
 
 }  // namespace
 

@@ -1,0 +1,94 @@
+#include "engines/embedded/admin.hpp"
+
+#include <utility>
+
+#include "base/try.hpp"
+#include "engines/embedded/messages.hpp"
+#include "engines/embedded/waiting.hpp"
+
+namespace geminga::engines::embedded {
+
+Result<broker::TopicPtr> EmbeddedAdmin::find(const std::string& topic, bool create) {
+  return wait<broker::TopicPtr>("open topic",
+                                [&](auto done) { broker_.open_topic(topic, create, std::move(done)); });
+}
+
+Result<> EmbeddedAdmin::create_tenant(const std::string& tenant) {
+  return wait<void>("create tenant", [&](auto done) { broker_.create_tenant(tenant, std::move(done)); });
+}
+
+Result<> EmbeddedAdmin::create_namespace(const std::string& name) {
+  return wait<void>("create namespace", [&](auto done) { broker_.create_namespace(name, std::move(done)); });
+}
+
+Result<std::vector<std::string>> EmbeddedAdmin::tenants() {
+  return broker_.tenants();
+}
+
+Result<std::vector<std::string>> EmbeddedAdmin::namespaces(const std::string& tenant) {
+  return broker_.namespaces(tenant);
+}
+
+Result<std::vector<std::string>> EmbeddedAdmin::topics(const std::string& tenant_and_namespace) {
+  return broker_.topics(tenant_and_namespace);
+}
+
+Result<> EmbeddedAdmin::create_topic(const std::string& topic) {
+  return wait<void>("create topic", [&](auto done) { broker_.create_topic(topic, std::move(done)); });
+}
+
+Result<> EmbeddedAdmin::delete_topic(const std::string& topic, bool force) {
+  return wait<void>("delete topic", [&](auto done) { broker_.delete_topic(topic, force, std::move(done)); });
+}
+
+Result<> EmbeddedAdmin::set_retention(const std::string& topic, RetentionPolicy policy) {
+  GEMINGA_TRY(auto found, find(topic, false));
+  return wait<void>("set retention",
+                    [&](auto done) { broker_.set_retention(found, policy, std::move(done)); });
+}
+
+Result<> EmbeddedAdmin::create_subscription(const std::string& topic, const std::string& subscription,
+                                            InitialPosition position) {
+  GEMINGA_TRY(auto found, find(topic, true));
+  return wait<void>("create subscription", [&](auto done) {
+    broker_.create_subscription(found, subscription, position, std::move(done));
+  });
+}
+
+Result<> EmbeddedAdmin::delete_subscription(const std::string& topic, const std::string& subscription) {
+  GEMINGA_TRY(auto found, find(topic, false));
+  return wait<void>("delete subscription",
+                    [&](auto done) { broker_.delete_subscription(found, subscription, std::move(done)); });
+}
+
+Result<> EmbeddedAdmin::skip_all(const std::string& topic, const std::string& subscription) {
+  GEMINGA_TRY(auto found, find(topic, false));
+  return wait<void>("skip all", [&](auto done) { broker_.skip_all(found, subscription, std::move(done)); });
+}
+
+Result<TopicStats> EmbeddedAdmin::stats(const std::string& topic) {
+  GEMINGA_TRY(auto found, find(topic, false));
+  return wait<TopicStats>("stats", [&](auto done) { broker_.stats(found, std::move(done)); });
+}
+
+Result<std::vector<Message>> EmbeddedAdmin::browse(const std::string& topic, std::optional<MessageId> after,
+                                                   std::uint32_t limit) {
+  GEMINGA_TRY(auto found, find(topic, false));
+  std::vector<Message> messages;
+  // One read ends at a number of bytes too; more is asked for until the limit or the end of the topic.
+  while (messages.size() < limit) {
+    const auto left = static_cast<std::uint32_t>(limit - messages.size());
+    GEMINGA_TRY(const auto entries, wait<std::vector<storage::Entry>>("browse", [&](auto done) {
+                  broker_.browse(found, after, left, std::move(done));
+                }));
+    if (entries.empty()) break;
+    for (const storage::Entry& entry : entries) {
+      GEMINGA_TRY(auto message, to_message(entry, topic));
+      after = message.id;
+      messages.push_back(std::move(message));
+    }
+  }
+  return messages;
+}
+
+}  // namespace geminga::engines::embedded

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <memory>
+
+#include "broker/broker.hpp"
+#include "bus/engine.hpp"
+
+namespace geminga::engines::embedded {
+
+class EmbeddedAdmin final : public bus::EngineAdmin {
+ public:
+  /// The broker must outlive it.
+  explicit EmbeddedAdmin(broker::Broker& broker) : broker_(broker) {}
+  Result<> create_tenant(const std::string& tenant) override;
+  Result<> create_namespace(const std::string& tenant_and_namespace) override;
+  Result<std::vector<std::string>> tenants() override;
+  Result<std::vector<std::string>> namespaces(const std::string& tenant) override;
+  Result<std::vector<std::string>> topics(const std::string& tenant_and_namespace) override;
+  Result<> create_topic(const std::string& topic) override;
+  Result<> delete_topic(const std::string& topic, bool force) override;
+  Result<> set_retention(const std::string& topic, RetentionPolicy policy) override;
+  Result<> create_subscription(const std::string& topic, const std::string& subscription,
+                               InitialPosition position) override;
+  Result<> delete_subscription(const std::string& topic, const std::string& subscription) override;
+  Result<> skip_all(const std::string& topic, const std::string& subscription) override;
+  Result<TopicStats> stats(const std::string& topic) override;
+  Result<std::vector<Message>> browse(const std::string& topic, std::optional<MessageId> after,
+                                      std::uint32_t limit) override;
+
+ private:
+  Result<broker::TopicPtr> find(const std::string& topic, bool create);
+  broker::Broker& broker_;
+};
+
+}  // namespace geminga::engines::embedded

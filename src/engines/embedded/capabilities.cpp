@@ -1,0 +1,41 @@
+#include "engines/embedded/capabilities.hpp"
+
+namespace geminga::engines::embedded {
+
+namespace {
+
+Capabilities make() {
+  Capabilities table;
+  const auto native = [&](Feature feature, const char* how) { table.set(feature, Support::native, how); };
+  const auto impossible = [&](Feature feature, const char* why) {
+    table.set(feature, Support::impossible, why);
+  };
+  native(Feature::order_per_key, "a topic is one log; Key_Shared sends a key to one consumer at a time");
+  native(Feature::shared_subscription, "messages go to the consumers in turn");
+  native(Feature::exclusive_subscription, "a second consumer is refused with consumer_busy");
+  native(Feature::key_shared_subscription, "a key belongs to one consumer, by consistent hashing");
+  native(Feature::negative_acknowledgement, "redelivered after a delay; later messages pass");
+  native(Feature::redelivery_count, "counted while the process lives; a restart begins at 0");
+  native(Feature::dead_letters, "forwarded and acknowledged in one journal record");
+  native(Feature::delayed_delivery,
+         "held on every subscription type until due, never early; later messages overtake");
+  native(Feature::deduplicate_own_resends, "in process: a send has one outcome and is never sent again");
+  native(Feature::replay_from_earliest, "from the oldest message that retention keeps");
+  native(Feature::reader, "a position in the log, nothing is held back for it");
+  native(Feature::atomic_forward, "one journal record, replayed whole or not at all");
+  native(Feature::durable_acknowledgement, "answered after fdatasync");
+  impossible(Feature::failover_subscription, "not built yet in 0.1; use exclusive or key_shared");
+  impossible(Feature::deduplicate_by_application_id, "not built yet in 0.1; leave sequence_id unset");
+  impossible(Feature::seek, "not built yet in 0.1; use skip_all, or a new subscription from the earliest");
+  impossible(Feature::authentication, "in process: whoever may open the directory may use it");
+  return table;
+}
+
+}  // namespace
+
+const Capabilities& capabilities() {
+  static const Capabilities kTable = make();
+  return kTable;
+}
+
+}  // namespace geminga::engines::embedded

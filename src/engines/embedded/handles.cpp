@@ -1,0 +1,85 @@
+#include "engines/embedded/handles.hpp"
+
+#include <utility>
+
+#include "base/clock.hpp"
+#include "broker/raw_message.hpp"
+#include "engines/embedded/waiting.hpp"
+
+namespace geminga::engines::embedded {
+
+EmbeddedProducer::EmbeddedProducer(BrokerPtr broker, broker::TopicPtr topic, std::string name)
+    : broker_(std::move(broker)),
+      topic_(std::move(topic)),
+      name_(std::move(name)),
+      hash_(producer_hash(name_)) {
+  broker_->count_producer(topic_, 1);
+}
+
+EmbeddedProducer::~EmbeddedProducer() {
+  static_cast<void>(close());
+}
+
+void EmbeddedProducer::send(OutgoingMessage message, bus::Done<MessageId> done) {
+  if (closed_.load()) return done(fail(ErrorCode::closed, "the producer was closed"));
+  storage::Append append = broker::encode_raw(std::move(message), name_, base::Clock::system().wall_now());
+  append.producer = hash_;
+  append.sequence = sequence_.fetch_add(1);
+  std::vector<broker::Publication> one;
+  one.push_back({topic_, std::move(append)});
+  broker_->publish(std::move(one), [done = std::move(done)](Result<std::vector<MessageId>> ids) mutable {
+    if (!ids) return done(std::unexpected(ids.error()));
+    done(ids->front());
+  });
+}
+
+Result<> EmbeddedProducer::close() {
+  if (!closed_.exchange(true)) broker_->count_producer(topic_, -1);
+  return {};
+}
+
+void EmbeddedConsumer::taken(std::uint32_t messages, std::uint64_t bytes) {
+  consumer_->flow({.messages = messages, .bytes = bytes});
+}
+
+void EmbeddedConsumer::acknowledge(std::uint64_t tag, bus::Done<void> done) {
+  consumer_->acknowledge({EntryId{tag}}, std::move(done));
+}
+
+void EmbeddedConsumer::negative_acknowledge(std::uint64_t tag, std::chrono::milliseconds delay) {
+  consumer_->redeliver({EntryId{tag}}, delay, true);
+}
+
+Result<> EmbeddedConsumer::stop() {
+  return ignore_closed(wait<void>("stop consumer", [&](auto done) { consumer_->stop(std::move(done)); }));
+}
+
+void EmbeddedConsumer::give_back(std::vector<std::uint64_t> tags) {
+  std::vector<EntryId> entries;
+  entries.reserve(tags.size());
+  for (const std::uint64_t tag : tags) entries.push_back(EntryId{tag});
+  consumer_->redeliver(std::move(entries), std::chrono::milliseconds{0}, false);
+}
+
+Result<> EmbeddedConsumer::close() {
+  return ignore_closed(wait<void>("close consumer", [&](auto done) { consumer_->close(std::move(done)); }));
+}
+
+Result<> EmbeddedConsumer::unsubscribe() {
+  return wait<void>("unsubscribe", [&](auto done) { consumer_->unsubscribe(std::move(done)); });
+}
+
+void EmbeddedReader::taken(std::uint32_t messages, std::uint64_t bytes) {
+  reader_->flow({.messages = messages, .bytes = bytes});
+}
+
+Result<bool> EmbeddedReader::has_more(std::optional<MessageId> last_taken) {
+  const auto after = last_taken ? std::optional(last_taken->entry) : std::nullopt;
+  return wait<bool>("has_next", [&](auto done) { reader_->has_more(after, std::move(done)); });
+}
+
+Result<> EmbeddedReader::close() {
+  return ignore_closed(wait<void>("close reader", [&](auto done) { reader_->close(std::move(done)); }));
+}
+
+}  // namespace geminga::engines::embedded

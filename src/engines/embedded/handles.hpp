@@ -1,0 +1,64 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "broker/broker.hpp"
+#include "bus/engine.hpp"
+#include "engines/embedded/messages.hpp"
+
+namespace geminga::engines::embedded {
+
+using BrokerPtr = std::shared_ptr<broker::Broker>;
+
+class EmbeddedProducer final : public bus::EngineProducer {
+ public:
+  EmbeddedProducer(BrokerPtr broker, broker::TopicPtr topic, std::string name);
+  ~EmbeddedProducer() override;
+  void send(OutgoingMessage message, bus::Done<MessageId> done) override;
+  void flush() override {}  // nothing is held back: the journal groups by itself
+  [[nodiscard]] const std::string& name() const override { return name_; }
+  Result<> close() override;
+
+ private:
+  const BrokerPtr broker_;
+  const broker::TopicPtr topic_;
+  const std::string name_;
+  const std::uint64_t hash_;
+  std::atomic<std::uint64_t> sequence_ = 0;
+  std::atomic<bool> closed_ = false;
+};
+
+class EmbeddedConsumer final : public bus::EngineConsumer {
+ public:
+  EmbeddedConsumer(BrokerPtr broker, broker::ConsumerPtr consumer)
+      : broker_(std::move(broker)), consumer_(std::move(consumer)) {}
+  void taken(std::uint32_t messages, std::uint64_t bytes) override;
+  void acknowledge(std::uint64_t tag, bus::Done<void> done) override;
+  void negative_acknowledge(std::uint64_t tag, std::chrono::milliseconds delay) override;
+  Result<> stop() override;
+  void give_back(std::vector<std::uint64_t> tags) override;
+  Result<> close() override;
+  Result<> unsubscribe() override;
+  [[nodiscard]] const broker::ConsumerPtr& consumer() const { return consumer_; }
+
+ private:
+  const BrokerPtr broker_;  ///< outlives what hangs on its cores
+  const broker::ConsumerPtr consumer_;
+};
+
+class EmbeddedReader final : public bus::EngineReader {
+ public:
+  EmbeddedReader(BrokerPtr broker, broker::ReaderPtr reader)
+      : broker_(std::move(broker)), reader_(std::move(reader)) {}
+  void taken(std::uint32_t messages, std::uint64_t bytes) override;
+  Result<bool> has_more(std::optional<MessageId> last_taken) override;
+  Result<> close() override;
+
+ private:
+  const BrokerPtr broker_;
+  const broker::ReaderPtr reader_;
+};
+
+}  // namespace geminga::engines::embedded

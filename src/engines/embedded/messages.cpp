@@ -1,0 +1,80 @@
+#include "engines/embedded/messages.hpp"
+
+#include <utility>
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "broker/raw_message.hpp"
+
+namespace geminga::engines::embedded {
+
+Result<Message> to_message(const storage::Entry& entry, const std::string& topic) {
+  if (entry.header.format != storage::PayloadFormat::raw)
+    return fail(ErrorCode::unsupported_by_engine, "the entry was written by another protocol");
+  auto message = broker::decode_raw(entry);
+  if (message) message->topic = topic;
+  return message;
+}
+
+void MessageSink::on_entries(std::vector<broker::Delivered> entries) {
+  std::vector<bus::EngineMessage> messages;
+  messages.reserve(entries.size());
+  for (const broker::Delivered& delivered : entries) {
+    auto message = to_message(delivered.entry, topic_);
+    if (!message) {
+      // Its checksum was right, so it is a fault of ours; it stays unsettled and in the statistics.
+      log::error("embedded", "{} entry {}: {}", topic_, delivered.entry.header.entry.value,
+                 message.error().message);
+      continue;
+    }
+    message->redelivery_count = delivered.redelivery_count;
+    messages.push_back({.message = std::move(*message),
+                        .tag = delivered.entry.header.entry.value,
+                        .bytes = broker::permit_bytes(delivered.entry)});
+  }
+  if (!messages.empty()) sink_->on_messages(std::move(messages));
+}
+
+std::uint64_t producer_hash(std::string_view name) {
+  std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return hash == 0 ? 1 : hash;
+}
+
+namespace {
+
+/// One after the other: nearly always all are there and nothing waits.
+class Resolver : public std::enable_shared_from_this<Resolver> {
+ public:
+  using Publications = std::vector<broker::Publication>;
+  Resolver(broker::Broker& broker, std::vector<TopicMessage> messages, broker::Done<Publications> done)
+      : broker_(broker), messages_(std::move(messages)), done_(std::move(done)) {}
+
+  void next() {
+    const std::size_t at = publications_.size();
+    if (at == messages_.size()) return done_(std::move(publications_));
+    broker_.open_topic(messages_[at].topic, true,
+                       [self = shared_from_this(), at](Result<broker::TopicPtr> topic) {
+                         if (!topic) return self->done_(std::unexpected(topic.error()));
+                         self->publications_.push_back(
+                             {std::move(*topic), broker::encode_raw(std::move(self->messages_[at].message),
+                                                                    "", base::Clock::system().wall_now())});
+                         self->next();
+                       });
+  }
+
+ private:
+  broker::Broker& broker_;
+  std::vector<TopicMessage> messages_;
+  broker::Done<Publications> done_;
+  Publications publications_;
+};
+
+}  // namespace
+
+void resolve(broker::Broker& broker, std::vector<TopicMessage> messages,
+             broker::Done<std::vector<broker::Publication>> done) {
+  std::make_shared<Resolver>(broker, std::move(messages), std::move(done))->next();
+}
+
+}  // namespace geminga::engines::embedded

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/broker.hpp"
+#include "bus/engine.hpp"
+
+namespace geminga::engines::embedded {
+
+/// Turns entries into messages for the bus. Called on a core of the broker.
+class MessageSink final : public broker::DeliverySink {
+ public:
+  MessageSink(std::string topic, std::shared_ptr<bus::EngineSink> sink)
+      : topic_(std::move(topic)), sink_(std::move(sink)) {}
+  void on_entries(std::vector<broker::Delivered> entries) override;
+  void on_closed(Error reason) override { sink_->on_closed(std::move(reason)); }
+
+ private:
+  const std::string topic_;
+  const std::shared_ptr<bus::EngineSink> sink_;
+};
+
+Result<Message> to_message(const storage::Entry& entry, const std::string& topic);
+
+/// Finds, or makes, the topic of every message, then hands over all publications, in order; `done` at once
+/// when all topics are there.
+void resolve(broker::Broker& broker, std::vector<TopicMessage> messages,
+             broker::Done<std::vector<broker::Publication>> done);
+
+/// Never 0; names of producers that differ have hashes that differ, but for a chance of 2^-64.
+std::uint64_t producer_hash(std::string_view name);
+
+}  // namespace geminga::engines::embedded
