@@ -13,8 +13,8 @@ namespace geminga::base {
 
 /// Tells when single files change, by inotify on the folders they stand in (an editor writes a new file and
 /// renames it over the old one; a watch on the file itself would be left with the old one). Also sees a file
-/// appear, vanish, and a symbolic link that is pointed elsewhere. Linux only. Every member on the loop's
-/// thread only; it must go before its loop.
+/// appear, vanish, and a symbolic link that is pointed elsewhere; a folder that is itself replaced is not
+/// seen. Linux only. Every member on the loop's thread only; it must go before its loop.
 class FileWatcher {
  public:
   /// `quiet` is how long a file must have stayed as it is before the callback runs; a file that never rests
