@@ -132,7 +132,7 @@ void Log::Impl::write_group(Batch batch) {
   const auto before = std::chrono::steady_clock::now();
   if (auto written = journal_.write(group.bytes, group.applied.number); !written) {
     fail_for_good(written.error());
-    queue_.give_back(group.budget);
+    queue_.give_back(std::exchange(group.budget, 0));
     for (Group::Member& member : group.members) {
       if (member.done) member.done(std::unexpected(*failure_));
     }
@@ -151,7 +151,7 @@ void Log::Impl::write_group(Batch batch) {
 void Log::Impl::complete(Group& group) {
   topics_.apply(group.applied);
   if (!group.applied.entries.empty()) listener_.on_durable(group.applied.entries);
-  queue_.give_back(group.budget);
+  queue_.give_back(std::exchange(group.budget, 0));
   for (Group::Member& member : group.members) {
     if (member.done) std::exchange(member.done, nullptr)(std::move(member.receipt));
   }
