@@ -54,7 +54,8 @@ struct CallOptions {
   std::function<void(const Progress&)> on_progress{};  ///< on the registry's thread; must not block
 };
 
-/// Runs exactly once for each call, on the registry's thread and never inside call(); must not block.
+/// Runs exactly once for each call, on the registry's thread and never inside call() (but there after
+/// stop()); must not block.
 using CallDone = std::move_only_function<void(CallOutcome)>;
 
 /// Names a call until it has ended.
