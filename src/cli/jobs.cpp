@@ -124,7 +124,7 @@ Outcome cancel(const Arguments& arguments) {
   return {};
 }
 
-/// Prints what happens to a job until it has ended; the status that it ended with.
+/// Prints what happened and happens to a job until it has ended; the status that it ended with.
 std::expected<std::string, Failure> follow(Remote& remote, const Arguments& arguments,
                                            const std::string& job_id) {
   std::string last_status;
@@ -140,7 +140,7 @@ std::expected<std::string, Failure> follow(Remote& remote, const Arguments& argu
     }
     const std::string status = value.value("event", value.value("status", event));
     if (status == "COMPLETED" || status == "FAILED" || status == "CANCELLED") last_status = status;
-    return last_status.empty();
+    return true;  // the server ends the stream; an end in the history may be that of a generation before
   });
   Remote::Call call{.path = fmt::format("{}/{}/events", kJobs, url_encoded(job_id))};
   call.timeout = std::chrono::milliseconds{0};

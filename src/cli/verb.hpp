@@ -117,6 +117,7 @@ Verb match_verb();
 Verb produce_verb();
 Verb query_verb();
 Verb serve_verb();
+Verb subscriptions_verb();
 Verb topics_verb();
 
 }  // namespace geminga::cli
