@@ -211,6 +211,7 @@ json ConsumerSession::describe() const {
           {"subscription", consumer_.subscription()},
           {"type", to_string(type_)},
           {"unsettled", unsettled_.size()},
+          {"waiting", waiting_.size() + (busy_ ? 1 : 0)},
           {"idle_timeout_ms", limits_.idle_timeout.count()}};
 }
 

@@ -1,0 +1,301 @@
+#include "doors/http_bus/http_bus.hpp"
+
+#include <filesystem>
+#include <thread>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "base/uuid.hpp"
+#include "net/http_path.hpp"
+#include "net/http_server.hpp"
+#include "net/origin_guard.hpp"
+#include "net/raw_client.hpp"
+
+namespace geminga::doors {
+namespace {
+
+using namespace std::chrono_literals;
+using nlohmann::json;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+/// The door on a real embedded bus and a real socket.
+class HttpBusTest : public ::testing::Test {
+ protected:
+  struct Answer {
+    int status = 0;
+    json body;
+  };
+
+  void SetUp() override { open({}); }
+  void TearDown() override {
+    shut();
+    std::filesystem::remove_all(directory_);
+  }
+
+  void open(HttpBusOptions options) {
+    shut();
+    bus_.emplace(Bus::open("embedded:" + directory_.string()).value());
+    door_ = std::make_unique<HttpBus>(*bus_, options);
+    net::Router router;
+    door_->add_routes(router);
+    server_ = net::HttpServer::listen({}, std::move(router)).value();
+  }
+  void shut() {
+    if (door_) door_->close();
+    server_.reset();
+    door_.reset();
+    if (!bus_) return;
+    EXPECT_TRUE(bus_->close());
+    bus_.reset();
+  }
+
+  Answer call(std::string_view method, std::string_view path, const json& body = nullptr) {
+    net::testing::RawClient client(server_->port());
+    const std::string text = body.is_null() ? "" : body.dump();
+    client.send(fmt::format("{} {} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{}", method, path,
+                            text.size(), text));
+    const auto response = client.read_response();
+    return {response.status, response.body.empty() ? json() : json::parse(response.body)};
+  }
+  json ok(std::string_view method, std::string_view path, const json& body = nullptr) {
+    const Answer answer = call(method, path, body);
+    EXPECT_TRUE(answer.status >= 200 && answer.status < 300)
+        << method << ' ' << path << ": " << answer.status << ' ' << answer.body;
+    return answer.body;
+  }
+  json publish(std::string_view topic, const std::vector<std::string>& bodies) {
+    json messages = json::array();
+    for (const std::string& body : bodies) messages.push_back({{"body", body}});
+    return ok("POST", fmt::format("/api/bus/topics/{}/messages", topic), {{"messages", messages}})["ids"];
+  }
+  std::string consumer(json options) {
+    options.emplace("topic", "t");
+    options.emplace("subscription", "s");
+    options.emplace("initial_position", "earliest");
+    return ok("POST", "/api/bus/consumers", options)["id"];
+  }
+  json receive(const std::string& id, std::size_t max = 10, int wait_ms = 5000) {
+    return ok("POST", "/api/bus/consumers/" + id + "/receive",
+              {{"max", max}, {"wait_ms", wait_ms}})["messages"];
+  }
+  /// Repeats receive until that many are there, or five seconds are over.
+  std::vector<json> receive_all(const std::string& id, std::size_t count) {
+    std::vector<json> all;
+    for (const auto end = std::chrono::steady_clock::now() + 5s;
+         all.size() < count && std::chrono::steady_clock::now() < end;)
+      for (json& message : receive(id, count - all.size(), 500)) all.push_back(std::move(message));
+    return all;
+  }
+
+  const std::filesystem::path directory_ =
+      std::filesystem::temp_directory_path() / ("geminga-http-bus-" + base::random_uuid());
+  std::optional<Bus> bus_;
+  std::unique_ptr<HttpBus> door_;
+  std::unique_ptr<net::HttpServer> server_;
+};
+
+std::vector<std::string> bodies(const std::vector<json>& messages) {
+  std::vector<std::string> all;
+  for (const json& message : messages) all.push_back(message.at("body"));
+  return all;
+}
+
+TEST_F(HttpBusTest, WhatIsPublishedIsReceivedAndAcknowledged) {
+  const json ids = publish("t", {"one", "two"});
+  const std::string id = consumer({});
+  const auto messages = receive_all(id, 2);
+  ASSERT_THAT(bodies(messages), ElementsAre("one", "two"));
+  EXPECT_EQ(messages[0]["id"], ids[0]);
+  EXPECT_EQ(messages[0]["topic"], "persistent://public/default/t");
+  EXPECT_EQ(messages[0]["redelivery_count"], 0);
+  EXPECT_EQ(ok("POST", "/api/bus/consumers/" + id + "/ack", {{"ids", ids}}),
+            json({{"settled", 2}, {"unknown", json::array()}}));
+  EXPECT_EQ(ok("POST", "/api/bus/consumers/" + id + "/ack", {{"ids", ids}}),
+            json({{"settled", 0}, {"unknown", ids}}));
+  EXPECT_EQ(ok("GET", "/api/bus/topics/t/stats")["subscriptions"][0]["backlog"], 0);
+}
+
+TEST_F(HttpBusTest, EveryFieldOfAMessageMakesTheRoundTrip) {
+  const json sent = json::parse(R"({"messages": [{"body_base64": "AP8=", "key": "k", "properties": {"a": "ü"},
+    "event_time": "2026-11-21T20:15:03.123Z"}]})");
+  ok("POST", "/api/bus/messages?topic=persistent%3A%2F%2Fpublic%2Fdefault%2Ft", sent);
+  const auto messages = receive_all(consumer({}), 1);
+  ASSERT_EQ(messages.size(), 1U);
+  EXPECT_EQ(messages[0]["body_base64"], "AP8=");
+  EXPECT_EQ(messages[0]["key"], "k");
+  EXPECT_EQ(messages[0]["properties"], json({{"a", "ü"}}));
+  EXPECT_EQ(messages[0]["event_time"], "2026-11-21T20:15:03.123Z");
+}
+
+TEST_F(HttpBusTest, AHandedBackMessageComesAgainWithItsCount) {
+  publish("t", {"again"});
+  const std::string id = consumer({{"type", "shared"}});
+  const auto first = receive_all(id, 1);
+  ok("POST", "/api/bus/consumers/" + id + "/nack", {{"ids", {first.at(0)["id"]}}, {"delay_ms", 0}});
+  const auto second = receive_all(id, 1);
+  ASSERT_EQ(second.size(), 1U);
+  EXPECT_EQ(second[0]["id"], first[0]["id"]);
+  EXPECT_EQ(second[0]["redelivery_count"], 1);
+}
+
+TEST_F(HttpBusTest, AReceiveWaitsForAMessageThatIsPublishedLater) {
+  const std::string id = consumer({});
+  std::thread later([&] { publish("t", {"late"}); });
+  const json messages = receive(id, 1, 5000);
+  later.join();
+  ASSERT_EQ(messages.size(), 1U);
+  EXPECT_EQ(messages[0]["body"], "late");
+  EXPECT_EQ(receive(id, 1, 0), json::array());
+}
+
+TEST_F(HttpBusTest, AClientThatIsGoneTakesNothing) {
+  const std::string id = consumer({});
+  const auto wait_for_waiting = [&](int count) {
+    const auto end = std::chrono::steady_clock::now() + 5s;
+    while (std::chrono::steady_clock::now() < end)
+      if (ok("GET", "/api/bus/consumers")["consumers"][0]["waiting"] == count) return true;
+    return false;
+  };
+  {
+    net::testing::RawClient gone(server_->port());
+    gone.post("/api/bus/consumers/" + id + "/receive", R"({"max": 1, "wait_ms": 60000})");
+    ASSERT_TRUE(wait_for_waiting(1));
+  }
+  ASSERT_TRUE(wait_for_waiting(0));  // long before its minute is over
+  publish("t", {"kept"});
+  const auto messages = receive_all(id, 1);
+  ASSERT_THAT(bodies(messages), ElementsAre("kept"));
+  EXPECT_EQ(messages[0]["redelivery_count"], 0);
+}
+
+TEST_F(HttpBusTest, WhatAClosedConsumerDidNotSettleGoesToTheNext) {
+  publish("t", {"a"});
+  const std::string first = consumer({});
+  ASSERT_EQ(receive_all(first, 1).size(), 1U);
+  ok("DELETE", "/api/bus/consumers/" + first);
+  EXPECT_EQ(call("POST", "/api/bus/consumers/" + first + "/receive", json::object()).status, 404);
+  EXPECT_THAT(bodies(receive_all(consumer({}), 1)), ElementsAre("a"));
+}
+
+TEST_F(HttpBusTest, AConsumerThatNobodyAsksIsClosed) {
+  publish("t", {"a"});
+  const std::string idle = consumer({{"idle_timeout_ms", 1}});
+  const auto end = std::chrono::steady_clock::now() + 5s;
+  while (!ok("GET", "/api/bus/consumers")["consumers"].empty() && std::chrono::steady_clock::now() < end) {
+  }
+  EXPECT_EQ(call("POST", "/api/bus/consumers/" + idle + "/receive", json::object()).status, 404);
+  // The subscription is exclusive: the next one gets in only because the first is really gone.
+  Answer answer;
+  do answer = call("POST", "/api/bus/consumers", {{"topic", "t"}, {"subscription", "s"}});
+  while (answer.status == 409 && std::chrono::steady_clock::now() < end);
+  EXPECT_EQ(answer.status, 201) << answer.body;
+}
+
+TEST_F(HttpBusTest, TopicsAreMadeListedBrowsedAndDeleted) {
+  EXPECT_EQ(call("POST", "/api/bus/topics", {{"topic", "made"}}).status, 201);
+  EXPECT_EQ(ok("GET", "/api/bus/topics?namespace=public/default")["topics"],
+            json::array({"persistent://public/default/made"}));
+  const json ids = publish("made", {"1", "2", "3"});
+  const json page = ok("GET", "/api/bus/messages?topic=made&limit=2")["messages"];
+  ASSERT_EQ(page.size(), 2U);
+  const json rest = ok("GET", fmt::format("/api/bus/topics/made/messages?after={}",
+                                          net::percent_encode(page[1]["id"].get<std::string>())))["messages"];
+  ASSERT_EQ(rest.size(), 1U);
+  EXPECT_EQ(rest[0]["body"], "3");
+  EXPECT_EQ(call("DELETE", "/api/bus/topics?topic=made&force=true").status, 204);
+  EXPECT_EQ(ok("GET", "/api/bus/topics")["topics"], json::array());
+}
+
+TEST_F(HttpBusTest, SubscriptionsAreMadeSkippedAndRemoved) {
+  EXPECT_EQ(call("POST", "/api/bus/topics", {{"topic", "t"}}).status, 201);
+  EXPECT_EQ(call("POST", "/api/bus/subscriptions",
+                 {{"topic", "t"}, {"subscription", "s"}, {"initial_position", "earliest"}})
+                .status,
+            201);
+  publish("t", {"1", "2"});
+  EXPECT_EQ(ok("GET", "/api/bus/stats?topic=t")["subscriptions"][0]["backlog"], 2);
+  EXPECT_EQ(call("POST", "/api/bus/subscriptions/skip-all", {{"topic", "t"}, {"subscription", "s"}}).status,
+            204);
+  EXPECT_EQ(ok("GET", "/api/bus/stats?topic=t")["subscriptions"][0]["backlog"], 0);
+  EXPECT_EQ(call("DELETE", "/api/bus/subscriptions?topic=t&subscription=s").status, 204);
+  EXPECT_EQ(ok("GET", "/api/bus/stats?topic=t")["subscriptions"], json::array());
+}
+
+TEST_F(HttpBusTest, SaysWhichBusItIsAndWhatItCanDo) {
+  const json bus = ok("GET", "/api/bus");
+  EXPECT_THAT(bus["url"], HasSubstr("embedded:"));
+  EXPECT_EQ(bus["capabilities"]["atomic_forward"]["support"], "native");
+  EXPECT_EQ(bus["capabilities"].size(), kFeatureCount);
+}
+
+TEST_F(HttpBusTest, WrongRequestsAreRefusedWithTheReason) {
+  const struct {
+    std::string method;
+    std::string path;
+    json body;
+    int status;
+  } cases[] = {
+      {"POST", "/api/bus/messages", {{"messages", json::array({{{"body", "x"}}})}}, 400},
+      {"POST", "/api/bus/messages?topic=", {{"messages", json::array({{{"body", "x"}}})}}, 400},
+      {"POST", "/api/bus/messages?topic=a%2Fb", {{"messages", json::array({{{"body", "x"}}})}}, 400},
+      {"POST", "/api/bus/topics/t/messages", {{"messages", json::array()}}, 400},
+      {"POST", "/api/bus/topics/t/messages", json::array(), 400},
+      {"POST", "/api/bus/topics", {{"topic", ""}}, 400},
+      {"POST", "/api/bus/topics", {{"topic", "t"}, {"size", 1}}, 400},
+      {"POST", "/api/bus/consumers", {{"topic", "t"}}, 400},
+      {"POST", "/api/bus/consumers", {{"topic", "t"}, {"subscription", "s"}, {"idle_timeout_ms", 0}}, 400},
+      {"POST",
+       "/api/bus/consumers",
+       {{"topic", "t"}, {"subscription", "s"}, {"idle_timeout_ms", 3600001}},
+       400},
+      {"POST", "/api/bus/consumers/none/receive", json::object(), 404},
+      {"POST", "/api/bus/consumers/none/receive", {{"wait_ms", 60001}}, 400},
+      {"POST", "/api/bus/consumers/none/ack", {{"ids", json::array()}}, 404},
+      {"DELETE", "/api/bus/consumers/none", nullptr, 404},
+      {"GET", "/api/bus/stats", nullptr, 400},
+      {"GET", "/api/bus/stats?topic=missing", nullptr, 404},
+      {"GET", "/api/bus/messages?topic=t&limit=0", nullptr, 400},
+      {"GET", "/api/bus/messages?topic=t&limit=1x", nullptr, 400},
+      {"GET", "/api/bus/messages?topic=t&after=x", nullptr, 400},
+      {"DELETE", "/api/bus/topics?topic=t&force=yes", nullptr, 400},
+      {"DELETE", "/api/bus/topics?topic=missing", nullptr, 404},
+      {"DELETE", "/api/bus/subscriptions?topic=t", nullptr, 400},
+  };
+  for (const auto& [method, path, body, status] : cases) {
+    const Answer answer = call(method, path, body);
+    EXPECT_EQ(answer.status, status) << method << ' ' << path << ' ' << answer.body;
+    EXPECT_FALSE(answer.body.value("message", "").empty()) << method << ' ' << path;
+  }
+}
+
+TEST_F(HttpBusTest, LimitsConsumersAndWhatTheyHold) {
+  open({.consumers_max = 1, .unsettled_max = 2});
+  publish("t", {"1", "2", "3"});
+  const std::string id = consumer({});
+  EXPECT_EQ(call("POST", "/api/bus/consumers", {{"topic", "t"}, {"subscription", "other"}}).status, 429);
+  const auto held = receive_all(id, 2);
+  ASSERT_EQ(held.size(), 2U);
+  EXPECT_EQ(call("POST", "/api/bus/consumers/" + id + "/receive", json::object()).status, 429);
+  ok("POST", "/api/bus/consumers/" + id + "/ack", {{"ids", {held[0]["id"]}}});
+  EXPECT_THAT(bodies(receive_all(id, 1)), ElementsAre("3"));
+}
+
+TEST_F(HttpBusTest, ClosingAnswersAReceiveThatWaits) {
+  const std::string id = consumer({});
+  net::testing::RawClient waiting(server_->port());
+  waiting.post("/api/bus/consumers/" + id + "/receive", R"({"wait_ms": 60000})");
+  const auto start = std::chrono::steady_clock::now();
+  door_->close();
+  const int status = waiting.read_response().status;
+  EXPECT_TRUE(status == 503 || status == 404 || status == 409) << status;
+  EXPECT_LT(std::chrono::steady_clock::now() - start, 5s);
+  EXPECT_EQ(call("GET", "/api/bus/topics").status, 503);
+}
+
+}  // namespace
+}  // namespace geminga::doors
