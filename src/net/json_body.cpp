@@ -43,6 +43,8 @@ Result<nlohmann::json> parse_json_object(std::string_view body) {
   } catch (const nlohmann::json::parse_error& error) {
     return fail(ErrorCode::parse_error,
                 fmt::format("the body is not JSON: syntax error at byte {}", error.byte));
+  } catch (const nlohmann::json::out_of_range&) {
+    return fail(ErrorCode::parse_error, "the body holds a number that is too large for a 64-bit double");
   }
 }
 

@@ -17,7 +17,7 @@ TEST(JsonBody, TakesOneObject) {
 
 TEST(JsonBody, RefusesWhatIsNotOneObject) {
   for (const std::string body : {"", "x", "[]", "1", "\"{}\"", "{", "{}{}", "{\"a\":1,}", "{'a':1}",
-                                 "{\"a\":\"\xff\"}", "{\"a\":\"\x01\"}", "{\"a\":nan}"}) {
+                                 "{\"a\":\"\xff\"}", "{\"a\":\"\x01\"}", "{\"a\":nan}", "{\"a\":1e400}"}) {
     const auto parsed = parse_json_object(body);
     ASSERT_FALSE(parsed) << body;
     EXPECT_EQ(parsed.error().code, ErrorCode::parse_error) << body;

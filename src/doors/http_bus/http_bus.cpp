@@ -19,7 +19,7 @@ net::HttpResponse json_answer(const nlohmann::json& body, int status) {
 }
 
 HttpBus::HttpBus(Bus bus, HttpBusOptions options)
-    : service_(std::make_shared<Service>(std::move(bus), std::move(options))) {
+    : service_(std::make_shared<Service>(std::move(bus), options)) {
   service_->start();
 }
 
@@ -36,7 +36,7 @@ void HttpBus::close() {
 }
 
 HttpBus::Service::Service(Bus bus, HttpBusOptions options)
-    : options_(std::move(options)),
+    : options_(options),
       bus_(std::move(bus)),
       pool_(std::make_unique<net::BlockingPool>("http-bus-pool", kPoolThreads)) {}
 

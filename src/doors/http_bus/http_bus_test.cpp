@@ -19,7 +19,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using nlohmann::json;
-using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -101,6 +100,7 @@ class HttpBusTest : public ::testing::Test {
 
 std::vector<std::string> bodies(const std::vector<json>& messages) {
   std::vector<std::string> all;
+  all.reserve(messages.size());
   for (const json& message : messages) all.push_back(message.at("body"));
   return all;
 }
