@@ -192,7 +192,9 @@ class Scan {
 }  // namespace
 
 JournalFileReader::JournalFileReader(std::unique_ptr<base::File> file, std::uint64_t size)
-    : file_(std::move(file)), size_(size), window_(kWindowBytes) {}
+    : file_(std::move(file)),
+      size_(size),
+      window_(round_up(std::clamp<std::uint64_t>(size, 1, kWindowBytes), base::kDirectAlignment)) {}
 
 Result<std::unique_ptr<JournalFileReader>> JournalFileReader::open(base::FileSystem& files,
                                                                    const std::filesystem::path& path) {

@@ -1,0 +1,228 @@
+// Damage of a journal, wherever it strikes: cut, taken offline or refused, never silently wrong.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/fault_file_system.hpp"
+#include "storage/journal_scan.hpp"
+#include "storage/log.hpp"
+#include "storage/testing.hpp"
+
+namespace geminga::storage {
+namespace {
+
+using base::FaultFileSystem;
+using testing::append_of;
+using testing::commit;
+
+constexpr char kDirectory[] = "/data";
+constexpr TopicId kTopic{1};
+constexpr TopicId kOther{2};
+constexpr std::uint64_t kGroups = 4;
+
+std::string body(std::uint64_t number) {
+  // The last one is longer than a page, so that its group can be torn in the middle.
+  return "body " + std::to_string(number) + std::string(number + 1 == kGroups ? 5'000 : 200, 'z');
+}
+
+/// A journal of four groups of one record each, as a killed process leaves it.
+class JournalDamageTest : public ::testing::Test {
+ protected:
+  JournalDamageTest() {
+    FaultFileSystem files;
+    {
+      auto log = Log::open(files, base::Clock::system(), options(), {kTopic, kOther}, {}, listener_).value();
+      for (std::uint64_t i = 0; i < kGroups; ++i) {
+        std::vector<Operation> operations;
+        operations.emplace_back(append_of(i % 2 == 0 ? kTopic : kOther, body(i)));
+        operations.emplace_back(
+            SetCursor{.topic = kTopic, .subscription = SubscriptionId{3}, .next = EntryId{i}});
+        EXPECT_TRUE(commit(*log, std::move(operations)));
+      }
+      image_ = files.crash(FaultFileSystem::Loss::nothing, 0);
+    }
+    const auto entries = image_->list(kDirectory).value();
+    for (const base::DirectoryEntry& entry : entries) {
+      if (!journal_generation(entry.name)) continue;
+      const std::string content = image_->content(std::filesystem::path(kDirectory) / entry.name);
+      if (decode_group_header(std::as_bytes(std::span(content)))) {
+        path_ = std::filesystem::path(kDirectory) / entry.name;
+        journal_ = content;
+      }
+    }
+    std::uint64_t offset = 0;
+    for (std::uint64_t i = 0; i < kGroups; ++i) {
+      const auto header = decode_group_header(std::as_bytes(std::span(journal_)).subspan(offset));
+      headers_.push_back(header.value());
+      starts_.push_back(offset);
+      offset += group_bytes(*header);
+    }
+    starts_.push_back(offset);
+  }
+
+  static LogOptions options() {
+    return {.directory = kDirectory,
+            .directory_uuid = testing::kUuid,
+            .journal_file_bytes = 32 << 10,
+            .unsafe = {}};
+  }
+
+  struct Outcome {
+    Result<ScanResult> scan;
+    std::vector<std::string> bodies;
+    std::vector<TopicId> damaged;
+  };
+  /// Recovery's reading of the journal with this content.
+  Outcome scan(const std::string& content) {
+    image_->put(path_, content);
+    Outcome outcome{.scan = ScanResult{}, .bodies = {}, .damaged = {}};
+    outcome.scan = scan_journal(
+        *image_, {.directory = kDirectory, .uuid = raw_uuid(testing::kUuid)}, [&](const ScannedGroup& group) {
+          for (const JournalRecord& record : group.parsed.records) {
+            for (const std::string_view one : record.bodies) outcome.bodies.emplace_back(one);
+            for (const std::size_t damaged : record.damaged) {
+              EXPECT_EQ(damaged, 0U);
+              outcome.damaged.push_back(std::get<EntryHeader>(record.operations[0]).topic);
+            }
+          }
+          return Result<>();
+        });
+    return outcome;
+  }
+  static void expect_bodies(const Outcome& outcome, std::uint64_t count) {
+    ASSERT_EQ(outcome.bodies.size(), count);
+    for (std::uint64_t i = 0; i < count; ++i) ASSERT_EQ(outcome.bodies[i], body(i));
+  }
+  Result<std::unique_ptr<Log>> open(const std::string& content) {
+    image_->put(path_, content);
+    return Log::open(*image_, base::Clock::system(), options(), {kTopic, kOther}, {}, listener_);
+  }
+  [[nodiscard]] std::uint64_t last_byte_used() const {
+    return starts_[kGroups - 1] + kGroupHeaderBytes + headers_[kGroups - 1].bytes;
+  }
+
+  testing::RecordingListener listener_;
+  std::unique_ptr<FaultFileSystem> image_;
+  std::filesystem::path path_;
+  std::string journal_;
+  std::vector<GroupHeader> headers_;
+  std::vector<std::uint64_t> starts_;
+};
+
+TEST_F(JournalDamageTest, ATailTornAtAnyByteIsCut) {
+  for (std::uint64_t cut = starts_[kGroups - 1]; cut < last_byte_used(); ++cut) {
+    // What was not written is what stood there before (zeros), or the file ends.
+    std::string zeroed = journal_;
+    std::fill(zeroed.begin() + static_cast<std::ptrdiff_t>(cut), zeroed.end(), '\0');
+    for (const std::string& content : {zeroed, journal_.substr(0, cut)}) {
+      const Outcome outcome = scan(content);
+      // A tail of zeros may end in a byte that is zero anyway.
+      if (content == journal_) continue;
+      ASSERT_TRUE(outcome.scan) << cut << ": " << outcome.scan.error().message;
+      ASSERT_EQ(outcome.scan->last_group, kGroups - 1) << cut;
+      expect_bodies(outcome, kGroups - 1);
+    }
+  }
+}
+
+TEST_F(JournalDamageTest, ACutTailIsCountedAndItsIdsAreGivenAgain) {
+  std::string content = journal_;
+  content[last_byte_used() - 100] ^= 1;
+  auto log = open(content).value();
+  EXPECT_EQ(log->stats().torn_bytes_cut, group_bytes(headers_[kGroups - 1]));
+  EXPECT_EQ(log->recovered().at(kOther).next.value, 1U);
+  EXPECT_EQ(testing::publish(*log, kOther, "new").value().appended[0].entry.value, 1U);
+}
+
+TEST_F(JournalDamageTest, NoFlippedBitGoesUnseen) {
+  std::uint64_t cut = 0;
+  std::uint64_t offline = 0;
+  std::uint64_t refused = 0;
+  for (std::uint64_t group = 0; group < kGroups; ++group) {
+    const std::uint64_t used = starts_[group] + kGroupHeaderBytes + headers_[group].bytes;
+    for (std::uint64_t bit = starts_[group] * 8; bit < used * 8; ++bit) {
+      std::string content = journal_;
+      content[bit / 8] = static_cast<char>(content[bit / 8] ^ (1 << bit % 8));
+      const Outcome outcome = scan(content);
+      if (!outcome.scan) {
+        ASSERT_EQ(outcome.scan.error().code, ErrorCode::corrupted);
+        ASSERT_LT(group + 1, kGroups) << "a torn tail must not refuse the start";
+        ++refused;
+      } else if (!outcome.damaged.empty()) {
+        ASSERT_EQ(outcome.damaged.size(), 1U);
+        ASSERT_EQ(outcome.damaged[0], group % 2 == 0 ? kTopic : kOther);
+        ASSERT_EQ(outcome.scan->last_group, kGroups);
+        ++offline;
+      } else if (outcome.scan->last_group == kGroups) {
+        // The few bytes that round a record up to eight.
+        expect_bodies(outcome, kGroups);
+        ASSERT_GE(bit / 8, used - kRecordAlignment);
+      } else {
+        ASSERT_EQ(group + 1, kGroups) << "bit " << bit;
+        expect_bodies(outcome, kGroups - 1);
+        ++cut;
+      }
+    }
+  }
+  EXPECT_GT(cut, 0U);
+  EXPECT_GT(offline, 0U);
+  EXPECT_GT(refused, 0U);
+}
+
+TEST_F(JournalDamageTest, ADamagedBodyTakesItsTopicOfflineAndNoOther) {
+  std::string content = journal_;
+  content[starts_[0] + kGroupHeaderBytes + headers_[0].bytes - 50] ^= 4;  // in the first body
+  for (int start = 0; start < 2; ++start) {
+    auto log = open(content).value();
+    EXPECT_THAT(log->recovered().at(kTopic).offline_reason, ::testing::HasSubstr("entry 1:0 of topic 1"));
+    EXPECT_EQ(testing::read(*log, {.topic = kTopic, .from = {}}).error().code, ErrorCode::topic_offline);
+    EXPECT_EQ(testing::publish(*log, kTopic, "x").error().code, ErrorCode::topic_offline);
+    EXPECT_EQ(testing::read_all(*log, kOther).value().size(), 2U + static_cast<std::size_t>(start));
+    EXPECT_TRUE(testing::publish(*log, kOther, "x"));
+    ASSERT_TRUE(log->close());
+    content = image_->content(path_);  // from here on the checkpoint knows
+  }
+}
+
+TEST_F(JournalDamageTest, ALostPageInFrontOfValidGroupsRefusesTheStart) {
+  std::string content = journal_;
+  std::fill_n(content.begin() + static_cast<std::ptrdiff_t>(starts_[1]), kGroupAlignment, '\0');
+  const auto log = open(content);
+  ASSERT_FALSE(log);
+  EXPECT_EQ(log.error().code, ErrorCode::corrupted);
+  EXPECT_EQ(image_->content(path_), content);  // nothing was changed
+}
+
+TEST_F(JournalDamageTest, GroupsOfAnOlderLifeOfTheFileAreNoDamage) {
+  // A recycled file: behind the new groups stand complete ones of a lower generation, with higher numbers
+  // too.
+  std::string content = journal_;
+  GroupHeader stale = headers_[kGroups - 1];
+  stale.generation -= 1;
+  stale.number += 10;
+  std::string old = journal_.substr(starts_[kGroups - 1], group_bytes(stale));
+  encode_group_header(stale, std::as_writable_bytes(std::span(old)));
+  std::copy(old.begin(), old.end(), content.begin() + static_cast<std::ptrdiff_t>(starts_[kGroups]));
+  const Outcome outcome = scan(content);
+  ASSERT_TRUE(outcome.scan);
+  expect_bodies(outcome, kGroups);
+}
+
+TEST_F(JournalDamageTest, AMissingFileIsAGap) {
+  // The journal begins with group 3: what was in front of it is gone.
+  const Outcome outcome = scan(journal_.substr(starts_[2]));
+  ASSERT_FALSE(outcome.scan);
+  EXPECT_EQ(outcome.scan.error().code, ErrorCode::corrupted);
+}
+
+TEST_F(JournalDamageTest, AnotherDirectorysJournalIsNotRead) {
+  std::string content = journal_;
+  for (std::uint64_t i = 0; i < kGroups; ++i) {
+    GroupHeader foreign = headers_[i];
+    foreign.directory[0] ^= 0xff;
+    encode_group_header(foreign, std::as_writable_bytes(std::span(content)).subspan(starts_[i]));
+  }
+  EXPECT_EQ(scan(content).scan.value().groups, 0U);
+}
+
+}  // namespace
+}  // namespace geminga::storage
