@@ -68,11 +68,52 @@ Result<Message> read_message(json object) {
   return message;
 }
 
-std::optional<std::int64_t> number_at(std::string_view text, char end) {
-  std::int64_t number = 0;
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || stop == text.data() + text.size() || *stop != end) return std::nullopt;
-  return number;
+// Walks over the members of an object of which only the start is there, as far as it needs no nesting.
+class Prefix {
+ public:
+  explicit Prefix(std::string_view text) : rest_(text) {}
+
+  bool take(char c) {
+    skip_space();
+    if (!rest_.starts_with(c)) return false;
+    rest_.remove_prefix(1);
+    return true;
+  }
+  // Text without escapes; nothing when it is not all there.
+  std::optional<std::string_view> string() {
+    if (!take('"')) return std::nullopt;
+    const std::size_t end = rest_.find_first_of("\"\\");
+    if (end == std::string_view::npos || rest_[end] != '"') return std::nullopt;
+    const std::string_view text = rest_.substr(0, end);
+    rest_.remove_prefix(end + 1);
+    return text;
+  }
+  std::optional<std::int64_t> number() {
+    skip_space();
+    std::int64_t value = 0;
+    const char* end = rest_.data() + rest_.size();
+    const auto [stop, error] = std::from_chars(rest_.data(), end, value);
+    if (error != std::errc() || stop == end) return std::nullopt;  // more digits might follow the end
+    rest_.remove_prefix(static_cast<std::size_t>(stop - rest_.data()));
+    return value;
+  }
+
+ private:
+  void skip_space() {
+    while (rest_.starts_with(' ') || rest_.starts_with('\t')) rest_.remove_prefix(1);
+  }
+  std::string_view rest_;
+};
+
+// The number of `"id": 7}` at the end of an object.
+std::optional<std::int64_t> last_member_id(std::string_view tail) {
+  const std::size_t at = tail.rfind("\"id\"");
+  if (at == std::string_view::npos) return std::nullopt;
+  Prefix member(tail.substr(at + 4));
+  if (!member.take(':')) return std::nullopt;
+  const auto number = member.number();
+  return number && member.take('}') && tail.substr(at).find('}') == tail.size() - at - 1 ? number
+                                                                                         : std::nullopt;
 }
 
 }  // namespace
@@ -116,22 +157,19 @@ std::string encode_error(std::string_view id, int code, std::string_view message
 }
 
 std::optional<std::int64_t> response_id_at_edges(std::string_view head, std::string_view tail) {
-  // The SDKs write {"jsonrpc":"2.0","id":7,"result":... or {"result":...,"jsonrpc":"2.0","id":7}.
-  for (const std::string_view start : {R"({"jsonrpc":"2.0","id":)", R"({"jsonrpc": "2.0", "id": )"}) {
-    if (!head.starts_with(start)) continue;
-    const std::string_view rest = head.substr(start.size());
-    const std::size_t comma = rest.find(',');
-    if (comma == std::string_view::npos ||
-        rest.substr(comma, 12).find("\"method\"") != std::string_view::npos)
+  Prefix object(head);
+  std::optional<std::int64_t> id;
+  for (bool more = object.take('{'); more; more = object.take(',')) {
+    const auto key = object.string();
+    if (!key || !object.take(':')) return std::nullopt;
+    if (*key == "result") return id ? id : last_member_id(tail);
+    if (*key == "id") {
+      id = object.number();
+    } else if (*key != "jsonrpc" || object.string() != "2.0") {
       return std::nullopt;
-    return number_at(rest, ',');
+    }
   }
-  const std::string_view key = R"("jsonrpc":"2.0","id":)";
-  const std::size_t at = tail.rfind(key);
-  if (at == std::string_view::npos || !tail.ends_with('}') || !head.starts_with(R"({"result":)"))
-    return std::nullopt;
-  const std::string_view rest = tail.substr(at + key.size());
-  return rest.find('}') == rest.size() - 1 ? number_at(rest, '}') : std::nullopt;
+  return std::nullopt;
 }
 
 }  // namespace geminga::wire::mcp

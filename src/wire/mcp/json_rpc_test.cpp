@@ -86,7 +86,12 @@ TEST(JsonRpc, FindsTheIdOfAnAnswerOverTheLimit) {
   EXPECT_EQ(response_id_at_edges(R"({"jsonrpc":"2.0","id":12,"result":{"con)", "xx"), 12);
   EXPECT_EQ(response_id_at_edges(R"({"jsonrpc": "2.0", "id": 12, "result": {"con)", "xx"), 12);
   EXPECT_EQ(response_id_at_edges(R"({"result":{"content":)", R"(aaa"}]},"jsonrpc":"2.0","id":13})"), 13);
+  EXPECT_EQ(response_id_at_edges(R"({"id":12,"jsonrpc":"2.0","result":{"con)", R"("id":13}]})"), 12);
+  EXPECT_EQ(response_id_at_edges(R"({"result":"aa)", R"(aaa", "id": 14 })"), 14);
   EXPECT_FALSE(response_id_at_edges(R"({"jsonrpc":"2.0","id":12,"method":"sampling)", "xx"));
+  EXPECT_FALSE(response_id_at_edges(R"({"id":12)", "xx"));
+  EXPECT_FALSE(response_id_at_edges(R"({"id":"12","result":)", "xx"));
+  EXPECT_FALSE(response_id_at_edges(R"({"result":)", R"("id":)"));
   EXPECT_FALSE(response_id_at_edges("noise", R"("jsonrpc":"2.0","id":13})"));
   EXPECT_FALSE(response_id_at_edges(R"({"result":{"content":)", R"("jsonrpc":"2.0","id":13}]})"));
   EXPECT_FALSE(response_id_at_edges("", ""));
