@@ -13,10 +13,10 @@
 #include <fmt/format.h>
 
 #include "base/event_loop.hpp"
+#include "base/file_watcher.hpp"
 #include "base/log.hpp"
 #include "base/try.hpp"
 #include "mcp/child_process.hpp"
-#include "mcp/config_watch.hpp"
 #include "mcp/http_transport.hpp"
 #include "mcp/invoke_upstream.hpp"
 #include "mcp/server.hpp"
@@ -63,6 +63,7 @@ class RegistryImpl final : public Registry {
   void check_settled();
   void settle();
   void refused(const Error& error);
+  void watch_file();
   void begin_stop();
 
   const RegistryOptions options_;
@@ -83,7 +84,7 @@ class RegistryImpl final : public Registry {
   std::vector<std::move_only_function<void()>> when_settled_;
   RegistryStatus file_status_;  // what does not belong to one server
   std::unique_ptr<base::Timer> settle_timer_;
-  std::unique_ptr<ConfigWatch> watch_;
+  std::unique_ptr<base::FileWatcher> watch_;
   bool applying_ = false;  // servers_ is not complete
   bool stopping_ = false;
 
@@ -105,16 +106,25 @@ void RegistryImpl::start(ServerSet set) {
     settle_timer_ = std::make_unique<base::Timer>(loop_);
     settle_timer_->set_after(options_.settle_deadline, [this] { settle(); });
     apply(std::move(set));
-    if (!options_.config_file.empty() && options_.watch_interval.count() > 0) {
-      watch_ = std::make_unique<ConfigWatch>(loop_, options_.config_file, options_.watch_interval, [this] {
-        if (auto fresh = load_servers(options_.config_file, options_.settings); fresh) {
-          apply(*std::move(fresh));
-        } else {
-          refused(fresh.error());
-        }
-      });
-    }
+    if (!options_.config_file.empty() && options_.watch) watch_file();
   });
+}
+
+void RegistryImpl::watch_file() {
+  auto watcher = base::FileWatcher::open(loop_);
+  Result<> watched = watcher ? (*watcher)->watch(options_.config_file,
+                                                 [this] {
+                                                   auto fresh =
+                                                       load_servers(options_.config_file, options_.settings);
+                                                   fresh ? apply(*std::move(fresh)) : refused(fresh.error());
+                                                 })
+                             : std::unexpected(watcher.error());
+  if (watched) {
+    watch_ = *std::move(watcher);
+  } else {
+    log::warn("mcp", "changes of {} are not seen: {}", options_.config_file.native(),
+              watched.error().message);
+  }
 }
 
 void RegistryImpl::begin_stop() {

@@ -61,8 +61,8 @@ struct RegistryOptions {
   std::filesystem::path reaper_program = "/proc/self/exe";
   std::vector<std::string> reaper_arguments = {"mcp-reaper"};
   std::chrono::milliseconds settle_deadline{10'000};  ///< settled at the latest this long after the start
-  std::chrono::milliseconds watch_interval{1'000};    ///< how often the file is looked at; 0: only reload()
-  std::chrono::milliseconds restart_delay_min{500};   ///< doubles with each failure in a row
+  bool watch = true;  ///< reload when the file changes; otherwise only by reload()
+  std::chrono::milliseconds restart_delay_min{500};  ///< doubles with each failure in a row
   std::chrono::milliseconds restart_delay_max{30'000};
 };
 

@@ -53,7 +53,6 @@ RegistryFixture::RegistryFixture() {
   options_.config_file = folder_ / "mcp.json";
   options_.reaper_program = GEMINGA_MCP_REAPER;
   options_.reaper_arguments = {"reaper"};
-  options_.watch_interval = std::chrono::milliseconds{20};
   options_.restart_delay_min = std::chrono::milliseconds{20};
 }
 
