@@ -5,6 +5,7 @@
 
 #include "base/base64.hpp"
 #include "base/clock.hpp"
+#include "base/utf8.hpp"
 #include "orchestrator/events/events.hpp"
 #include "orchestrator/events/schema_check.hpp"
 
@@ -71,20 +72,11 @@ std::string step_json(const PlanStep& step) {
       .done();
 }
 
-bool is_utf8(std::string_view text) {
-  try {
-    (void)json(text).dump();
-    return true;
-  } catch (const json::exception&) {
-    return false;
-  }
-}
-
 void write_original(ObjectWriter& out, const std::string& original) {
   const auto value = parse_json(original);
   if (value && value->is_object())
     out.json_text("event", original);
-  else if (is_utf8(original))
+  else if (base::is_utf8(original))
     out.text("event", std::string_view(original));
   else
     out.text("eventBase64", base::to_base64(original));

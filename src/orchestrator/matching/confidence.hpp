@@ -10,7 +10,7 @@ struct Evidence {
 };
 
 /// How sure BM25's first tool is the right one, 0 to 1. Grows with each of the three. docs/matching.md has
-/// the formula and how the numbers in it were found; `./dev bench matcher` prints what it is worth.
+/// the formula and how the numbers in it were found; `matcher_bench` prints what it is worth.
 double bm25_confidence(const Evidence& evidence);
 
 }  // namespace geminga::orchestrator
