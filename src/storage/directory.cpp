@@ -86,7 +86,7 @@ Error not_writable(const fs::path& directory, const Error& cause) {
 
 /// Made by a run that died before FORMAT was there, or by the file system itself.
 bool harmless(const std::string& name) {
-  return name == kLockFile || name == "FORMAT.tmp" || name == "lost+found";
+  return name == kLockFile || name == kFormatFile || name == "FORMAT.tmp" || name == "lost+found";
 }
 
 }  // namespace
@@ -140,11 +140,12 @@ class DataDirectory::Impl {
       GEMINGA_TRY(const std::string text, in_words(base::read_file(files_, path)));
       GEMINGA_TRY(const Format format, parse_format(path, text));
       uuid_ = format.uuid;
-      return {};
     }
     GEMINGA_TRY(const auto entries, in_words(files_.list(path_)));
+    fresh_ = std::all_of(entries.begin(), entries.end(),
+                         [](const base::DirectoryEntry& entry) { return harmless(entry.name); });
     for (const base::DirectoryEntry& entry : entries) {
-      if (harmless(entry.name)) continue;
+      if (there || harmless(entry.name)) continue;
       return fail(
           ErrorCode::corrupted,
           fmt::format("'{}' is not empty (it has '{}') and is no data directory of Geminga: it has no FORMAT "
@@ -166,7 +167,6 @@ class DataDirectory::Impl {
     const std::string uuid = base::random_uuid();
     GEMINGA_TRY_VOID(in_words(base::replace_file(files_, path_ / kFormatFile, format_text(uuid))));
     uuid_ = uuid;
-    fresh_ = true;
     return {};
   }
 

@@ -29,7 +29,7 @@ class DataDirectory {
 
   [[nodiscard]] const std::filesystem::path& path() const;
   [[nodiscard]] const std::string& uuid() const;
-  [[nodiscard]] bool fresh() const;  ///< made by this call
+  [[nodiscard]] bool fresh() const;  ///< nothing was ever stored in it
   /// Written into LOCK beside the pid, for the message to whoever comes second.
   Result<> announce(const std::string& addresses);
 

@@ -96,6 +96,10 @@ Result<std::unique_ptr<Sqlite>> Sqlite::open(const std::filesystem::path& file, 
   std::unique_ptr<Sqlite> opened(new Sqlite(connection, file));
   if (result != SQLITE_OK)
     return fail(code_of(result), fmt::format("open '{}': {}", file.string(), sqlite3_errstr(result)));
+  // The log of SQLite takes the mode of its database.
+  std::error_code ignored;  // somebody else's file in a directory of ours: then it stays as it is
+  std::filesystem::permissions(file, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write,
+                               ignored);
   sqlite3_busy_timeout(connection, kBusyTimeoutMs);
   GEMINGA_TRY_VOID(opened->run("PRAGMA journal_mode=WAL"));
   GEMINGA_TRY_VOID(opened->run("PRAGMA synchronous=FULL"));

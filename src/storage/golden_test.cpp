@@ -1,0 +1,74 @@
+// A data directory of every released format opens, unchanged in what it says. tests/golden has them.
+#include <filesystem>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "storage/directory.hpp"
+#include "storage/log.hpp"
+#include "storage/metadata.hpp"
+#include "storage/segment.hpp"
+#include "storage/testing.hpp"
+
+namespace geminga::storage {
+namespace {
+
+class GoldenTest : public ::testing::TestWithParam<const char*> {
+ protected:
+  GoldenTest() {
+    std::filesystem::copy(std::filesystem::path(GEMINGA_SOURCE_DIR) / "tests/golden" / GetParam(), path(),
+                          std::filesystem::copy_options::recursive);
+  }
+  [[nodiscard]] std::filesystem::path path() const { return copy_.path() / "data"; }
+
+  testing::TemporaryDirectory copy_;
+  testing::RecordingListener listener_;
+};
+
+TEST_P(GoldenTest, OpensAndHoldsWhatWasWritten) {
+  auto& files = base::FileSystem::system();
+  const auto directory = DataDirectory::acquire(files, path()).value();
+  EXPECT_FALSE(directory->fresh());
+  const auto metadata = MetadataStore::open(path() / "metadata.db", directory->uuid(), false).value();
+  const auto topics = metadata->topics().value();
+  ASSERT_EQ(topics.size(), 1U);
+  EXPECT_EQ(topics[0].name, "persistent://public/default/golden");
+  const TopicId topic = topics[0].id;
+  const SubscriptionId subscription = metadata->subscriptions().value().at(0).id;
+  const LogOptions options{.directory = path(), .directory_uuid = directory->uuid(), .unsafe = {}};
+  const auto log = Log::open(files, base::Clock::system(), options, {topic}, {}, listener_).value();
+  EXPECT_GT(log->stats().segments, 0U);
+  EXPECT_GT(log->stats().memory_table_bytes, 0U);  // from the journal
+
+  std::vector<Entry> entries;
+  while (entries.size() < 36) {
+    const auto more = testing::read(*log, {.topic = topic, .from = EntryId{entries.size()}}).value();
+    ASSERT_FALSE(more.empty());
+    entries.insert(entries.end(), more.begin(), more.end());
+  }
+  ASSERT_EQ(entries.size(), 36U);
+  for (std::uint64_t i = 0; i < entries.size(); ++i) {
+    const EntryHeader& header = entries[i].header;
+    EXPECT_EQ(entries[i].body, fmt::format("golden entry {} {}", i, std::string(i * 29 % 400, 'g')));
+    EXPECT_EQ(header.ledger.value, 1U);
+    EXPECT_EQ(header.entry.value, i);
+    EXPECT_EQ(header.message_index, i);
+    EXPECT_EQ(header.key_hash, i * 7);
+    EXPECT_EQ(header.producer, 5U);
+    EXPECT_EQ(header.sequence, i);
+    EXPECT_EQ(header.deliver_at.has_value(), i % 10 == 3);
+    EXPECT_EQ(header.format, PayloadFormat::raw);
+  }
+  const CursorState& cursor = log->recovered().at(topic).cursors.at(subscription);
+  EXPECT_EQ(cursor.next.value, 0U);
+  ASSERT_EQ(cursor.acknowledged.size(), 6U);
+  for (std::uint64_t i = 0; i < 6; ++i) EXPECT_EQ(cursor.acknowledged[i].first.value, 2 + 2 * i);
+  EXPECT_THAT(cursor.batches, ::testing::ElementsAre(BatchAck{.entry = EntryId{35}, .acknowledged = {63}}));
+  EXPECT_EQ(testing::publish(*log, topic, "next").value().appended[0].entry.value, 36U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, GoldenTest, ::testing::Values("format-1"));
+
+}  // namespace
+}  // namespace geminga::storage
