@@ -71,11 +71,8 @@ std::string loggable_url(const std::string& text) {
 struct HttpClient::Impl : std::enable_shared_from_this<Impl> {
   struct Transfer;
 
-  explicit Impl(base::EventLoop& owner) : loop(owner) {
-    static std::once_flag once;
-    std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
-    multi = curl_multi_init();
-  }
+  explicit Impl(base::EventLoop& owner);
+  ~Impl();
 
   void run();
   void take_commands();
@@ -138,6 +135,14 @@ struct HttpClient::Impl::Transfer {
   bool over_limit = false;
   std::array<char, CURL_ERROR_SIZE> error_text{};
 };
+
+HttpClient::Impl::Impl(base::EventLoop& owner) : loop(owner) {
+  static std::once_flag once;
+  std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
+  multi = curl_multi_init();
+}
+
+HttpClient::Impl::~Impl() = default;
 
 std::size_t HttpClient::Impl::Transfer::on_read(char* buffer, std::size_t size, std::size_t count,
                                                 void* self) {
