@@ -90,6 +90,9 @@ int spawn(const ReaperCommand& reaper, std::vector<std::string> arguments,
   posix_spawn_file_actions_init(&actions);
   for (std::size_t i = 0; i < descriptors.size(); ++i)
     posix_spawn_file_actions_adddup2(&actions, descriptors[i], static_cast<int>(i));
+  // Not every library of ours opens with O_CLOEXEC: a listening socket or the lock of the data directory must
+  // not live on in a child when we die.
+  posix_spawn_file_actions_addclosefrom_np(&actions, static_cast<int>(descriptors.size()));
   if (!cwd.empty()) posix_spawn_file_actions_addchdir_np(&actions, cwd.c_str());
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);

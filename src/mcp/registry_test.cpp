@@ -1,6 +1,8 @@
 #include <atomic>
+#include <fcntl.h>
 #include <fstream>
 #include <future>
+#include <unistd.h>
 
 #include "mcp/registry_fixture.hpp"
 
@@ -178,12 +180,13 @@ TEST_F(RegistryTest, RefusesHonestlyWhatAServerAsksAndAnswersPing) {
   EXPECT_EQ(json::parse(text_of(call("s", "ask", {{"method", "ping"}}))).at("result"), json::object());
 }
 
-TEST_F(RegistryTest, AServerSeesOnlyTheDeclaredEnvironment) {
+TEST_F(RegistryTest, AServerSeesOnlyTheDeclaredEnvironmentAndNoDescriptorOfOurs) {
   ::setenv("GEMINGA_TEST_SECRET", "hidden", 1);
   ::setenv("GEMINGA_TEST_GIVEN", "given", 1);
   json server = fixture_server();
   server["env"] = {{"DECLARED", "${GEMINGA_TEST_GIVEN}/x"}};
   server["cwd"] = "/usr";
+  const int careless = ::open("/dev/null", O_RDONLY);  // without O_CLOEXEC
   open({{"s", server}});
   const json seen = json::parse(text_of(call("s", "env")));
   EXPECT_EQ(seen.at("DECLARED"), "given/x");
@@ -191,6 +194,8 @@ TEST_F(RegistryTest, AServerSeesOnlyTheDeclaredEnvironment) {
   EXPECT_EQ(seen.at("PATH"), ::getenv("PATH"));
   EXPECT_FALSE(seen.contains("GEMINGA_TEST_SECRET"));
   EXPECT_FALSE(seen.contains("GEMINGA_TEST_GIVEN"));
+  EXPECT_EQ(seen.at("(descriptors)"), 4) << "stdin, stdout, stderr and its log";
+  ::close(careless);
 }
 
 TEST_F(RegistryTest, ReloadTouchesOnlyWhatHasChanged) {

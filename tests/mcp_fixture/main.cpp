@@ -156,6 +156,9 @@ void tool_env(const Request& request) {
   }
   char cwd[4096];
   variables["(cwd)"] = ::getcwd(cwd, sizeof cwd);
+  int descriptors = 0;
+  for (int fd = 0; fd < 1'024; ++fd) descriptors += ::fcntl(fd, F_GETFD) >= 0 ? 1 : 0;
+  variables["(descriptors)"] = descriptors;
   answer_text(request.id, variables.dump());
 }
 
@@ -225,7 +228,8 @@ const std::vector<ToolEntry>& tools() {
          write_all("{\"jsonrpc\":\"2.0\",\"id\":" + r.id.dump() +
                    ",\"result\":{\"content\":[{\"type\":\"text\",\"text\":\"a\xFFz\"}]}}\n");
        }},
-      {"env", "Gives back the environment as a JSON object.", nullptr, tool_env},
+      {"env", "Gives back the environment, `(cwd)` and the number of open `(descriptors)` as a JSON object.",
+       nullptr, tool_env},
       {"ask", "Sends request `method` to the client and gives back its answer.", nullptr, tool_ask},
       {"list_changed", "Adds a tool `added` and says so.", nullptr, tool_list_changed},
       {"stubborn_daemon", "Starts a daemon that ignores SIGTERM; gives back its pid.", nullptr,
