@@ -11,6 +11,7 @@ namespace geminga::storage {
 namespace {
 
 constexpr std::chrono::milliseconds kSpaceInterval{500};
+constexpr std::chrono::seconds kReclaimInterval{5};
 constexpr std::uint64_t kSpaceLimitMax = 256ULL << 20;
 constexpr std::uint64_t kSpaceLimitShare = 20;  // 5 %
 constexpr std::uint64_t kHysteresisShare = 4;   // publishing resumes a quarter above the limit
@@ -119,7 +120,8 @@ void Background::step() {
   }
   if (failure()) return;
   const bool flushed = pending == nullptr || went_on(advance(*pending));
-  if (prepared && flushed) set_disk_full(low_, false);
+  const bool reclaimed = failure() || went_on(reclaim());
+  if (prepared && flushed && reclaimed) set_disk_full(low_, false);
   const std::lock_guard lock(mutex_);
   if (pending != nullptr && flushed) pending_.reset();
   changed_.notify_all();
@@ -139,14 +141,45 @@ Result<> Background::advance(Pending& pending) {
     GEMINGA_TRY_VOID(spill());
     pending.in_segment = true;
   }
-  parts_.segments.bury(parts_.topics.take_dead());
-  const auto empty = parts_.segments.take_empty();
-  removable_.insert(removable_.end(), empty.begin(), empty.end());
+  find_empty_segments();
   GEMINGA_TRY_VOID(write_checkpoint(pending.states));
   // From here on nothing refers to these files, not even after a crash.
   GEMINGA_TRY_VOID(parts_.segments.remove(removable_));
   removable_.clear();
   return parts_.journal.release(pending.states.covered());
+}
+
+void Background::find_empty_segments() {
+  parts_.segments.bury(parts_.topics.take_dead());
+  const auto empty = parts_.segments.take_empty();
+  removable_.insert(removable_.end(), empty.begin(), empty.end());
+}
+
+Result<> Background::reclaim() {
+  find_empty_segments();
+  if (removable_.empty()) return {};
+  if (!disk_full_ && std::chrono::steady_clock::now() - last_checkpoint_ < kReclaimInterval) return {};
+  // The trims and drops that killed them are durable in the journal, behind what the checkpoint covers: the
+  // same checkpoint without them says the same.
+  const std::filesystem::path path = parts_.options.directory / kCheckpointFile;
+  GEMINGA_TRY(const bool there, parts_.files.exists(path));
+  if (there) {
+    GEMINGA_TRY(const std::string bytes, base::read_file(parts_.files, path));
+    GEMINGA_TRY(Checkpoint checkpoint, decode_checkpoint(parts_.uuid, std::as_bytes(std::span(bytes))));
+    const auto removable = [this](std::uint64_t number) {
+      return std::ranges::find(removable_, number) != removable_.end();
+    };
+    std::erase_if(checkpoint.segments,
+                  [&](const Checkpoint::Segment& segment) { return removable(segment.number); });
+    std::erase_if(checkpoint.extents,
+                  [&](const Checkpoint::ExtentPart& part) { return removable(part.extent.segment); });
+    CheckpointStates states(checkpoint.covered, checkpoint.next_ledger);
+    for (const Checkpoint::TopicPart& topic : checkpoint.topics) states.add(topic.id, topic.state);
+    GEMINGA_TRY_VOID(replace_checkpoint(encode_checkpoint(parts_.uuid, states, checkpoint)));
+  }
+  GEMINGA_TRY_VOID(parts_.segments.remove(removable_));
+  removable_.clear();
+  return {};
 }
 
 Result<> Background::write_checkpoint(const CheckpointStates& states) {
@@ -157,9 +190,14 @@ Result<> Background::write_checkpoint(const CheckpointStates& states) {
   parts_.topics.visit([&](TopicId id, const Topic& topic) {
     for (const Extent& extent : topic.extents) rest.extents.push_back({id, extent});
   });
-  const std::string bytes = encode_checkpoint(parts_.uuid, states, rest);
-  const std::filesystem::path path = parts_.options.directory / kCheckpointFile;
-  return base::replace_file(parts_.files, path, bytes, !parts_.options.unsafe.no_dirsync);
+  return replace_checkpoint(encode_checkpoint(parts_.uuid, states, rest));
+}
+
+Result<> Background::replace_checkpoint(const std::string& bytes) {
+  GEMINGA_TRY_VOID(base::replace_file(parts_.files, parts_.options.directory / kCheckpointFile, bytes,
+                                      !parts_.options.unsafe.no_dirsync));
+  last_checkpoint_ = std::chrono::steady_clock::now();
+  return {};
 }
 
 void Background::watch_space() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -71,7 +72,11 @@ class Background {
   void run();
   void step();
   Result<> advance(Pending& pending);
+  /// Frees segments that died since the last checkpoint, without waiting for the next one.
+  Result<> reclaim();
+  void find_empty_segments();
   Result<> write_checkpoint(const CheckpointStates& states);
+  Result<> replace_checkpoint(const std::string& bytes);
   void fail_with(const Error& error);
   /// False when `result` is an error that ends this step.
   bool went_on(const Result<>& result);
@@ -87,8 +92,9 @@ class Background {
 
   // background thread
   std::vector<std::uint64_t> removable_;  // segments whose files may go after the next checkpoint
-  bool low_ = false;                      // too little free space
-  bool refused_ = false;                  // a write of ours got no space
+  std::chrono::steady_clock::time_point last_checkpoint_{};
+  bool low_ = false;      // too little free space
+  bool refused_ = false;  // a write of ours got no space
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;

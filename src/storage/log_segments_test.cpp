@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/fault_file_system.hpp"
 #include "storage/log.hpp"
 #include "storage/segment.hpp"
 #include "storage/testing.hpp"
@@ -20,12 +21,13 @@ using testing::read_all;
 constexpr TopicId kBig{1};
 constexpr TopicId kSmall{2};
 constexpr SubscriptionId kSubscription{5};
+constexpr char kDirectory[] = "/data";
 
 /// A log whose memory table and journal files are so small that everything behind them happens all the time.
 class LogSegmentsTest : public ::testing::Test {
  protected:
   LogOptions options() const {
-    return {.directory = directory_.path(),
+    return {.directory = kDirectory,
             .directory_uuid = testing::kUuid,
             .journal_bytes_max = 8 << 20,
             .journal_file_bytes = 256 << 10,
@@ -33,8 +35,7 @@ class LogSegmentsTest : public ::testing::Test {
             .unsafe = {}};
   }
   Result<std::unique_ptr<Log>> try_open() {
-    return Log::open(base::FileSystem::system(), base::Clock::system(), options(), {kBig, kSmall}, {},
-                     listener_);
+    return Log::open(files_, base::Clock::system(), options(), {kBig, kSmall}, {}, listener_);
   }
   std::unique_ptr<Log> open() { return try_open().value(); }
 
@@ -56,14 +57,16 @@ class LogSegmentsTest : public ::testing::Test {
     for (int i = 0; i < count; ++i) ASSERT_EQ(big[static_cast<std::size_t>(i)], body(i));
     EXPECT_EQ(read_all(log, kSmall).value().size(), static_cast<std::size_t>((count + 9) / 10));
   }
-  std::size_t files_with(const std::string& suffix) const {
-    std::size_t count = 0;
-    for (const auto& entry : std::filesystem::directory_iterator(directory_.path()))
-      count += entry.path().extension() == suffix ? 1 : 0;
-    return count;
+  std::vector<std::filesystem::path> segment_files() {
+    std::vector<std::filesystem::path> found;
+    const auto entries = files_.list(kDirectory).value();
+    for (const base::DirectoryEntry& entry : entries) {
+      if (segment_number(entry.name)) found.push_back(std::filesystem::path(kDirectory) / entry.name);
+    }
+    return found;
   }
 
-  testing::TemporaryDirectory directory_;
+  base::FaultFileSystem files_;
   testing::RecordingListener listener_;
 };
 
@@ -120,7 +123,7 @@ TEST_F(LogSegmentsTest, TrimmedSegmentsGo) {
   ASSERT_EQ(left.size(), 10U);
   EXPECT_EQ(left.front(), body(590));
   ASSERT_TRUE(log->close());
-  EXPECT_LE(files_with(".seg"), 1U);
+  EXPECT_LE(segment_files().size(), 1U);
   log = open();
   EXPECT_EQ(read_all(*log, kBig).value().size(), 10U);
   EXPECT_EQ(read_all(*log, kSmall).value().size(), 0U);
@@ -139,7 +142,7 @@ TEST_F(LogSegmentsTest, DroppedTopicsLeaveNothing) {
     EXPECT_EQ(publish(*log, kBig, "late").error().code, ErrorCode::topic_not_found);
     EXPECT_EQ(log->state(kBig).error().code, ErrorCode::topic_not_found);
   }
-  EXPECT_EQ(files_with(".seg"), 0U);
+  EXPECT_TRUE(segment_files().empty());
   EXPECT_TRUE(open()->recovered().empty());
 }
 
@@ -173,9 +176,7 @@ TEST_F(LogSegmentsTest, AMissingSegmentTakesItsTopicsOffline) {
     auto log = open();
     publish_many(*log, 0, 300);
   }
-  for (const auto& entry : std::filesystem::directory_iterator(directory_.path())) {
-    if (entry.path().extension() == ".seg") std::filesystem::remove(entry.path());
-  }
+  for (const auto& file : segment_files()) ASSERT_TRUE(files_.unlink(file));
   auto log = open();
   EXPECT_NE(log->recovered().at(kBig).offline_reason, "");
   EXPECT_EQ(testing::read(*log, {.topic = kBig, .from = {}}).error().code, ErrorCode::topic_offline);
@@ -187,10 +188,10 @@ TEST_F(LogSegmentsTest, AMissingCheckpointRefusesTheStart) {
     auto log = open();
     publish_many(*log, 0, 300);
   }
-  std::filesystem::remove(directory_.path() / "checkpoint");
-  const std::size_t segments = files_with(".seg");
+  ASSERT_TRUE(files_.unlink(std::filesystem::path(kDirectory) / "checkpoint"));
+  const auto segments = segment_files();
   EXPECT_EQ(try_open().error().code, ErrorCode::corrupted);
-  EXPECT_EQ(files_with(".seg"), segments);
+  EXPECT_EQ(segment_files(), segments);
 }
 
 TEST_F(LogSegmentsTest, SegmentsVerify) {
@@ -198,19 +199,14 @@ TEST_F(LogSegmentsTest, SegmentsVerify) {
     auto log = open();
     publish_many(*log, 0, 300);
   }
-  int segments = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(directory_.path())) {
-    const auto number = segment_number(entry.path().filename().string());
-    if (!number) continue;
-    ++segments;
-    const auto reader =
-        SegmentReader::open(base::FileSystem::system(), entry.path(), raw_uuid(testing::kUuid), *number)
-            .value();
+  ASSERT_FALSE(segment_files().empty());
+  for (const auto& file : segment_files()) {
+    const std::uint64_t number = segment_number(file.filename().string()).value();
+    const auto reader = SegmentReader::open(files_, file, raw_uuid(testing::kUuid), number).value();
     EXPECT_TRUE(reader->verify());
     EXPECT_TRUE(std::is_sorted(reader->footer().begin(), reader->footer().end(),
                                [](const auto& a, const auto& b) { return a.topic < b.topic; }));
   }
-  EXPECT_GT(segments, 0);
 }
 
 }  // namespace
