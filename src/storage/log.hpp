@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -28,6 +29,9 @@ struct UnsafeOptions {
   bool ack_before_sync = false;
   bool no_dirsync = false;
   bool skip_crc = false;
+  /// With ack_before_sync: so long a group lies in this process after its receipts. A kill finds it there;
+  /// what the kernel has, a kill does not take.
+  std::chrono::milliseconds write_delay{0};
 };
 
 struct LogOptions {

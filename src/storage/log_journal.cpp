@@ -1,4 +1,5 @@
 #include <pthread.h>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -129,6 +130,7 @@ void Log::Impl::write_group(Batch batch) {
       {.generation = journal_.generation(), .number = last_group_ + 1, .durable = last_group_});
   batch.chosen.clear();
   if (options_.unsafe.ack_before_sync) complete(group);
+  if (options_.unsafe.write_delay.count() > 0) std::this_thread::sleep_for(options_.unsafe.write_delay);
   const auto before = std::chrono::steady_clock::now();
   if (auto written = journal_.write(group.bytes, group.applied.number); !written) {
     fail_for_good(written.error());

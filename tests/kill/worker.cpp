@@ -1,0 +1,271 @@
+/// The process that tests/kill/run.py kills: producers, consumers and forward steps on one embedded bus, all
+/// at once. What it knows for sure goes to stdout, one line a fact, each by one write: what stands there
+/// survives its death. `verify` looks what is there instead, without settling anything.
+///
+///     ready
+///     P topic id key sequence            a publish was confirmed
+///     D subscription id key sequence     delivered, written before it is settled
+///     A subscription id                  an acknowledgement was confirmed
+///     F id                               a forward was confirmed
+///     R topic id key sequence            verify: it is stored
+///     N subscription id                  verify: it is still to be settled
+///     BAD what                           the worker itself saw a breach
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include <geminga/bus.hpp>
+
+#include "base/crc32c.hpp"
+#include "engines/embedded/embedded.hpp"
+
+namespace {
+
+using namespace geminga;
+using namespace std::chrono_literals;
+
+struct Group {
+  const char* topic;
+  const char* name;
+  SubscriptionType type;
+};
+constexpr Group kExclusive{"in", "exclusive", SubscriptionType::exclusive};
+constexpr Group kShared{"in", "shared", SubscriptionType::shared};
+constexpr Group kKeyed{"in", "keyed", SubscriptionType::key_shared};
+constexpr Group kForward{"in", "forward", SubscriptionType::shared};
+constexpr Group kLater{"later", "later", SubscriptionType::shared};
+constexpr Group kAll[] = {kExclusive, kShared, kKeyed, kForward, kLater};
+constexpr const char* kTopics[] = {"in", "later", "out-1", "out-2"};
+constexpr int kKeysPerProducer = 8;
+
+void say(std::string line) {
+  line += '\n';
+  if (::write(STDOUT_FILENO, line.data(), line.size()) != static_cast<ssize_t>(line.size())) std::_Exit(3);
+}
+
+[[noreturn]] void die(const Error& error) {
+  say("BAD " + error.message);
+  std::_Exit(2);
+}
+
+template <class T>
+T check(Result<T> result) {
+  if (!result) die(result.error());
+  if constexpr (!std::is_void_v<T>) return std::move(*result);
+}
+
+std::int64_t now_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+/// "key sequence due crc filler"; the checksum covers all else.
+std::string payload(const std::string& key, std::uint64_t sequence, std::int64_t due) {
+  const std::string filler(sequence % 700, static_cast<char>('a' + sequence % 26));
+  const std::uint32_t crc = base::crc32c(fmt::format("{} {} {} {}", key, sequence, due, filler));
+  return fmt::format("{} {} {} {} {}", key, sequence, due, crc, filler);
+}
+
+/// "key sequence", or "" after a BAD line.
+std::string verified(const Message& message, bool delivered) {
+  std::vector<std::string> parts;
+  std::size_t from = 0;
+  for (int i = 0; i < 4; ++i) {
+    const auto space = message.body.find(' ', from);
+    if (space == std::string::npos) break;
+    parts.push_back(message.body.substr(from, space - from));
+    from = space + 1;
+  }
+  if (parts.size() == 4) {
+    const std::string all =
+        fmt::format("{} {} {} {}", parts[0], parts[1], parts[2], message.body.substr(from));
+    if (std::to_string(base::crc32c(all)) == parts[3] && parts[0] == message.key) {
+      if (delivered && std::stoll(parts[2]) > now_ms()) say("BAD delivered early: " + message.id.to_string());
+      return parts[0] + " " + parts[1];
+    }
+  }
+  say("BAD altered payload: " + message.topic + " " + message.id.to_string());
+  return "";
+}
+
+ConsumerOptions options_of(const Group& group) {
+  ConsumerOptions options;
+  options.topic = group.topic;
+  options.subscription = group.name;
+  options.type = group.type;
+  options.initial_position = InitialPosition::earliest;
+  options.receiver_queue_size = 200;
+  options.negative_ack_delay = 5ms;
+  return options;
+}
+
+/// How many of the messages of `in` each group has settled and how many were sent: the producers stay near
+/// the slowest, so that every group is at work when the end comes.
+std::atomic<std::uint64_t> sent = 0;
+std::array<std::atomic<std::uint64_t>, 4> settled = {};
+constexpr std::uint64_t kAheadMax = 2'000;
+
+void stay_near() {
+  const auto slowest = [] {
+    return std::min({settled[0].load(), settled[1].load(), settled[2].load(), settled[3].load()});
+  };
+  while (sent.load() > slowest() + kAheadMax) std::this_thread::sleep_for(1ms);
+}
+
+void count_settled(const Group& group) {
+  constexpr std::array<std::string_view, 4> kOrder = {kExclusive.name, kShared.name, kKeyed.name,
+                                                      kForward.name};
+  for (std::size_t i = 0; i < kOrder.size(); ++i)
+    if (kOrder[i] == group.name) settled[i] += 1;
+}
+
+void produce(Bus& bus, const char* topic, int number, std::uint64_t first_sequence, bool delayed) {
+  auto producer = check(bus.create_producer({.topic = topic, .max_pending_messages = 100}));
+  for (std::uint64_t sequence = first_sequence;; ++sequence) {
+    OutgoingMessage message;
+    message.key = fmt::format("{}{}-{}", topic, number, sequence % kKeysPerProducer);
+    const std::int64_t due = delayed ? now_ms() + static_cast<std::int64_t>(sequence % 100) : 0;
+    message.body = payload(message.key, sequence, due);
+    if (delayed) message.deliver_at = Timestamp{std::chrono::milliseconds{due}};
+    const std::string key = message.key;
+    if (!delayed) {
+      stay_near();
+      sent += 1;
+    }
+    if (delayed) {
+      const auto id = producer.send(std::move(message));
+      if (id) say(fmt::format("P {} {} {} {}", topic, id->to_string(), key, sequence));
+    } else {
+      producer.send_async(std::move(message), [topic, key, sequence](const Result<MessageId>& id) {
+        if (id) say(fmt::format("P {} {} {} {}", topic, id->to_string(), key, sequence));
+      });
+    }
+  }
+}
+
+void say_delivered(const Group& group, const Message& message) {
+  say(fmt::format("D {} {} {}", group.name, message.id.to_string(), verified(message, true)));
+}
+
+void acknowledge(const Group& group, Delivery& delivery) {
+  delivery.ack_async([&group, id = delivery->id.to_string()](const Result<>& result) {
+    if (!result) return;
+    say(fmt::format("A {} {}", group.name, id));
+    count_settled(group);
+  });
+}
+
+/// Pulls in order; every tenth message fails once.
+void pull(Bus& bus, const Group& group) {
+  auto consumer = check(bus.subscribe(options_of(group)));
+  while (true) {
+    auto delivery = consumer.receive(1s);
+    if (!delivery) continue;
+    say_delivered(group, delivery->message());
+    if ((*delivery)->id.entry.value % 10 == 0 && (*delivery)->redelivery_count == 0)
+      delivery->nack();
+    else
+      acknowledge(group, *delivery);
+  }
+}
+
+void forward(Bus& bus) {
+  auto consumer = check(bus.subscribe(options_of(kForward)));
+  while (true) {
+    auto delivery = consumer.receive(1s);
+    if (!delivery) continue;
+    say_delivered(kForward, delivery->message());
+    const std::string id = (*delivery)->id.to_string();
+    OutgoingMessage out;
+    out.key = id;
+    out.body = payload(id, (*delivery)->id.entry.value, 0);
+    bus.forward_async(*delivery, {{"out-1", out}, {"out-2", out}},
+                      [id](const Result<std::vector<MessageId>>& ids) {
+                        if (!ids) return;
+                        say("F " + id);
+                        count_settled(kForward);
+                      });
+  }
+}
+
+[[noreturn]] void work(Bus& bus, std::uint64_t first_sequence) {
+  for (const char* topic : kTopics) {
+    if (auto made = bus.admin().create_topic(topic); !made && made.error().code != ErrorCode::already_exists)
+      die(made.error());
+    check(bus.admin().set_retention(topic, {.time = std::nullopt, .bytes = std::nullopt}));
+  }
+  for (const Group& group : kAll)
+    if (auto made = bus.admin().create_subscription(group.topic, group.name, InitialPosition::earliest);
+        !made && made.error().code != ErrorCode::already_exists)
+      die(made.error());
+  say("ready");
+  std::vector<std::thread> threads;
+  for (int number = 0; number < 2; ++number)
+    threads.emplace_back([&, number] { produce(bus, "in", number, first_sequence, false); });
+  threads.emplace_back([&] { produce(bus, "later", 0, first_sequence, true); });
+  threads.emplace_back([&] { pull(bus, kExclusive); });
+  for (int copies = 0; copies < 2; ++copies) {
+    threads.emplace_back([&] { pull(bus, kShared); });
+    threads.emplace_back([&] { pull(bus, kKeyed); });
+  }
+  threads.emplace_back([&] { pull(bus, kLater); });
+  threads.emplace_back([&] { forward(bus); });
+  for (std::thread& thread : threads) thread.join();  // never: the end comes from outside
+  std::_Exit(4);
+}
+
+void verify(Bus& bus) {
+  for (const char* topic : kTopics) {
+    auto reader = check(bus.create_reader({.topic = topic, .start = InitialPosition::earliest}));
+    while (check(reader.has_next())) {
+      const Message message = check(reader.read(20s));
+      say(fmt::format("R {} {} {}", topic, message.id.to_string(), verified(message, false)));
+    }
+  }
+  for (const Group& group : kAll) {
+    std::uint64_t backlog = 0;
+    for (const auto& each : check(bus.admin().stats(group.topic)).subscriptions)
+      if (each.name == group.name) backlog = each.backlog;
+    auto options = options_of(group);
+    options.receiver_queue_size = 100'000;
+    auto consumer = check(bus.subscribe(options));
+    for (; backlog > 0; --backlog)
+      say(fmt::format("N {} {}", group.name, check(consumer.receive(20s))->id.to_string()));
+    if (consumer.receive(100ms)) say(fmt::format("BAD {}: more messages than the backlog says", group.name));
+  }
+  say("verified");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 3) {
+    static_cast<void>(!::write(
+        STDERR_FILENO, "usage: worker DIR verify | worker DIR FIRST_SEQUENCE [ack-before-write]\n", 73));
+    return 2;
+  }
+  geminga::broker::BrokerOptions options;
+  options.directory = argv[1];
+  options.journal_file_bytes = 4ULL << 20;  // small, so that rolls and flushes happen under the knife
+  options.memory_table_bytes = 4ULL << 20;
+  options.journal_bytes_max = 32ULL << 20;
+  if (argc > 3 && std::string(argv[3]) == "ack-before-write") {
+    options.unsafe.ack_before_sync = true;
+    options.unsafe.write_delay = 20ms;
+  }
+  auto opened = check(geminga::engines::embedded::open(std::move(options)));
+  if (std::string(argv[2]) != "verify") work(opened.bus, std::stoull(argv[2]));
+  verify(opened.bus);
+  check(opened.bus.close());
+  return 0;
+}
