@@ -5,7 +5,7 @@
 #include <gmock/gmock.h>
 #include <sqlite3.h>
 
-#include "orchestrator/jobs/test_store.hpp"
+#include "orchestrator/testing/store.hpp"
 
 namespace geminga::orchestrator {
 namespace {

@@ -1,0 +1,95 @@
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/try.hpp"
+#include "net/json_errors.hpp"
+#include "orchestrator/api/api.hpp"
+
+namespace geminga::orchestrator {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr std::uint32_t kPageMax = 1'000;
+constexpr std::uint32_t kPage = 100;
+
+std::string text_of(const ordered_json& value) {
+  return value.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+ordered_json letter_json(const StoredDeadLetter& stored) {
+  const auto& letter = stored.letter;
+  ordered_json out{{"id", stored.id.to_string()}, {"requestId", letter.request_id}};
+  out["server"] = letter.server_id.value_or("");
+  out["tool"] = letter.tool_id.value_or("");
+  out["reason"] = letter.reason;
+  out["attempts"] = ordered_json::array();
+  for (const auto& attempt : letter.attempts)
+    out["attempts"].push_back({{"time", base::to_iso8601(attempt.time)}, {"error", attempt.error}});
+  // The original as JSON where it is, as text where not.
+  auto event = ordered_json::parse(letter.event, nullptr, false);
+  out["event"] = event.is_discarded() ? ordered_json(letter.event) : std::move(event);
+  out["topic"] = letter.topic;
+  out["generation"] = stored.envelope.generation;
+  out["time"] = base::to_iso8601(letter.timestamp);
+  return out;
+}
+
+Result<MessageId> id_of(std::string_view text) {
+  auto id = MessageId::parse(text);
+  if (id) return id;
+  return fail(ErrorCode::not_found,
+              fmt::format("'{}' is no id of a dead letter; `geminga dlq list` prints them", text));
+}
+
+Result<DeadLetters::Page> page_of(const net::HttpRequest& request) {
+  DeadLetters::Page page;
+  GEMINGA_TRY(page.limit, number_parameter(request, "limit", kPage, kPageMax));
+  if (const auto after = request.query_value("after")) {
+    GEMINGA_TRY(page.after, id_of(*after));
+  }
+  page.request_id = request.query_value("requestId").value_or("");
+  return page;
+}
+
+}  // namespace
+
+void Api::get_dead_letters(const net::HttpRequest& request, net::Responder responder) {
+  const auto page = page_of(request);
+  if (!page) return responder.respond(page.error());
+  const auto shared = std::make_shared<net::Responder>(std::move(responder));
+  parts_.dead_letters->list(
+      *page, [shared, limit = page->limit](const Result<std::vector<StoredDeadLetter>>& found) {
+        if (!found) return shared->respond(found.error());
+        ordered_json out{{"deadLetters", ordered_json::array()}};
+        for (const auto& letter : *found) out["deadLetters"].push_back(letter_json(letter));
+        if (found->size() == limit) out["next"] = found->back().id.to_string();
+        shared->respond(net::HttpResponse::json(200, text_of(out)));
+      });
+}
+
+void Api::get_dead_letter(const net::HttpRequest& request, net::Responder responder) {
+  const auto id = id_of(request.param("id"));
+  if (!id) return responder.respond(id.error());
+  const auto shared = std::make_shared<net::Responder>(std::move(responder));
+  parts_.dead_letters->show(*id, [shared](const Result<StoredDeadLetter>& found) {
+    if (!found) return shared->respond(found.error());
+    shared->respond(net::HttpResponse::json(200, text_of(letter_json(*found))));
+  });
+}
+
+void Api::replay_dead_letter(const net::HttpRequest& request, net::Responder responder) {
+  if (!accepting(responder)) return;
+  const auto id = id_of(request.param("id"));
+  if (!id) return responder.respond(id.error());
+  const auto shared = std::make_shared<net::Responder>(std::move(responder));
+  parts_.dead_letters->replay(*id, [shared](const Result<Replayed>& replayed) {
+    if (!replayed) return shared->respond(replayed.error());
+    ordered_json out{{"success", true}, {"requestId", replayed->request_id}};
+    if (!replayed->job_id.empty()) out["jobId"] = replayed->job_id;
+    out["generation"] = replayed->generation;
+    shared->respond(net::HttpResponse::json(202, text_of(out)));
+  });
+}
+
+}  // namespace geminga::orchestrator

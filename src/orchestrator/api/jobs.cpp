@@ -1,0 +1,125 @@
+#include <charconv>
+
+#include <nlohmann/json.hpp>
+
+#include "base/try.hpp"
+#include "net/json_errors.hpp"
+#include "orchestrator/api/api.hpp"
+#include "orchestrator/api/submission.hpp"
+
+namespace geminga::orchestrator {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr std::uint32_t kPageMax = 500;
+
+std::string text_of(const ordered_json& value) {
+  return value.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+/// Of the result event the job shows what a query would: `result` or `plan`, `tool`.
+void add_result(ordered_json& out, const std::string& result_json) {
+  const auto event = ordered_json::parse(result_json, nullptr, false);
+  if (!event.is_object()) return;
+  for (const auto* name : {"tool", "toolPath", "result", "plan"})
+    if (event.contains(name)) out[name] = event[name];
+}
+
+ordered_json job_json(const Job& job) {
+  ordered_json out{{"jobId", job.id}, {"requestId", job.request_id}, {"query", job.query}};
+  if (job.session_id) out["sessionId"] = *job.session_id;
+  out["status"] = to_string(job.status);
+  if (job.result_json) add_result(out, *job.result_json);
+  if (job.error_message) out["error"] = *job.error_message;
+  out["attempts"] = job.attempts;
+  out["generation"] = job.generation;
+  out["createdAt"] = base::to_iso8601(job.created_at);
+  out["updatedAt"] = base::to_iso8601(job.updated_at);
+  if (job.completed_at) out["completedAt"] = base::to_iso8601(*job.completed_at);
+  return out;
+}
+
+Result<JobFilter> filter_of(const net::HttpRequest& request) {
+  JobFilter filter;
+  if (const auto status = request.query_value("status")) {
+    GEMINGA_TRY(filter.status, parse_job_status(*status));
+  }
+  if (const auto session = request.query_value("sessionId")) filter.session_id = std::string(*session);
+  if (const auto after = request.query_value("after")) filter.after_id = std::string(*after);
+  GEMINGA_TRY(filter.limit, number_parameter(request, "limit", filter.limit, kPageMax));
+  return filter;
+}
+
+/// Last-Event-ID of a client that comes back.
+std::int64_t last_event_id(const net::HttpRequest& request) {
+  const auto text = request.header("Last-Event-ID");
+  std::int64_t id = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
+  return error == std::errc{} && id > 0 ? id : 0;
+}
+
+}  // namespace
+
+void Api::post_job(const net::HttpRequest& request, net::Responder responder) {
+  if (!accepting(responder)) return;
+  auto submission = read_submission(request, parts_.core->options);
+  if (!submission) return responder.respond(submission.error());
+  parts_.ingress->submit(
+      *std::move(submission), [](const InsertedJob&) {},
+      [responder = std::move(responder)](const Result<InsertedJob>& accepted) mutable {
+        if (!accepted) return responder.respond(accepted.error());
+        const auto& job = accepted->job;
+        const ordered_json out{{"success", true},
+                               {"jobId", job.id},
+                               {"requestId", job.request_id},
+                               {"status", to_string(job.status)},
+                               {"createdAt", base::to_iso8601(job.created_at)}};
+        responder.respond(net::HttpResponse::json(202, text_of(out)));
+      });
+}
+
+void Api::get_jobs(const net::HttpRequest& request, net::Responder responder) {
+  const auto filter = filter_of(request);
+  if (!filter) return responder.respond(filter.error());
+  parts_.core->store->list_jobs(*filter, [responder = std::move(responder), limit = filter->limit](
+                                             const Result<std::vector<Job>>& jobs) mutable {
+    if (!jobs) return responder.respond(jobs.error());
+    auto list = ordered_json::array();
+    for (const auto& job : *jobs) list.push_back(job_json(job));
+    ordered_json page{{"jobs", std::move(list)}};
+    if (jobs->size() == limit) page["next"] = jobs->back().id;
+    responder.respond(net::HttpResponse::json(200, text_of(page)));
+  });
+}
+
+void Api::get_job(const net::HttpRequest& request, net::Responder responder) {
+  parts_.core->store->find_job(std::string(request.param("id")),
+                               [responder = std::move(responder)](const Result<Job>& job) mutable {
+                                 if (!job) return responder.respond(job.error());
+                                 responder.respond(net::HttpResponse::json(200, text_of(job_json(*job))));
+                               });
+}
+
+void Api::cancel_job(const net::HttpRequest& request, net::Responder responder) {
+  parts_.core->store->cancel_job(
+      std::string(request.param("id")),
+      [self = shared_from_this(), responder = std::move(responder)](const Result<Job>& job) mutable {
+        if (!job) return responder.respond(job.error());
+        self->parts_.coordinator->cancel(job->request_id);
+        self->parts_.waiting->cancelled(job->request_id);
+        const ordered_json out{{"jobId", job->id}, {"status", to_string(job->status)}};
+        responder.respond(net::HttpResponse::json(200, text_of(out)));
+      });
+}
+
+void Api::get_job_events(const net::HttpRequest& request, net::Responder responder) {
+  parts_.core->store->find_job(std::string(request.param("id")),
+                               [self = shared_from_this(), after = last_event_id(request),
+                                responder = std::move(responder)](const Result<Job>& job) mutable {
+                                 if (!job) return responder.respond(job.error());
+                                 self->parts_.events->open(*job, after, std::move(responder));
+                               });
+}
+
+}  // namespace geminga::orchestrator

@@ -1,0 +1,82 @@
+#include <nlohmann/json.hpp>
+
+#include "net/json_errors.hpp"
+#include "orchestrator/api/api.hpp"
+#include "orchestrator/api/submission.hpp"
+#include "orchestrator/matching/normalise.hpp"
+
+namespace geminga::orchestrator {
+namespace {
+
+using nlohmann::ordered_json;
+
+std::string text_of(const ordered_json& value) {
+  return value.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+net::HttpResponse failed_wait(const Error& error, const std::string& request_id) {
+  // The job was cancelled by somebody: nothing is wrong with the form of this request.
+  if (error.code == ErrorCode::cancelled)
+    return net::error_response(409, error.name(), error.message, request_id);
+  return net::error_response(error, request_id);
+}
+
+}  // namespace
+
+net::HttpResponse answer_of(const std::string& result_json, const std::string& job_id) {
+  const auto result = parse_result(result_json);
+  if (!result) return net::error_response(result.error());
+  if (result->status == ResultStatus::failed)
+    return net::error_response(500, "failed", result->error.value_or("the request failed"),
+                               result->request_id);
+  ordered_json answer{{"success", true}, {"requestId", result->request_id}, {"jobId", job_id}};
+  answer["status"] = to_string(result->status);
+  if (result->status == ResultStatus::plan) {
+    answer["plan"] = ordered_json::parse(to_json(result->plan.value_or(std::vector<PlanStep>{})));
+    return net::HttpResponse::json(200, text_of(answer));
+  }
+  answer["tool"] = result->tool.value_or("");
+  answer["toolPath"] = result->tool_path.value_or("");
+  answer["result"] = ordered_json::parse(result->result, nullptr, false);
+  return net::HttpResponse::json(200, text_of(answer));
+}
+
+void Api::post_query(const net::HttpRequest& request, net::Responder responder) {
+  if (!accepting(responder)) return;
+  auto submission = read_submission(request, parts_.core->options);
+  if (!submission) return responder.respond(submission.error());
+  const auto shared = std::make_shared<net::Responder>(std::move(responder));
+  // The waiter stands before the message is on the bus, so that no result can pass it by.
+  parts_.ingress->submit(
+      *std::move(submission),
+      [self = shared_from_this(), shared](const InsertedJob& inserted) {
+        self->wait_for_answer(inserted, shared);
+      },
+      [shared](const Result<InsertedJob>& accepted) {
+        if (!accepted && !shared->answered()) shared->respond(accepted.error());
+      });
+}
+
+void Api::wait_for_answer(const InsertedJob& inserted, const std::shared_ptr<net::Responder>& responder) {
+  const auto& job = inserted.job;
+  if (terminal(job.status)) {
+    if (job.result_json) return responder->respond(answer_of(*job.result_json, job.id));
+    return responder->respond(failed_wait({ErrorCode::cancelled, "the job was cancelled"}, job.request_id));
+  }
+  parts_.waiting->wait(job.request_id, [responder, job_id = job.id,
+                                        request_id = job.request_id](const Result<std::string>& result) {
+    if (responder->answered()) return;
+    responder->respond(result ? answer_of(*result, job_id) : failed_wait(result.error(), request_id));
+  });
+}
+
+void Api::get_match(const net::HttpRequest& request, net::Responder responder) {
+  const auto query = request.query_value("query");
+  if (!query || query->empty() || query->size() > parts_.core->options.query_bytes_max)
+    return responder.respond(
+        Error{ErrorCode::invalid_argument, "'query' must hold a sentence of at most 8 KiB"});
+  const auto matcher = parts_.matcher->matcher();
+  responder.respond(net::HttpResponse::json(200, matcher->explain(normalise_query(*query))));
+}
+
+}  // namespace geminga::orchestrator

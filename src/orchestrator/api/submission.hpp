@@ -1,0 +1,12 @@
+#pragma once
+
+#include "net/http_message.hpp"
+#include "orchestrator/services/ingress.hpp"
+
+namespace geminga::orchestrator {
+
+/// Reads the body and the headers of POST query and POST jobs: {query, sessionId?, contextSnapshot?,
+/// metadata?}. Errors: invalid_argument, parse_error, too_large, each naming the member.
+Result<Submission> read_submission(const net::HttpRequest& request, const OrchestratorOptions& limits);
+
+}  // namespace geminga::orchestrator

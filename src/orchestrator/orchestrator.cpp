@@ -1,0 +1,220 @@
+#include "orchestrator/orchestrator.hpp"
+
+#include <future>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/log.hpp"
+#include "base/try.hpp"
+#include "orchestrator/api/api.hpp"
+#include "orchestrator/services/job_updater.hpp"
+#include "orchestrator/services/plan_fallback.hpp"
+#include "orchestrator/status.hpp"
+
+namespace geminga::orchestrator {
+namespace {
+
+constexpr std::chrono::milliseconds kStoreWait{10'000};
+
+Result<> check(const OrchestratorOptions& options) {
+  if (!options.bus) return fail(ErrorCode::invalid_argument, "the orchestrator needs an open bus");
+  if (options.registry == nullptr)
+    return fail(ErrorCode::invalid_argument, "the orchestrator needs a registry");
+  if (options.max_attempts == 0) return fail(ErrorCode::config_error, "max_attempts must not be 0");
+  if (options.retry_delays.empty())
+    return fail(ErrorCode::config_error, "retry_delays needs at least one delay");
+  const auto& delays = options.bus->capabilities().of(Feature::delayed_delivery);
+  if (delays.support == Support::impossible)
+    return fail(ErrorCode::unsupported_by_engine,
+                "this bus has no delayed delivery, which retries need: " + delays.reason);
+  return {};
+}
+
+}  // namespace
+
+/// Everything, in the order of starting.
+struct Orchestrator::Impl : std::enable_shared_from_this<Orchestrator::Impl> {
+  explicit Impl(std::shared_ptr<Core> shared)
+      : core(std::move(shared)),
+        pool(std::make_shared<net::BlockingPool>("orch-admin", 1)),
+        ingress(std::make_shared<Ingress>(core)),
+        waiting(std::make_shared<WaitingQueries>(core)),
+        matcher(std::make_shared<MatcherService>(core)),
+        fallback(std::make_shared<PlanFallback>(core)),
+        coordinator(std::make_shared<Coordinator>(core)),
+        updater(std::make_shared<JobUpdater>(core)),
+        dead_letters(std::make_shared<DeadLetters>(core, pool)),
+        events(std::make_shared<EventStreams>(core)) {}
+
+  const std::shared_ptr<Core> core;
+  const std::shared_ptr<net::BlockingPool> pool;
+  const std::shared_ptr<Ingress> ingress;
+  const std::shared_ptr<WaitingQueries> waiting;
+  const std::shared_ptr<MatcherService> matcher;
+  const std::shared_ptr<PlanFallback> fallback;
+  const std::shared_ptr<Coordinator> coordinator;
+  const std::shared_ptr<JobUpdater> updater;
+  const std::shared_ptr<DeadLetters> dead_letters;
+  const std::shared_ptr<EventStreams> events;
+  std::shared_ptr<Api> api;
+  std::atomic<bool> matching = false;
+  std::mutex stop_mutex;
+  bool stopped = false;  // under stop_mutex
+
+  Result<> start(net::Router& router);
+  Result<> expire_leases();
+  void begin_matching();
+  [[nodiscard]] std::string not_ready_reason() const;
+  [[nodiscard]] std::string status() const;
+  void stop(std::chrono::milliseconds allowed);
+};
+
+Result<> Orchestrator::Impl::expire_leases() {
+  if (!core->options.exclusive_store) return {};
+  std::promise<Result<std::uint64_t>> promise;
+  auto future = promise.get_future();
+  core->store->expire_other_leases(
+      core->owner, [&promise](Result<std::uint64_t> count) { promise.set_value(std::move(count)); });
+  const auto count = future.get();
+  if (!count) return std::unexpected(count.error());
+  if (*count > 0)
+    log::warn("orchestrator", "{} calls were running when the last start ended; their outcome is unknown",
+              *count);
+  return {};
+}
+
+Result<> Orchestrator::Impl::start(net::Router& router) {
+  GEMINGA_TRY_VOID(matcher->load());
+  GEMINGA_TRY_VOID(expire_leases());
+  auto admin = core->bus.admin();
+  GEMINGA_TRY_VOID(set_up_topics(admin, core->options.topics));
+  GEMINGA_TRY_VOID(waiting->open());
+  events->start();
+  Result<> watching;
+  core->loop.run([&] {
+    ingress->start();
+    watching = matcher->watch();
+  });
+  GEMINGA_TRY_VOID(watching);
+  GEMINGA_TRY_VOID(updater->consume());
+  GEMINGA_TRY_VOID(coordinator->consume());
+  api = std::make_shared<Api>(ApiParts{.core = core,
+                                       .ingress = ingress,
+                                       .waiting = waiting,
+                                       .coordinator = coordinator,
+                                       .matcher = matcher,
+                                       .dead_letters = dead_letters,
+                                       .events = events,
+                                       .pool = pool,
+                                       .not_ready_reason =
+                                           [weak = weak_from_this()] {
+                                             const auto self = weak.lock();
+                                             return self ? self->not_ready_reason() : "stopped";
+                                           },
+                                       .status =
+                                           [weak = weak_from_this()] {
+                                             const auto self = weak.lock();
+                                             return self ? self->status() : std::string("{}");
+                                           }});
+  api->add_routes(router);
+  core->registry.when_settled([weak = weak_from_this()] {
+    if (const auto self = weak.lock())
+      self->pool->post([weak] {
+        if (const auto still = weak.lock()) still->begin_matching();
+      });
+  });
+  return {};
+}
+
+void Orchestrator::Impl::begin_matching() {
+  const std::lock_guard lock(stop_mutex);
+  if (stopped) return;
+  core->loop.run([this] { matcher->refresh(); });
+  auto begun = matcher->consume();
+  if (begun) begun = fallback->consume();
+  if (!begun)
+    log::error("orchestrator", "the matcher could not begin: {}", begun.error().message);
+  else
+    matching = true;
+}
+
+std::string Orchestrator::Impl::not_ready_reason() const {
+  if (core->stopping) return "the orchestrator is stopping";
+  if (!waiting->reader().running()) return "the result reader does not stand";
+  if (matching) return {};
+  return core->registry.settled() ? "the matcher is about to begin"
+                                  : "the MCP servers are still listing their tools";
+}
+
+std::string Orchestrator::Impl::status() const {
+  return status_json({.core = *core,
+                      .intakes = {&matcher->intake(), &fallback->intake(), &coordinator->signals(),
+                                  &coordinator->plans(), &updater->intake()},
+                      .accepted = ingress->accepted(),
+                      .waiting_queries = waiting->size(),
+                      .results_seen = waiting->reader().seen(),
+                      .result_reader_running = waiting->reader().running(),
+                      .calls_in_progress = coordinator->calls_in_progress(),
+                      .rules = matcher->rules(),
+                      .not_ready_reason = not_ready_reason()});
+}
+
+void Orchestrator::Impl::stop(std::chrono::milliseconds allowed) {
+  const std::lock_guard lock(stop_mutex);
+  if (std::exchange(stopped, true)) return;
+  const auto now = core->clock.monotonic_now();
+  const auto grace = now + allowed * 4 / 10;
+  const auto soon = now + allowed * 6 / 10;
+  const auto deadline = now + allowed * 9 / 10;
+  core->stopping = true;
+  if (api) api->close();
+  waiting->stop();
+  core->loop.run([this] {
+    ingress->stop();
+    matcher->unwatch();
+  });
+  for (auto* intake : {&matcher->intake(), &fallback->intake()}) intake->pause();
+  fallback->freeze();
+  coordinator->stop(grace, soon);
+  for (auto* intake : {&matcher->intake(), &fallback->intake(), &updater->intake()}) {
+    intake->pause();
+    intake->drain(deadline);
+    intake->close();
+  }
+  events->stop();
+  core->store->stop();
+  core->loop.stop();
+}
+
+Orchestrator::Orchestrator(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Orchestrator::~Orchestrator() {
+  stop(std::chrono::seconds{10});
+}
+
+Result<std::unique_ptr<Orchestrator>> Orchestrator::start(OrchestratorOptions options, net::Router& router) {
+  GEMINGA_TRY_VOID(check(options));
+  GEMINGA_TRY(auto store, open_sqlite_job_store({.file = options.store_path, .clock = options.clock}));
+  auto impl = std::make_shared<Impl>(std::make_shared<Core>(std::move(options), std::move(store)));
+  auto started = impl->start(router);
+  if (!started) {
+    impl->stop(kStoreWait);
+    return std::unexpected(started.error());
+  }
+  return std::unique_ptr<Orchestrator>(new Orchestrator(std::move(impl)));
+}
+
+bool Orchestrator::ready() const {
+  return not_ready_reason().empty();
+}
+std::string Orchestrator::not_ready_reason() const {
+  return impl_->not_ready_reason();
+}
+std::string Orchestrator::status() const {
+  return impl_->status();
+}
+void Orchestrator::stop(std::chrono::milliseconds deadline) {
+  impl_->stop(deadline);
+}
+
+}  // namespace geminga::orchestrator

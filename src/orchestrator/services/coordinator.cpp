@@ -1,0 +1,457 @@
+#include "orchestrator/services/coordinator.hpp"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/log.hpp"
+#include "base/try.hpp"
+#include "orchestrator/services/dead_letters.hpp"
+#include "orchestrator/services/results.hpp"
+
+namespace geminga::orchestrator {
+namespace {
+
+/// Before a second copy of a signal is looked at again, and a signal that found no room.
+constexpr std::chrono::milliseconds kLookAgain{1'000};
+constexpr std::chrono::milliseconds kNoRoom{100};
+
+}  // namespace
+
+Coordinator::Coordinator(std::shared_ptr<Core> core)
+    : core_(std::move(core)),
+      signals_(
+          std::make_shared<Intake>(core_, "coordinator", TopicRole::tool_signals, kCoordinatorSubscription)),
+      plans_(
+          std::make_shared<Intake>(core_, "coordinator-plans", TopicRole::plans, kCoordinatorSubscription)) {}
+
+Result<> Coordinator::consume() {
+  core_->loop.run([this] {
+    renewal_ = std::make_unique<Repeat>(core_->loop, core_->options.lease / 3, [this] { renew_leases(); });
+    postponement_ = std::make_unique<Repeat>(core_->loop, kLookAgain, [this] {
+      for (auto& step : std::exchange(postponed_, {})) step();
+    });
+  });
+  GEMINGA_TRY_VOID(signals_->open([weak = weak_from_this()](const Item& item) {
+    if (const auto self = weak.lock()) self->on_signal(item);
+  }));
+  return plans_->open([weak = weak_from_this()](const Item& item) {
+    if (const auto self = weak.lock()) self->on_plan(item);
+  });
+}
+
+void Coordinator::on_loop(std::move_only_function<void()> step) {
+  core_->loop.post([self = shared_from_this(), step = std::move(step)]() mutable { step(); });
+}
+
+bool Coordinator::acceptable(const Item& item, const Envelope& envelope) {
+  if (envelope.store_id.empty() || envelope.store_id == core_->store->id()) return true;
+  item.dead_letter(
+      fmt::format("it belongs to the jobs store {}, this one is {}", envelope.store_id, core_->store->id()));
+  return false;
+}
+
+Envelope Coordinator::envelope_for(const Item& item, const std::string& request_id) const {
+  auto envelope = item.envelope();
+  envelope.request_id = request_id;
+  envelope.store_id = core_->store->id();
+  return envelope;
+}
+
+void Coordinator::on_signal(const Item& item) {
+  auto signal = parse_tool_signal(item.message().body);
+  if (!signal) return item.dead_letter(signal.error().message);
+  if (!acceptable(item, item.envelope())) return;
+  if (calls_in_progress_ >= core_->options.calls_max) return item.hand_back(kNoRoom);
+  ++calls_in_progress_;
+  auto envelope = envelope_for(item, signal->request_id);
+  auto call = std::make_shared<Call>(Call{.item = item,
+                                          .signal = *std::move(signal),
+                                          .envelope = std::move(envelope),
+                                          .began = core_->now(),
+                                          .token = {},
+                                          .failures = {},
+                                          .id = {}});
+  on_loop([this, call = std::move(call)] { begin(call); });
+}
+
+void Coordinator::begin(CallPtr call) {
+  const auto& id = call->signal.request_id;
+  // When stopping, the signal stays where it is and goes back with its consumer.
+  if (stopping_ || calls_.contains(id)) {
+    --calls_in_progress_;
+    if (!stopping_) call->item.hand_back(kLookAgain);
+    return;
+  }
+  calls_.emplace(id, call);
+  TakeClaim take;
+  take.request_id = id;
+  take.kind = ClaimKind::tool;
+  take.generation = call->envelope.generation;
+  take.attempt = call->signal.attempt;
+  take.owner = core_->owner;
+  take.lease = core_->options.lease;
+  core_->store->take_claim(
+      std::move(take), [self = shared_from_this(), call = std::move(call)](Result<TakenClaim> claim) mutable {
+        self->on_loop([self = self.get(), call = std::move(call), claim = std::move(claim)]() mutable {
+          self->taken(call, std::move(claim));
+        });
+      });
+}
+
+void Coordinator::release(const CallPtr& call) {
+  const auto found = calls_.find(call->signal.request_id);
+  if (found == calls_.end() || found->second != call) return;
+  calls_.erase(found);
+  --calls_in_progress_;
+}
+
+void Coordinator::taken(const CallPtr& call, Result<TakenClaim> claim) {
+  if (!claim) {
+    release(call);
+    return call->item.hand_back(claim.error());
+  }
+  call->token = std::move(claim->token);
+  call->failures = std::move(claim->failures);
+  switch (claim->result) {
+    case TakeResult::taken:
+      return invoke(call);
+    case TakeResult::outcome_unknown: {
+      Ending ending;
+      ending.outcome = Outcome::outcome_unknown;
+      ending.error =
+          "outcome_unknown: the orchestrator stopped while the call ran; it may have been executed";
+      return conclude(call, std::move(ending));
+    }
+    case TakeResult::running:
+      release(call);
+      return call->item.hand_back(kLookAgain);
+    case TakeResult::done:
+      release(call);
+      return call->item.forward(end_messages(call->envelope, claim->result_json, claim->dead_letter_json));
+    case TakeResult::retry_scheduled: {
+      release(call);
+      const auto error = call->failures.empty() ? std::string{} : call->failures.back().error;
+      std::vector<TopicMessage> messages;
+      messages.push_back(retry_message(*call, error, claim->retry_at));
+      return call->item.forward(std::move(messages));
+    }
+    case TakeResult::superseded:
+    case TakeResult::cancelled:
+      release(call);
+      return call->item.acknowledge();
+  }
+}
+
+void Coordinator::invoke(const CallPtr& call) {
+  if (call->cancelled || stopping_) {
+    call->abandoned = stopping_ && !call->cancelled;
+    if (call->abandoned) return abandoned(call, false);
+    Ending ending;
+    ending.outcome = Outcome::cancelled;
+    ending.error = "the job was cancelled";
+    return conclude(call, std::move(ending));
+  }
+  call->calling = true;
+  call->began = core_->now();
+  mcp::CallOptions options;
+  options.idempotency_key = call->signal.request_id;
+  options.traceparent = call->envelope.traceparent;
+  call->id =
+      core_->registry.call(call->signal.server_id, call->signal.tool_id, call->signal.params,
+                           std::move(options), [self = shared_from_this(), call](mcp::CallOutcome outcome) {
+                             self->on_loop([self = self.get(), call, outcome = std::move(outcome)]() mutable {
+                               self->returned(call, std::move(outcome));
+                             });
+                           });
+}
+
+void Coordinator::returned(const CallPtr& call, mcp::CallOutcome outcome) {
+  call->calling = false;
+  const bool answered = outcome.has_value();
+  const bool executed = answered || outcome.error().kind != mcp::FailureClass::not_executed;
+  if (call->abandoned && !answered) return abandoned(call, executed);
+  Ending ending;
+  if (answered) {
+    ending.outcome = outcome->is_error ? Outcome::tool_error : Outcome::ok;
+    ending.answer = *std::move(outcome);
+    if (ending.answer.is_error) ending.error = text_of_content(ending.answer.content);
+  } else {
+    ending.outcome = call->cancelled ? Outcome::cancelled : outcome_of(outcome.error().kind);
+    ending.error = call->cancelled ? "the job was cancelled" : outcome.error().error.message;
+    ending.retry_after = outcome.error().retry_after.value_or(std::chrono::milliseconds{0});
+  }
+  conclude(call, std::move(ending));
+}
+
+void Coordinator::abandoned(const CallPtr& call, bool executed) {
+  release(call);
+  if (executed) return;
+  // Nothing had left: the next start may simply call.
+  core_->store->release_claim({.request_id = call->signal.request_id, .token = call->token},
+                              [item = call->item](const Result<>&) {});
+}
+
+Action Coordinator::action_for(const Call& call, const Ending& ending) const {
+  RetryQuestion question;
+  question.outcome = ending.outcome;
+  question.attempt = call.signal.attempt;
+  question.max_attempts = call.signal.max_attempts;
+  if (const auto settings = core_->registry.settings(call.signal.server_id)) {
+    question.policy = settings->retry;
+    question.retry_tool_errors = settings->retry_tool_errors;
+  }
+  const auto catalogue = core_->registry.catalogue();
+  if (const auto* tool = catalogue->find(call.signal.server_id, call.signal.tool_id))
+    question.annotations = tool->annotations;
+  return decide(question);
+}
+
+void Coordinator::conclude(const CallPtr& call, Ending ending) {
+  count(*call, ending);
+  switch (action_for(*call, ending)) {
+    case Action::complete:
+    case Action::fail:
+      return finish(call, std::move(ending), false);
+    case Action::fail_dead_letter:
+      return finish(call, std::move(ending), true);
+    case Action::retry:
+      return retry(call, ending);
+    case Action::hand_back:
+      return hand_back(call, ending);
+  }
+}
+
+void Coordinator::finish(const CallPtr& call, Ending ending, bool with_dead_letter) {
+  const auto now = core_->now();
+  const auto& signal = call->signal;
+  const bool answered = ending.outcome == Outcome::ok || ending.outcome == Outcome::tool_error;
+  const auto result =
+      answered ? answer_result(signal, ending.answer, now) : failed_result(signal, ending.error, now);
+  FinishClaim finish;
+  finish.request_id = signal.request_id;
+  finish.token = call->token;
+  finish.result_json = to_json(result);
+  if (ending.outcome != Outcome::ok)
+    finish.failure = AttemptFailure{.attempt = signal.attempt,
+                                    .at = now,
+                                    .outcome = std::string(to_string(ending.outcome)),
+                                    .error = ending.error};
+  if (with_dead_letter) {
+    auto failures = call->failures;
+    if (finish.failure) failures.push_back(*finish.failure);
+    const auto reason = fmt::format("{} after {} of {} attempts: {}", to_string(ending.outcome),
+                                    signal.attempt + 1, signal.max_attempts, ending.error);
+    finish.dead_letter_json = dead_letter_body(*core_, signal, call->item.message().body, reason, failures);
+  }
+  write_end(call, std::move(finish), execution_of(*call, ending));
+}
+
+bool Coordinator::again(const Result<>& written, std::function<void()> step) {
+  if (written || stopping_) return false;
+  if (written.error().code == ErrorCode::claim_lost || written.error().code == ErrorCode::closed)
+    return false;
+  log::error("orchestrator", "the end of a call is not written yet: {}", written.error().message);
+  postponed_.push_back(std::move(step));
+  return true;
+}
+
+void Coordinator::write_end(const CallPtr& call, FinishClaim finish, Execution execution) {
+  auto copy = finish;
+  core_->store->finish_claim(std::move(copy), [self = shared_from_this(), call, finish = std::move(finish),
+                                               execution = std::move(execution)](Result<> written) mutable {
+    self->on_loop([self = self.get(), call, finish = std::move(finish), execution = std::move(execution),
+                   written = std::move(written)] {
+      if (self->again(written, [=] { self->write_end(call, finish, execution); })) return;
+      self->release(call);
+      // The signal comes again and finds another owner's end, or an attempt of unknown outcome.
+      if (!written) return call->item.hand_back(written.error());
+      auto messages = self->end_messages(call->envelope, finish.result_json, finish.dead_letter_json);
+      messages.push_back(self->core_->record(call->envelope, execution));
+      call->item.forward(std::move(messages));
+    });
+  });
+}
+
+std::vector<TopicMessage> Coordinator::end_messages(const Envelope& envelope, const std::string& result_json,
+                                                    const std::string& dead_letter_json) const {
+  std::vector<TopicMessage> messages;
+  const auto result = parse_result(result_json);
+  const auto status = result ? to_string(result->status) : to_string(ResultStatus::failed);
+  messages.push_back(core_->message(TopicRole::results, envelope, status, result_json));
+  if (!dead_letter_json.empty()) messages.push_back(dead_letter_message(*core_, envelope, dead_letter_json));
+  return messages;
+}
+
+Timestamp Coordinator::retry_at(const Call& call, std::chrono::milliseconds at_least) const {
+  const auto& tiers = core_->options.retry_delays;
+  const auto tier = tiers.empty() ? std::chrono::milliseconds{0}
+                                  : tiers[std::min<std::size_t>(call.signal.attempt, tiers.size() - 1)];
+  // The clock was cut to milliseconds; one more and it is never early.
+  return core_->now() + std::max(tier, at_least) + std::chrono::milliseconds{1};
+}
+
+TopicMessage Coordinator::retry_message(const Call& call, const std::string& error, Timestamp at) const {
+  auto signal = call.signal;
+  ++signal.attempt;
+  signal.last_error = error;
+  signal.timestamp = core_->now();
+  auto message = core_->message(TopicRole::tool_signals, call.envelope, "TOOL_READY", to_json(signal));
+  message.message.properties.emplace(kAttempt, std::to_string(signal.attempt));
+  message.message.deliver_at = at;
+  return message;
+}
+
+void Coordinator::retry(const CallPtr& call, const Ending& ending) {
+  RetryClaim retry;
+  retry.request_id = call->signal.request_id;
+  retry.token = call->token;
+  retry.retry_at = retry_at(*call, ending.retry_after);
+  retry.failure = {.attempt = call->signal.attempt,
+                   .at = core_->now(),
+                   .outcome = std::string(to_string(ending.outcome)),
+                   .error = ending.error};
+  std::vector<TopicMessage> messages;
+  messages.push_back(retry_message(*call, ending.error, retry.retry_at));
+  messages.push_back(core_->record(call->envelope, execution_of(*call, ending)));
+  write_retry(call, std::move(retry), std::move(messages));
+}
+
+void Coordinator::write_retry(const CallPtr& call, RetryClaim retry, std::vector<TopicMessage> messages) {
+  auto copy = retry;
+  core_->store->retry_claim(std::move(copy), [self = shared_from_this(), call, retry = std::move(retry),
+                                              messages = std::move(messages)](Result<> written) mutable {
+    self->on_loop([self = self.get(), call, retry = std::move(retry), messages = std::move(messages),
+                   written = std::move(written)]() mutable {
+      if (self->again(written, [=] { self->write_retry(call, retry, messages); })) return;
+      self->release(call);
+      if (!written) return call->item.hand_back(written.error());
+      call->item.forward(std::move(messages));
+    });
+  });
+}
+
+void Coordinator::hand_back(const CallPtr& call, const Ending& ending) {
+  const auto delay = std::max(ending.retry_after, kNoRoom);
+  core_->store->release_claim({.request_id = call->signal.request_id, .token = call->token},
+                              [self = shared_from_this(), call, delay](const Result<>&) {
+                                self->on_loop([self = self.get(), call, delay] {
+                                  self->release(call);
+                                  call->item.hand_back(delay);
+                                });
+                              });
+}
+
+Execution Coordinator::execution_of(const Call& call, const Ending& ending) const {
+  Execution execution;
+  execution.request_id = call.signal.request_id;
+  execution.step = "coordinator";
+  execution.attempt = call.signal.attempt;
+  execution.server_id = call.signal.server_id;
+  execution.tool_id = call.signal.tool_id;
+  execution.arguments_hash = arguments_hash(call.signal.params);
+  execution.started_at = call.began;
+  execution.ended_at = core_->now();
+  execution.outcome = ending.outcome;
+  if (!ending.error.empty()) execution.error = ending.error.substr(0, 2'048);
+  return execution;
+}
+
+void Coordinator::count(const Call& call, const Ending& ending) {
+  const auto& server = call.signal.server_id;
+  core_->metrics
+      .counter("geminga_orchestrator_calls_total", "Tool calls by server and how they ended",
+               {{"server", server}, {"outcome", std::string(to_string(ending.outcome))}})
+      .add();
+  const std::chrono::duration<double> took = core_->now() - call.began;
+  core_->metrics
+      .histogram("geminga_orchestrator_call_seconds", "From call to answer", base::latency_buckets(),
+                 {{"server", server}})
+      .observe(took.count());
+}
+
+void Coordinator::renew_leases() {
+  std::vector<HeldClaim> held;
+  for (const auto& [id, call] : calls_)
+    if (!call->token.empty()) held.push_back({.request_id = id, .token = call->token});
+  if (held.empty()) return;
+  core_->store->renew_leases(
+      std::move(held), core_->options.lease,
+      [self = shared_from_this()](Result<std::vector<HeldClaim>> lost) {
+        if (!lost || lost->empty()) return;
+        self->on_loop([self = self.get(), lost = *std::move(lost)] {
+          for (const auto& claim : lost) {
+            const auto found = self->calls_.find(claim.request_id);
+            if (found == self->calls_.end() || found->second->token != claim.token) continue;
+            if (!found->second->calling) continue;  // its end is being written just now
+            log::warn("orchestrator", "the claim of {} was lost; its call is cancelled", claim.request_id);
+            found->second->abandoned = true;
+            self->core_->registry.cancel(found->second->id);
+          }
+        });
+      });
+}
+
+void Coordinator::cancel(std::string request_id) {
+  on_loop([this, request_id = std::move(request_id)] { do_cancel(request_id); });
+}
+
+void Coordinator::do_cancel(const std::string& request_id) {
+  const auto found = calls_.find(request_id);
+  if (found == calls_.end()) return;
+  found->second->cancelled = true;
+  if (found->second->calling) core_->registry.cancel(found->second->id);
+}
+
+void Coordinator::abandon_all() {
+  for (const auto& [id, call] : calls_) {
+    if (!call->calling) continue;
+    call->abandoned = true;
+    core_->registry.cancel(call->id);
+  }
+}
+
+void Coordinator::stop(base::MonotonicTime grace, base::MonotonicTime deadline) {
+  signals_->pause();
+  plans_->pause();
+  core_->loop.run([this] {
+    stopping_ = true;
+    renewal_.reset();
+    postponement_.reset();
+    postponed_.clear();
+  });
+  plans_->drain(grace);
+  signals_->drain(grace);
+  core_->loop.run([this] { abandon_all(); });
+  signals_->drain(deadline);
+  signals_->close();
+  plans_->close();
+}
+
+void Coordinator::on_plan(const Item& item) {
+  auto plan = parse_plan(item.message().body);
+  if (!plan) return item.dead_letter(plan.error().message);
+  if (!acceptable(item, item.envelope())) return;
+  const auto envelope = envelope_for(item, plan->request_id);
+  Execution execution;
+  execution.request_id = plan->request_id;
+  execution.step = "coordinator";
+  execution.started_at = core_->now();
+  TakeClaim take;
+  take.request_id = plan->request_id;
+  take.kind = ClaimKind::plan;
+  take.generation = envelope.generation;
+  take.owner = core_->owner;
+  take.complete_with = to_json(plan_result(*plan, core_->now()));
+  core_->store->take_claim(std::move(take), [self = shared_from_this(), item, envelope,
+                                             execution](Result<TakenClaim> claim) mutable {
+    if (!claim) return item.hand_back(claim.error());
+    if (claim->result != TakeResult::done) return item.acknowledge();  // a tool's claim won, or it is over
+    execution.ended_at = self->core_->now();
+    auto messages = self->end_messages(envelope, claim->result_json, claim->dead_letter_json);
+    messages.push_back(self->core_->record(envelope, execution));
+    item.forward(std::move(messages));
+  });
+}
+
+}  // namespace geminga::orchestrator

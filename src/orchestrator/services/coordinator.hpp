@@ -1,0 +1,105 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "orchestrator/services/intake.hpp"
+#include "orchestrator/services/retry_policy.hpp"
+
+namespace geminga::orchestrator {
+
+/// Takes signals and plans, calls the tools, publishes results. Any number of calls run at once; their state
+/// lives on the core's loop.
+///
+/// A signal: claim taken (one commit) -> call -> claim ended (one commit) -> result, dead letter or retry
+/// published and the signal acknowledged (one step of the bus). Whatever is cut off in between is found by
+/// the redelivered signal in the claim's row.
+class Coordinator : public std::enable_shared_from_this<Coordinator> {
+ public:
+  explicit Coordinator(std::shared_ptr<Core> core);
+
+  Result<> consume();
+  /// The call of a request whose job was cancelled ends; its result is "cancelled". Any thread.
+  void cancel(std::string request_id);
+  /// No new signals; running calls may end until `grace`, then they are cancelled and their claims stay as
+  /// they are, for the next start. Blocks until `deadline` at most.
+  void stop(base::MonotonicTime grace, base::MonotonicTime deadline);
+
+  [[nodiscard]] Intake& signals() { return *signals_; }
+  [[nodiscard]] Intake& plans() { return *plans_; }
+  [[nodiscard]] std::size_t calls_in_progress() const { return calls_in_progress_; }
+
+ private:
+  /// One signal between its delivery and its end. Loop only.
+  struct Call {
+    Item item;
+    ToolSignal signal;
+    Envelope envelope;
+    Timestamp began{};
+    std::string token;  ///< of the claim, once it is taken
+    std::vector<AttemptFailure> failures;
+    mcp::CallId id;
+    bool calling = false;    ///< between call and its outcome
+    bool cancelled = false;  ///< by the user
+    bool abandoned = false;  ///< by the stop, or the claim was lost: nothing is written any more
+  };
+  using CallPtr = std::shared_ptr<Call>;
+  /// How a call ended.
+  struct Ending {
+    Outcome outcome = Outcome::ok;
+    std::string error;
+    mcp::CallAnswer answer;  ///< with ok and tool_error
+    std::chrono::milliseconds retry_after{0};
+  };
+
+  // Handler threads:
+  void on_signal(const Item& item);
+  void on_plan(const Item& item);
+  bool acceptable(const Item& item, const Envelope& envelope);
+  [[nodiscard]] Envelope envelope_for(const Item& item, const std::string& request_id) const;
+
+  // Loop:
+  void begin(CallPtr call);
+  void taken(const CallPtr& call, Result<TakenClaim> claim);
+  void invoke(const CallPtr& call);
+  void returned(const CallPtr& call, mcp::CallOutcome outcome);
+  void abandoned(const CallPtr& call, bool executed);
+  void conclude(const CallPtr& call, Ending ending);
+  void finish(const CallPtr& call, Ending ending, bool with_dead_letter);
+  void write_end(const CallPtr& call, FinishClaim finish, Execution execution);
+  void retry(const CallPtr& call, const Ending& ending);
+  void write_retry(const CallPtr& call, RetryClaim retry, std::vector<TopicMessage> messages);
+  /// True: the store could not write now, and `step` runs again in a second; the claim stays ours meanwhile.
+  bool again(const Result<>& written, std::function<void()> step);
+  void hand_back(const CallPtr& call, const Ending& ending);
+  void release(const CallPtr& call);
+  void renew_leases();
+  void do_cancel(const std::string& request_id);
+  void abandon_all();
+
+  [[nodiscard]] Action action_for(const Call& call, const Ending& ending) const;
+  [[nodiscard]] Timestamp retry_at(const Call& call, std::chrono::milliseconds at_least) const;
+  [[nodiscard]] Execution execution_of(const Call& call, const Ending& ending) const;
+  [[nodiscard]] TopicMessage retry_message(const Call& call, const std::string& error, Timestamp at) const;
+  [[nodiscard]] std::vector<TopicMessage> end_messages(const Envelope& envelope,
+                                                       const std::string& result_json,
+                                                       const std::string& dead_letter_json) const;
+  void count(const Call& call, const Ending& ending);
+  /// Runs `step` on the loop, unless the coordinator is gone by then.
+  void on_loop(std::move_only_function<void()> step);
+
+  const std::shared_ptr<Core> core_;
+  const std::shared_ptr<Intake> signals_;
+  const std::shared_ptr<Intake> plans_;
+  std::atomic<std::size_t> calls_in_progress_ = 0;
+  // The core's loop:
+  std::map<std::string, CallPtr> calls_;
+  std::unique_ptr<Repeat> renewal_;
+  std::vector<std::function<void()>> postponed_;
+  std::unique_ptr<Repeat> postponement_;
+  bool stopping_ = false;
+};
+
+}  // namespace geminga::orchestrator

@@ -1,0 +1,101 @@
+#include "orchestrator/services/core.hpp"
+
+#include <charconv>
+#include <utility>
+
+#include "base/assert.hpp"
+#include "base/uuid.hpp"
+
+namespace geminga::orchestrator {
+namespace {
+
+std::string property(const Message& message, std::string_view name) {
+  const auto found = message.properties.find(name);
+  return found == message.properties.end() ? std::string{} : found->second;
+}
+
+std::uint32_t number(const std::string& text) {
+  std::uint32_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc{} && end == text.data() + text.size() ? value : 0;
+}
+
+/// "00-<32 hex>-<16 hex>-<2 hex>", lower case, ids not all zero (W3C Trace Context section 3.2).
+bool is_traceparent(std::string_view text) {
+  if (text.size() != 55 || !text.starts_with("00-") || text[35] != '-' || text[52] != '-') return false;
+  for (std::size_t i = 3; i < text.size(); ++i) {
+    const bool hex = (text[i] >= '0' && text[i] <= '9') || (text[i] >= 'a' && text[i] <= 'f');
+    if (!hex && i != 35 && i != 52) return false;
+  }
+  return text.substr(3, 32).find_first_not_of('0') != std::string_view::npos &&
+         text.substr(36, 16).find_first_not_of('0') != std::string_view::npos;
+}
+
+std::string hex_of_uuid() {
+  auto text = base::random_uuid();
+  std::erase(text, '-');
+  return text;
+}
+
+}  // namespace
+
+Properties Envelope::properties(std::string_view status) const {
+  Properties all{{std::string(kRequestId), request_id},
+                 {std::string(kStatus), std::string(status)},
+                 {std::string(kTraceparent), traceparent}};
+  if (!store_id.empty()) {
+    all.emplace(kStoreId, store_id);
+    all.emplace(kGeneration, std::to_string(generation));
+  }
+  return all;
+}
+
+Envelope envelope_of(const Message& message) {
+  return {.request_id = property(message, kRequestId),
+          .traceparent = traceparent_from(property(message, kTraceparent)),
+          .store_id = property(message, kStoreId),
+          .generation = number(property(message, kGeneration))};
+}
+
+std::string traceparent_from(std::string_view parent) {
+  if (is_traceparent(parent)) return std::string(parent);
+  return "00-" + hex_of_uuid() + "-" + hex_of_uuid().substr(0, 16) + "-01";
+}
+
+Core::Core(OrchestratorOptions given, std::unique_ptr<JobStore> jobs)
+    : options(std::move(given)),
+      bus(*options.bus),
+      registry(*options.registry),
+      store(std::move(jobs)),
+      clock(options.clock != nullptr ? *options.clock : base::Clock::system()),
+      metrics(options.metrics != nullptr ? *options.metrics : base::Metrics::process()),
+      owner(base::random_uuid()),
+      loop("orchestrator") {}
+
+TopicMessage Core::message(TopicRole role, const Envelope& envelope, std::string_view status,
+                           std::string body) const {
+  TopicMessage message;
+  message.topic = topic(role);
+  message.message.body = std::move(body);
+  message.message.key = envelope.request_id;
+  message.message.properties = envelope.properties(status);
+  return message;
+}
+
+TopicMessage Core::record(const Envelope& envelope, const Execution& execution) const {
+  return message(TopicRole::executions, envelope, to_string(execution.outcome), to_json(execution));
+}
+
+Repeat::Repeat(base::EventLoop& loop, std::chrono::milliseconds interval, std::function<void()> task)
+    : timer_(loop), interval_(interval), task_(std::move(task)) {
+  arm();
+}
+
+void Repeat::arm() {
+  timer_.set_after(interval_, [this] {
+    task_();
+    arm();
+  });
+}
+
+}  // namespace geminga::orchestrator

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <geminga/bus.hpp>
+
+#include "base/clock.hpp"
+#include "base/event_loop.hpp"
+#include "base/metrics.hpp"
+#include "mcp/registry.hpp"
+#include "orchestrator/events/events.hpp"
+#include "orchestrator/jobs/job_store.hpp"
+#include "orchestrator/orchestrator.hpp"
+
+namespace geminga::orchestrator {
+
+// Names of message properties.
+inline constexpr std::string_view kRequestId = "requestId";
+inline constexpr std::string_view kStatus = "status";
+inline constexpr std::string_view kTraceparent = "traceparent";
+inline constexpr std::string_view kStoreId = "storeId";
+inline constexpr std::string_view kGeneration = "generation";
+inline constexpr std::string_view kAttempt = "attempt";
+inline constexpr std::string_view kDlq = "dlq";
+
+/// What a message says of its request beside its body.
+struct Envelope {
+  std::string request_id;
+  std::string traceparent;
+  std::string store_id;  ///< empty: it carries none
+  std::uint32_t generation = 0;
+
+  /// The properties of a message that belongs to the same request.
+  [[nodiscard]] Properties properties(std::string_view status) const;
+};
+/// Properties that are missing or malformed become empty or 0.
+Envelope envelope_of(const Message& message);
+
+/// A new W3C trace context; `parent` is kept where it is one.
+std::string traceparent_from(std::string_view parent);
+
+/// What all services of one orchestrator share. Lives until the last of them is gone.
+struct Core {
+  Core(OrchestratorOptions given, std::unique_ptr<JobStore> jobs);
+
+  const OrchestratorOptions options;
+  Bus bus;
+  mcp::Registry& registry;
+  const std::unique_ptr<JobStore> store;
+  base::Clock& clock;
+  base::Metrics& metrics;
+  const std::string owner;  ///< of claims: this start of this orchestrator
+  std::atomic<bool> stopping = false;
+  base::EventLoop loop;  ///< the state of services lives on it
+
+  [[nodiscard]] const std::string& topic(TopicRole role) const { return options.topics.of(role); }
+  [[nodiscard]] Timestamp now() const { return clock.wall_now(); }
+  /// A message of `envelope`'s request, with its id as the key.
+  [[nodiscard]] TopicMessage message(TopicRole role, const Envelope& envelope, std::string_view status,
+                                     std::string body) const;
+  /// One hop or call, for the executions topic.
+  [[nodiscard]] TopicMessage record(const Envelope& envelope, const Execution& execution) const;
+};
+
+/// Starts what repeats: `task` runs on the loop every `interval` until the handle is dropped. Drop it on the
+/// loop or after the loop has stopped.
+class Repeat {
+ public:
+  Repeat(base::EventLoop& loop, std::chrono::milliseconds interval, std::function<void()> task);
+  Repeat(const Repeat&) = delete;
+  Repeat& operator=(const Repeat&) = delete;
+
+ private:
+  void arm();
+  base::Timer timer_;
+  std::chrono::milliseconds interval_;
+  std::function<void()> task_;
+};
+
+}  // namespace geminga::orchestrator

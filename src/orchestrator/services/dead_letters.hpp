@@ -1,0 +1,68 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "net/blocking_pool.hpp"
+#include "orchestrator/services/core.hpp"
+
+namespace geminga::orchestrator {
+
+/// The dead letter of an event that nobody can work on.
+TopicMessage misfit_letter(const Core& core, const Message& original, const std::string& reason);
+
+/// The body of the dead letter of a signal: the original bytes, the reason, every failed attempt. An event
+/// that would not fit into a message is cut, and says so.
+std::string dead_letter_body(const Core& core, const ToolSignal& signal, const std::string& original,
+                             const std::string& reason, const std::vector<AttemptFailure>& failures);
+/// The message around such a body.
+TopicMessage dead_letter_message(const Core& core, const Envelope& envelope, std::string body);
+
+/// A dead letter as it lies in its topic.
+struct StoredDeadLetter {
+  MessageId id;
+  DeadLetter letter;
+  Envelope envelope;
+};
+
+struct Replayed {
+  std::string request_id;
+  std::string job_id;  ///< empty: the request has no job
+  std::uint32_t generation = 0;
+};
+
+/// Looks at the dead-letter topic and replays from it; the topic keeps its messages. Callbacks come on the
+/// pool, the bus or the store and must not block.
+class DeadLetters : public std::enable_shared_from_this<DeadLetters> {
+ public:
+  /// `pool` runs what waits for the bus.
+  DeadLetters(std::shared_ptr<Core> core, std::shared_ptr<net::BlockingPool> pool);
+
+  struct Page {
+    std::optional<MessageId> after;
+    std::uint32_t limit = 100;
+    std::string request_id;  ///< empty: of any
+  };
+  /// Oldest first.
+  void list(Page page, std::function<void(Result<std::vector<StoredDeadLetter>>)> done);
+  /// Errors: not_found.
+  void show(MessageId id, std::function<void(Result<StoredDeadLetter>)> done);
+  /// Opens the request's claim and job with the next generation and publishes its signal. Errors: not_found,
+  /// conflict (not a signal; under way), job_terminal (completed or cancelled since).
+  void replay(MessageId id, std::function<void(Result<Replayed>)> done);
+
+ private:
+  using Replied = std::function<void(Result<Replayed>)>;
+  [[nodiscard]] Result<StoredDeadLetter> find(MessageId id);
+  [[nodiscard]] Result<std::vector<StoredDeadLetter>> browse(Page page);
+  void reopen(const StoredDeadLetter& stored, Replied done);
+  void publish(Reopened reopened, std::string request_id, Replied done);
+
+  const std::shared_ptr<Core> core_;
+  const std::shared_ptr<net::BlockingPool> pool_;
+};
+
+}  // namespace geminga::orchestrator

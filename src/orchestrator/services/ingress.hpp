@@ -1,0 +1,64 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "orchestrator/services/core.hpp"
+
+namespace geminga::orchestrator {
+
+/// What a user sends.
+struct Submission {
+  std::string query;
+  std::optional<std::string> session_id;
+  JsonText context_snapshot;  ///< object, or empty
+  JsonText metadata;          ///< object, or empty
+  std::optional<std::string> idempotency_key;
+  std::string traceparent;  ///< of the caller, or empty
+};
+
+/// Takes sentences in: row first, then the bus, then the answer.
+class Ingress : public std::enable_shared_from_this<Ingress> {
+ public:
+  using Done = std::move_only_function<void(Result<InsertedJob>)>;
+  explicit Ingress(std::shared_ptr<Core> core);
+
+  /// Starts the sweep that publishes again what may not have reached the bus. On the core's loop.
+  void start();
+  void stop() { sweep_.reset(); }
+
+  /// `written` runs after the row is durable and before the bus has its message; `done` once the bus has
+  /// acknowledged it. Both on threads of store or bus. A submission that fails leaves no row. Errors:
+  /// invalid_argument (nothing is left of the sentence), unavailable (stopping), what bus and store say.
+  void submit(Submission submission, std::function<void(const InsertedJob&)> written, Done done);
+
+  [[nodiscard]] std::uint64_t accepted() const { return static_cast<std::uint64_t>(accepted_.value()); }
+
+ private:
+  void publish(const InsertedJob& inserted, const OutboxMessage& outbox, Timestamp began);
+  void on_published(InsertedJob inserted, Result<std::vector<MessageId>> ids);
+  void known(InsertedJob inserted, Done done);
+  void answer(const std::string& job_id, const Result<InsertedJob>& result);
+  void forget(const std::string& job_id);
+  void publish_again();
+
+  const std::shared_ptr<Core> core_;
+  const base::Counter accepted_;
+  const base::Counter refused_;
+  const base::Counter swept_;
+  std::mutex mutex_;
+  /// A job on its way to the bus, until its row says that it is there.
+  struct UnderWay {
+    std::vector<Done> waiting;  ///< the first caller, and those with the same key
+    bool published = false;
+  };
+  std::map<std::string, UnderWay> under_way_;  // under mutex_
+  std::unique_ptr<Repeat> sweep_;              // the core's loop
+};
+
+}  // namespace geminga::orchestrator

@@ -1,0 +1,155 @@
+#include "orchestrator/services/intake.hpp"
+
+#include "base/log.hpp"
+#include "orchestrator/services/dead_letters.hpp"
+
+namespace geminga::orchestrator {
+namespace {
+
+constexpr std::chrono::milliseconds kAfterFailure{1'000};
+constexpr std::uint32_t kReceiverQueue = 100;
+
+base::Counter counter(Core& core, std::string_view name, std::string_view help, const std::string& service,
+                      TopicRole role) {
+  return core.metrics.counter(name, help, {{"service", service}, {"topic", std::string(to_string(role))}});
+}
+
+}  // namespace
+
+Item::Item(std::shared_ptr<Intake> intake, Delivery delivery)
+    : intake_(std::move(intake)),
+      delivery_(std::move(delivery)),
+      envelope_(std::make_shared<const Envelope>(envelope_of(delivery_.message()))),
+      ticket_(intake_->begin()) {}
+
+void Item::forward(std::vector<TopicMessage> messages) const {
+  forward(std::move(messages), [](bool) {});
+}
+
+void Item::forward(std::vector<TopicMessage> messages, std::move_only_function<void(bool done)> then) const {
+  intake_->core().bus.forward_async(
+      delivery_, std::move(messages),
+      [item = *this, then = std::move(then)](const Result<std::vector<MessageId>>& ids) mutable {
+        if (ids)
+          item.intake_->done_.add();
+        else
+          item.hand_back(ids.error());
+        then(ids.has_value());
+      });
+}
+
+void Item::acknowledge() const {
+  auto delivery = delivery_;
+  delivery.ack_async([item = *this](const Result<>& acknowledged) {
+    if (acknowledged)
+      item.intake_->done_.add();
+    else
+      item.hand_back(acknowledged.error());
+  });
+}
+
+void Item::hand_back(std::chrono::milliseconds delay) const {
+  intake_->handed_back_.add();
+  auto delivery = delivery_;
+  delivery.nack(delay);
+}
+
+void Item::hand_back(const Error& reason) const {
+  if (reason.code != ErrorCode::closed) {
+    const log::RequestScope scope(envelope_->request_id);
+    log::warn("orchestrator", "{}: {}; the message comes again", intake_->service(), reason.message);
+  }
+  hand_back(kAfterFailure);
+}
+
+void Item::dead_letter(const std::string& reason) const {
+  {
+    const log::RequestScope scope(envelope_->request_id);
+    log::warn("orchestrator", "{}: dead-lettered: {}", intake_->service(), reason);
+  }
+  forward({misfit_letter(intake_->core(), message(), reason)}, [item = *this](bool done) {
+    if (done) item.intake_->dead_lettered_.add();
+  });
+}
+
+Intake::Intake(std::shared_ptr<Core> core, std::string service, TopicRole topic,
+               std::string_view subscription)
+    : core_(std::move(core)),
+      service_(std::move(service)),
+      role_(topic),
+      subscription_(subscription),
+      received_(counter(*core_, "geminga_orchestrator_received_total", "Deliveries that a service has taken",
+                        service_, role_)),
+      done_(counter(*core_, "geminga_orchestrator_done_total", "Deliveries that a service has settled",
+                    service_, role_)),
+      handed_back_(counter(*core_, "geminga_orchestrator_handed_back_total",
+                           "Deliveries that a service has handed back to come again", service_, role_)),
+      dead_lettered_(counter(*core_, "geminga_orchestrator_dead_lettered_total",
+                             "Deliveries that did not fit their schema or their store", service_, role_)) {}
+
+Intake::~Intake() {
+  close();
+}
+
+Result<> Intake::open(Work work) {
+  ConsumerOptions options;
+  options.topic = core_->topic(role_);
+  options.subscription = subscription_;
+  options.type = SubscriptionType::key_shared;
+  options.initial_position = InitialPosition::earliest;
+  options.name = service_;
+  options.receiver_queue_size = kReceiverQueue;
+  consuming_ = true;
+  auto consumer = core_->bus.subscribe(
+      std::move(options), [weak = weak_from_this(), work = std::move(work)](Delivery& delivery) -> Result<> {
+        delivery.defer();
+        const auto self = weak.lock();
+        if (!self || !self->consuming_) return {};
+        self->received_.add();
+        work(Item(self, delivery));
+        return {};
+      });
+  if (!consumer) {
+    consuming_ = false;
+    return std::unexpected(consumer.error().with(service_));
+  }
+  consumer_.emplace(*std::move(consumer));
+  return {};
+}
+
+std::shared_ptr<void> Intake::begin() {
+  {
+    const std::lock_guard lock(mutex_);
+    ++in_progress_;
+  }
+  return {static_cast<void*>(this), [self = shared_from_this()](void*) { self->end(); }};
+}
+
+void Intake::end() {
+  const std::lock_guard lock(mutex_);
+  if (--in_progress_ == 0) idle_.notify_all();
+}
+
+void Intake::drain(base::MonotonicTime deadline) {
+  std::unique_lock lock(mutex_);
+  idle_.wait_until(lock, deadline, [this] { return in_progress_ == 0; });
+}
+
+void Intake::close() {
+  consuming_ = false;
+  if (!consumer_) return;
+  if (auto closed = consumer_->close(); !closed)
+    log::warn("orchestrator", "closing {}: {}", service_, closed.error().message);
+  consumer_.reset();
+}
+
+IntakeCounts Intake::counts() const {
+  const std::lock_guard lock(mutex_);
+  return {.received = static_cast<std::uint64_t>(received_.value()),
+          .done = static_cast<std::uint64_t>(done_.value()),
+          .handed_back = static_cast<std::uint64_t>(handed_back_.value()),
+          .dead_lettered = static_cast<std::uint64_t>(dead_lettered_.value()),
+          .in_progress = in_progress_};
+}
+
+}  // namespace geminga::orchestrator

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <memory>
+
+#include "orchestrator/services/intake.hpp"
+
+namespace geminga::orchestrator {
+
+/// Writes results into the jobs table. Twice changes nothing, a cancelled job stays cancelled, a result that
+/// no job waits for is acknowledged and counted.
+class JobUpdater : public std::enable_shared_from_this<JobUpdater> {
+ public:
+  explicit JobUpdater(std::shared_ptr<Core> core);
+  Result<> consume();
+  [[nodiscard]] Intake& intake() { return *intake_; }
+
+ private:
+  void work(const Item& item);
+  void applied(const Item& item, Timestamp began, ResultApplied how);
+
+  const std::shared_ptr<Core> core_;
+  const std::shared_ptr<Intake> intake_;
+  const base::Counter unknown_;
+};
+
+}  // namespace geminga::orchestrator

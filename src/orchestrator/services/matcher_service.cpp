@@ -1,0 +1,166 @@
+#include "orchestrator/services/matcher_service.hpp"
+
+#include "base/log.hpp"
+#include "base/try.hpp"
+
+namespace geminga::orchestrator {
+namespace {
+
+std::vector<ToolView> views_of(const mcp::Catalogue& catalogue) {
+  std::vector<ToolView> views;
+  views.reserve(catalogue.tools.size());
+  for (const auto& tool : catalogue.tools)
+    views.push_back({.server = tool.server,
+                     .tool = tool.name,
+                     .description = tool.description,
+                     .input_schema = tool.input_schema,
+                     .title = tool.title,
+                     .uses = 0});
+  return views;
+}
+
+std::string signal_of(const Core& core, const UserRequest& request, const Decision& decision) {
+  ToolSignal signal;
+  signal.request_id = request.request_id;
+  signal.tool_id = decision.tool;
+  signal.server_id = decision.server;
+  signal.params = decision.params;
+  signal.confidence = decision.confidence;
+  signal.max_attempts = core.options.max_attempts;
+  signal.timestamp = core.now();
+  return to_json(signal);
+}
+
+}  // namespace
+
+MatcherService::MatcherService(std::shared_ptr<Core> core)
+    : core_(std::move(core)),
+      intake_(std::make_shared<Intake>(core_, "matcher", TopicRole::user_requests, kMatcherSubscription)),
+      matched_(core_->metrics.counter("geminga_orchestrator_decisions_total", "Decisions of the matcher",
+                                      {{"decision", "matched"}})),
+      unmatched_(core_->metrics.counter("geminga_orchestrator_decisions_total", "Decisions of the matcher",
+                                        {{"decision", "no_match"}})) {}
+
+Result<> MatcherService::load() {
+  const auto& file = core_->options.rules_path;
+  if (file.empty()) {
+    rule_set_ = RuleSet::defaults();
+  } else {
+    GEMINGA_TRY(rule_set_, RuleSet::load(file));
+  }
+  status_.file = file.string();
+  rebuild();
+  return {};
+}
+
+Result<> MatcherService::watch() {
+  listener_ = core_->registry.listen([weak = weak_from_this()](const mcp::CataloguePtr&) {
+    if (const auto self = weak.lock())
+      self->core_->loop.post([weak] {
+        if (const auto still = weak.lock()) still->rebuild();
+      });
+  });
+  rebuild();
+  if (core_->options.rules_path.empty()) return {};
+  GEMINGA_TRY(watcher_, base::FileWatcher::open(core_->loop));
+  return watcher_->watch(core_->options.rules_path, [this] { reload_rules(); });
+}
+
+void MatcherService::unwatch() {
+  watcher_.reset();
+  if (listener_ != 0) core_->registry.unlisten(listener_);
+  listener_ = 0;
+}
+
+void MatcherService::reload_rules() {
+  auto loaded = RuleSet::load(core_->options.rules_path);
+  {
+    const std::lock_guard lock(mutex_);
+    status_.error = loaded ? std::string{} : loaded.error().message;
+    if (loaded) {
+      rule_set_ = *std::move(loaded);
+      ++status_.reloads;
+    }
+  }
+  if (const auto now = rules(); !now.error.empty())
+    log::error("orchestrator", "rules not reloaded, the old ones stay: {}", now.error);
+  else
+    log::info("orchestrator", "rules reloaded from {}", now.file);
+  rebuild();
+}
+
+void MatcherService::rebuild() {
+  const auto catalogue = core_->registry.catalogue();
+  RuleSet rules;
+  {
+    const std::lock_guard lock(mutex_);
+    rules = rule_set_;
+  }
+  auto built =
+      std::make_shared<const Matcher>(std::move(rules), views_of(*catalogue),
+                                      MatcherOptions{.threshold = core_->options.confidence_threshold});
+  const std::lock_guard lock(mutex_);
+  matcher_ = std::move(built);
+  status_.rules = matcher_->rule_count();
+  status_.tools = matcher_->tool_count();
+}
+
+MatcherPtr MatcherService::matcher() const {
+  const std::lock_guard lock(mutex_);
+  return matcher_;
+}
+
+RulesStatus MatcherService::rules() const {
+  const std::lock_guard lock(mutex_);
+  return status_;
+}
+
+Result<> MatcherService::consume() {
+  return intake_->open([weak = weak_from_this()](const Item& item) {
+    if (const auto self = weak.lock()) self->work(item);
+  });
+}
+
+void MatcherService::work(const Item& item) {
+  const auto began = core_->now();
+  auto request = parse_user_request(item.message().body);
+  if (!request) return item.dead_letter(request.error().message);
+  const auto decision = matcher()->match(request->normalized_query);
+  StoredDecision stored;
+  stored.request_id = request->request_id;
+  stored.matched = decision.matched;
+  stored.detail_json = to_json(decision);
+  if (decision.matched) stored.signal_json = signal_of(*core_, *request, decision);
+  core_->store->record_decision(std::move(stored),
+                                [self = shared_from_this(), item, request = *std::move(request),
+                                 began](const Result<StoredDecision>& stands) {
+                                  if (!stands) return item.hand_back(stands.error());
+                                  self->decided(item, request, began, *stands);
+                                });
+}
+
+void MatcherService::decided(const Item& item, const UserRequest& request, Timestamp began,
+                             const StoredDecision& stands) {
+  auto envelope = item.envelope();
+  envelope.request_id = request.request_id;
+  envelope.store_id = core_->store->id();
+  (stands.matched ? matched_ : unmatched_).add();
+  Execution hop;
+  hop.request_id = request.request_id;
+  hop.step = "matcher";
+  hop.started_at = began;
+  hop.ended_at = core_->now();
+  hop.outcome = stands.matched ? Outcome::ok : Outcome::no_match;
+  std::vector<TopicMessage> messages;
+  if (stands.matched) {
+    messages.push_back(core_->message(TopicRole::tool_signals, envelope, "TOOL_READY", stands.signal_json));
+    if (const auto signal = parse_tool_signal(stands.signal_json)) {
+      hop.server_id = signal->server_id;
+      hop.tool_id = signal->tool_id;
+    }
+  }
+  messages.push_back(core_->record(envelope, hop));
+  item.forward(std::move(messages));
+}
+
+}  // namespace geminga::orchestrator

@@ -1,0 +1,82 @@
+#include "orchestrator/services/plan_fallback.hpp"
+
+#include <fmt/format.h>
+
+#include "orchestrator/matching/plan.hpp"
+
+namespace geminga::orchestrator {
+
+PlanFallback::PlanFallback(std::shared_ptr<Core> core)
+    : core_(std::move(core)),
+      intake_(
+          std::make_shared<Intake>(core_, "plan-fallback", TopicRole::user_requests, kFallbackSubscription)),
+      plans_(core_->metrics.counter("geminga_orchestrator_plans_total", "Plans of the fallback")) {}
+
+Result<> PlanFallback::consume() {
+  return intake_->open([weak = weak_from_this()](const Item& item) {
+    if (const auto self = weak.lock()) self->work(item);
+  });
+}
+
+void PlanFallback::work(const Item& item) {
+  auto request = parse_user_request(item.message().body);
+  // The matcher reads the same topic and dead-letters what does not fit; once is enough.
+  if (!request) return item.acknowledge();
+  look(item, *request, core_->now());
+}
+
+void PlanFallback::look(const Item& item, const UserRequest& request, Timestamp began) {
+  core_->store->find_decision(request.request_id, [self = shared_from_this(), item, request, began](
+                                                      const Result<std::optional<StoredDecision>>& found) {
+    if (!found) return item.hand_back(found.error());
+    if (!*found) return self->undecided(item, request, began);
+    self->forget(request.request_id);
+    if ((*found)->matched) return item.acknowledge();
+    const auto decision = parse_decision((*found)->detail_json);
+    if (!decision) return item.dead_letter(decision.error().message);
+    self->publish(item, request, began, *decision);
+  });
+}
+
+void PlanFallback::undecided(const Item& item, const UserRequest& request, Timestamp began) {
+  if (!window_over(request.request_id)) return item.hand_back(core_->options.plan_look_again);
+  forget(request.request_id);
+  Decision silence;
+  silence.explanation =
+      fmt::format("the matcher gave no decision within {} ms", core_->options.plan_window.count());
+  publish(item, request, began, silence);
+}
+
+bool PlanFallback::window_over(const std::string& request_id) {
+  const auto now = core_->clock.monotonic_now();
+  const std::lock_guard lock(mutex_);
+  const auto seen = first_seen_.emplace(request_id, now).first->second;
+  return !frozen_ && now - seen >= core_->options.plan_window;
+}
+
+void PlanFallback::forget(const std::string& request_id) {
+  const std::lock_guard lock(mutex_);
+  first_seen_.erase(request_id);
+}
+
+void PlanFallback::publish(const Item& item, const UserRequest& request, Timestamp began,
+                           const Decision& decision) {
+  auto envelope = item.envelope();
+  envelope.request_id = request.request_id;
+  envelope.store_id = core_->store->id();
+  const auto plan = plan_without_model(request.request_id, decision, core_->now());
+  Execution hop;
+  hop.request_id = request.request_id;
+  hop.step = "fallback";
+  hop.started_at = began;
+  hop.ended_at = core_->now();
+  hop.outcome = Outcome::no_match;
+  std::vector<TopicMessage> messages;
+  messages.push_back(core_->message(TopicRole::plans, envelope, "PLAN_READY", to_json(plan)));
+  messages.push_back(core_->record(envelope, hop));
+  item.forward(std::move(messages), [self = shared_from_this()](bool done) {
+    if (done) self->plans_.add();
+  });
+}
+
+}  // namespace geminga::orchestrator

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "orchestrator/matching/matcher.hpp"
+#include "orchestrator/services/intake.hpp"
+
+namespace geminga::orchestrator {
+
+/// Answers with a plan where the matcher found no tool, or did not speak within the window. It looks at the
+/// matcher's decision in the store, and looks again by delayed redelivery; it never waits. The window of a
+/// request starts anew with each start of this service.
+class PlanFallback : public std::enable_shared_from_this<PlanFallback> {
+ public:
+  explicit PlanFallback(std::shared_ptr<Core> core);
+  /// To be called once the matcher consumes: the window runs only while it does.
+  Result<> consume();
+  /// The matcher has stopped: no window ends any more.
+  void freeze() { frozen_ = true; }
+  [[nodiscard]] Intake& intake() { return *intake_; }
+
+ private:
+  void work(const Item& item);
+  void look(const Item& item, const UserRequest& request, Timestamp began);
+  void undecided(const Item& item, const UserRequest& request, Timestamp began);
+  void publish(const Item& item, const UserRequest& request, Timestamp began, const Decision& decision);
+  bool window_over(const std::string& request_id);
+  void forget(const std::string& request_id);
+
+  const std::shared_ptr<Core> core_;
+  const std::shared_ptr<Intake> intake_;
+  const base::Counter plans_;
+  std::atomic<bool> frozen_ = false;
+  std::mutex mutex_;
+  std::map<std::string, base::MonotonicTime> first_seen_;  // under mutex_
+};
+
+}  // namespace geminga::orchestrator

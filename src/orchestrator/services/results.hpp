@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "mcp/call.hpp"
+#include "orchestrator/events/events.hpp"
+
+/// The result events of the coordinator. Pure.
+namespace geminga::orchestrator {
+
+/// A body never exceeds this, so that it fits into a message with its properties.
+inline constexpr std::size_t kResultBytesMax = (5U << 20U) - (16U << 10U);
+
+/// The tool's answer. Status failed, with the tool's own text as the error, where `is_error` is set or the
+/// answer is too large to travel.
+ResultEvent answer_result(const ToolSignal& signal, const mcp::CallAnswer& answer, Timestamp now);
+ResultEvent failed_result(const ToolSignal& signal, std::string_view error, Timestamp now);
+ResultEvent plan_result(const Plan& plan, Timestamp now);
+
+/// The text items of a content list, one a line; empty where there is none.
+std::string text_of_content(std::string_view content_json);
+
+/// Of the arguments as they were sent: 16 hexadecimal digits.
+std::string arguments_hash(std::string_view arguments);
+
+}  // namespace geminga::orchestrator

@@ -1,0 +1,145 @@
+#include "orchestrator/services/waiting_queries.hpp"
+
+#include <fmt/format.h>
+
+#include "base/try.hpp"
+
+namespace geminga::orchestrator {
+namespace {
+constexpr std::chrono::milliseconds kTick{100};
+constexpr std::chrono::milliseconds kFirstLook{1'000};
+constexpr std::chrono::milliseconds kNextLook{2'000};
+}  // namespace
+
+WaitingQueries::WaitingQueries(std::shared_ptr<Core> core)
+    : core_(std::move(core)),
+      waiting_(
+          core_->metrics.gauge("geminga_orchestrator_waiting_queries", "Queries that wait for a result")),
+      found_by_look_(core_->metrics.counter("geminga_orchestrator_results_found_by_look_total",
+                                            "Results that a waiter found in the store, not on the bus")),
+      reader_(core_, "results", TopicRole::results, [this](const Message& message) { seen(message); }) {}
+
+Result<> WaitingQueries::open() {
+  GEMINGA_TRY_VOID(reader_.open());
+  core_->loop.run([this] { ticking_ = std::make_unique<Repeat>(core_->loop, kTick, [this] { tick(); }); });
+  return {};
+}
+
+void WaitingQueries::wait(const std::string& request_id, Answered answered) {
+  const auto now = core_->clock.monotonic_now();
+  std::string refusal;
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopped_)
+      refusal = "the orchestrator is stopping";
+    else if (count_ >= core_->options.waiting_queries_max)
+      refusal = fmt::format("{} queries wait already", count_);
+    else {
+      ++count_;
+      waiters_[request_id].push_back({.answered = std::move(answered),
+                                      .deadline = now + core_->options.query_timeout,
+                                      .look_at = now + kFirstLook});
+      waiting_.set(static_cast<double>(count_));
+    }
+  }
+  if (!refusal.empty()) answered(fail(ErrorCode::unavailable, refusal));
+}
+
+std::vector<WaitingQueries::Waiter> WaitingQueries::take(const std::string& request_id) {
+  const std::lock_guard lock(mutex_);
+  const auto found = waiters_.find(request_id);
+  if (found == waiters_.end()) return {};
+  auto taken = std::move(found->second);
+  waiters_.erase(found);
+  count_ -= taken.size();
+  waiting_.set(static_cast<double>(count_));
+  return taken;
+}
+
+void WaitingQueries::answer(const std::string& request_id, const Result<std::string>& result) {
+  for (auto& waiter : take(request_id)) waiter.answered(result);
+}
+
+void WaitingQueries::seen(const Message& message) {
+  // The key is the request id; what came without one is looked into.
+  auto request_id = envelope_of(message).request_id;
+  if (request_id.empty()) request_id = message.key;
+  auto waiting = take(request_id);
+  for (auto& waiter : waiting) waiter.answered(message.body);
+}
+
+void WaitingQueries::cancelled(const std::string& request_id) {
+  answer(request_id, fail(ErrorCode::cancelled, "the job was cancelled"));
+}
+
+void WaitingQueries::tick() {
+  const auto now = core_->clock.monotonic_now();
+  std::vector<Answered> late;
+  std::vector<std::string> looks;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto at = waiters_.begin(); at != waiters_.end();) {
+      auto& waiters = at->second;
+      bool look = false;
+      for (auto& waiter : waiters) {
+        if (waiter.deadline <= now) {
+          late.push_back(std::move(waiter.answered));
+          continue;
+        }
+        if (waiter.look_at > now) continue;
+        look = true;
+        waiter.look_at = now + kNextLook;
+      }
+      if (look) looks.push_back(at->first);
+      std::erase_if(waiters, [&](const Waiter& waiter) { return waiter.deadline <= now; });
+      at = waiters.empty() ? waiters_.erase(at) : std::next(at);
+    }
+    count_ -= late.size();
+    waiting_.set(static_cast<double>(count_));
+  }
+  for (auto& answered : late)
+    answered(
+        fail(ErrorCode::timeout, fmt::format("no result within {} ms; it may still come: ask for the job",
+                                             core_->options.query_timeout.count())));
+  if (looks.empty()) return;
+  core_->store->finished(std::move(looks),
+                         [self = shared_from_this()](const Result<std::vector<FinishedRequest>>& finished) {
+                           self->looked(finished);
+                         });
+}
+
+void WaitingQueries::looked(const Result<std::vector<FinishedRequest>>& finished) {
+  if (!finished) return;
+  for (const auto& request : *finished) {
+    if (request.result_json.empty()) {
+      cancelled(request.request_id);
+      continue;
+    }
+    found_by_look_.add();
+    answer(request.request_id, request.result_json);
+  }
+}
+
+void WaitingQueries::stop() {
+  Waiters left;
+  {
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+    left.swap(waiters_);
+    count_ = 0;
+  }
+  for (auto& [request_id, waiters] : left)
+    for (auto& waiter : waiters)
+      waiter.answered(fail(ErrorCode::unavailable,
+                           "the orchestrator is stopping; the job goes on after its "
+                           "next start: ask for it then"));
+  core_->loop.run([this] { ticking_.reset(); });
+  reader_.close();
+}
+
+std::size_t WaitingQueries::size() const {
+  const std::lock_guard lock(mutex_);
+  return count_;
+}
+
+}  // namespace geminga::orchestrator

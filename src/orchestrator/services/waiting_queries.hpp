@@ -1,0 +1,60 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "orchestrator/services/topic_reader.hpp"
+
+namespace geminga::orchestrator {
+
+/// Result consumer: brings each result to whoever waits for its request in this process. A waiter also looks
+/// at the claim's row after 1 s and then every 2 s, so that a lost notification costs time, not the answer.
+class WaitingQueries : public std::enable_shared_from_this<WaitingQueries> {
+ public:
+  /// The result event's JSON text. Errors: timeout, cancelled (the job was), unavailable (stopping).
+  using Answered = std::move_only_function<void(Result<std::string>)>;
+  explicit WaitingQueries(std::shared_ptr<Core> core);
+
+  /// Fixes the reader's position; results from now on are seen.
+  Result<> open();
+  /// `answered` runs once, on any thread. Errors at once: unavailable (too many wait, stopping).
+  void wait(const std::string& request_id, Answered answered);
+  /// The job of this request was cancelled.
+  void cancelled(const std::string& request_id);
+  /// Everybody who waits gets `unavailable`. Blocks for the reader.
+  void stop();
+
+  [[nodiscard]] std::size_t size() const;
+  [[nodiscard]] const TopicReader& reader() const { return reader_; }
+
+ private:
+  struct Waiter {
+    Answered answered;
+    base::MonotonicTime deadline;
+    base::MonotonicTime look_at;
+  };
+  using Waiters = std::unordered_map<std::string, std::vector<Waiter>>;
+
+  void seen(const Message& message);
+  void answer(const std::string& request_id, const Result<std::string>& result);
+  /// Every 100 ms on the loop: time-outs, and looks that are due.
+  void tick();
+  void looked(const Result<std::vector<FinishedRequest>>& finished);
+  std::vector<Waiter> take(const std::string& request_id);
+
+  const std::shared_ptr<Core> core_;
+  const base::Gauge waiting_;
+  const base::Counter found_by_look_;
+  TopicReader reader_;
+  mutable std::mutex mutex_;
+  Waiters waiters_;                  // under mutex_
+  std::size_t count_ = 0;            // under mutex_
+  bool stopped_ = false;             // under mutex_
+  std::unique_ptr<Repeat> ticking_;  // the core's loop
+};
+
+}  // namespace geminga::orchestrator
