@@ -66,9 +66,10 @@ std::optional<std::string> TextTemplate::fill(const GroupValue& value) const {
 /// One value: a text, a fixed value, or a table or array of nodes.
 struct ParamsTemplate::Node {
   std::optional<TextTemplate> text;
-  json fixed;                                         // null, boolean or number; or an empty object or array
-  std::vector<std::pair<std::string, Node>> members;  // of a table
-  std::vector<Node> elements;                         // of an array
+  json fixed;                  // null, boolean or number; or an empty object or array
+  std::string name;            // where it is a member of a table
+  std::vector<Node> members;   // of a table
+  std::vector<Node> elements;  // of an array
 };
 
 Result<ParamsTemplate::Node> ParamsTemplate::parse_node(const json& value, const std::string& path) {
@@ -81,7 +82,8 @@ Result<ParamsTemplate::Node> ParamsTemplate::parse_node(const json& value, const
     node.fixed = json::object();
     for (const auto& [name, member] : value.items()) {
       GEMINGA_TRY(Node child, parse_node(member, path + "." + name));
-      node.members.emplace_back(name, std::move(child));
+      child.name = name;
+      node.members.push_back(std::move(child));
     }
   } else if (value.is_array()) {
     node.fixed = json::array();
@@ -102,8 +104,8 @@ std::optional<json> ParamsTemplate::fill_node(const Node& node, const GroupValue
     return json(*std::move(text));
   }
   json out = node.fixed;
-  for (const auto& [name, member] : node.members)
-    if (auto filled = fill_node(member, value)) out[name] = *std::move(filled);
+  for (const Node& member : node.members)
+    if (auto filled = fill_node(member, value)) out[member.name] = *std::move(filled);
   for (const Node& element : node.elements)
     if (auto filled = fill_node(element, value)) out.push_back(*std::move(filled));
   const bool emptied = out.is_structured() && out.empty() && !(node.members.empty() && node.elements.empty());
@@ -114,7 +116,7 @@ std::optional<json> ParamsTemplate::fill_node(const Node& node, const GroupValue
 void ParamsTemplate::collect(const Node& node, std::vector<std::string>& groups) {
   if (node.text)
     for (std::string& name : node.text->groups()) groups.push_back(std::move(name));
-  for (const auto& [name, member] : node.members) collect(member, groups);
+  for (const Node& member : node.members) collect(member, groups);
   for (const Node& element : node.elements) collect(element, groups);
 }
 
