@@ -50,12 +50,14 @@ Result<> BrokerImpl::open_log(const StoredNames& names) {
   std::set<storage::TopicId> tombstoned;
   for (const storage::TopicRow& row : names.topics) (row.tombstone ? tombstoned : live).insert(row.id);
   const BrokerOptions& options = context_->options;
+  GEMINGA_TRY(const storage::DirectoryRow metadata, context_->metadata->directory());
   storage::LogOptions log_options{.directory = context_->directory->path(),
                                   .directory_uuid = context_->directory->uuid(),
                                   .journal_bytes_max = options.journal_bytes_max,
                                   .journal_file_bytes = options.journal_file_bytes,
                                   .memory_table_bytes = options.memory_table_bytes,
                                   .publish_budget_bytes = options.publish_budget_bytes,
+                                  .metadata_sequence = metadata.sequence,
                                   .unsafe = options.unsafe};
   GEMINGA_TRY(context_->log, storage::Log::open(*options.files, *options.clock, std::move(log_options), live,
                                                 tombstoned, *this));
