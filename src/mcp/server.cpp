@@ -75,10 +75,10 @@ void Server::ready(const ServerIdentity& identity, std::vector<Tool> tools) {
 }
 
 void Server::take_tools(std::vector<Tool> tools) {
-  std::ranges::stable_sort(tools, {}, &Tool::name);
+  std::ranges::sort(tools, {}, &Tool::name);
   const auto repeated = std::ranges::unique(tools, {}, &Tool::name);
   if (!repeated.empty())
-    log::warn("mcp", "server '{}' lists {} names twice; the first of each counts", config_.name,
+    log::warn("mcp", "server '{}' lists {} names more than once; one of each counts", config_.name,
               repeated.size());
   tools.erase(repeated.begin(), repeated.end());
   if (tools == tools_) return;

@@ -156,8 +156,10 @@ void tool_env(const Request& request) {
   }
   char cwd[4096];
   variables["(cwd)"] = ::getcwd(cwd, sizeof cwd);
-  int descriptors = 0;
-  for (int fd = 0; fd < 1'024; ++fd) descriptors += ::fcntl(fd, F_GETFD) >= 0 ? 1 : 0;
+  json descriptors = json::array();
+  for (int fd = 0; fd < 1'024; ++fd) {
+    if (::fcntl(fd, F_GETFD) >= 0) descriptors.push_back(fd);
+  }
   variables["(descriptors)"] = descriptors;
   answer_text(request.id, variables.dump());
 }
@@ -210,8 +212,13 @@ const std::vector<ToolEntry>& tools() {
       {"refuse", "Answers with JSON-RPC error `code`, -32602 when none is given.", nullptr,
        [](const Request& r) { refuse(r.id, r.arguments.value("code", -32602), "refused"); }},
       {"big", "Answers with `bytes` bytes of text.", nullptr,
-       [](const Request& r) {
-         answer_text(r.id, std::string(r.arguments.value("bytes", std::size_t{1'000}), 'x'));
+       [](const Request& r) {  // piece by piece: the test is about who reads it
+         write_all("{\"jsonrpc\":\"2.0\",\"id\":" + r.id.dump() +
+                   ",\"result\":{\"content\":[{\"type\":\"text\",\"text\":\"");
+         const std::string piece(1'000, 'x');
+         for (int left = r.arguments.value("bytes", 1'000); left > 0; left -= 1'000)
+           write_all(piece.substr(0, static_cast<std::size_t>(std::min(left, 1'000))));
+         write_all("\"}]}}\n");
        }},
       {"flood", "Writes `lines` lines to stderr, then answers.", nullptr,
        [](const Request& r) {
@@ -228,8 +235,8 @@ const std::vector<ToolEntry>& tools() {
          write_all("{\"jsonrpc\":\"2.0\",\"id\":" + r.id.dump() +
                    ",\"result\":{\"content\":[{\"type\":\"text\",\"text\":\"a\xFFz\"}]}}\n");
        }},
-      {"env", "Gives back the environment, `(cwd)` and the number of open `(descriptors)` as a JSON object.",
-       nullptr, tool_env},
+      {"env", "Gives back the environment, `(cwd)` and the open `(descriptors)` as a JSON object.", nullptr,
+       tool_env},
       {"ask", "Sends request `method` to the client and gives back its answer.", nullptr, tool_ask},
       {"list_changed", "Adds a tool `added` and says so.", nullptr, tool_list_changed},
       {"stubborn_daemon", "Starts a daemon that ignores SIGTERM; gives back its pid.", nullptr,
