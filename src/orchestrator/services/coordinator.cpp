@@ -231,7 +231,7 @@ void Coordinator::finish(const CallPtr& call, Ending ending, bool with_dead_lett
   FinishClaim finish;
   finish.request_id = signal.request_id;
   finish.token = call->token;
-  finish.result_json = to_json(result);
+  finish.result_json = result_body(signal, result);
   if (ending.outcome != Outcome::ok)
     finish.failure = AttemptFailure{.attempt = signal.attempt,
                                     .at = now,
@@ -333,13 +333,15 @@ void Coordinator::write_retry(const CallPtr& call, RetryClaim retry, std::vector
 
 void Coordinator::hand_back(const CallPtr& call, const Ending& ending) {
   const auto delay = std::max(ending.retry_after, kNoRoom);
-  core_->store->release_claim({.request_id = call->signal.request_id, .token = call->token},
-                              [self = shared_from_this(), call, delay](const Result<>&) {
-                                self->on_loop([self = self.get(), call, delay] {
-                                  self->release(call);
-                                  call->item.hand_back(delay);
-                                });
-                              });
+  core_->store->release_claim(
+      {.request_id = call->signal.request_id, .token = call->token},
+      [self = shared_from_this(), call, ending, delay](Result<> written) {
+        self->on_loop([self = self.get(), call, ending, delay, written = std::move(written)] {
+          if (self->again(written, [=] { self->hand_back(call, ending); })) return;
+          self->release(call);
+          call->item.hand_back(delay);
+        });
+      });
 }
 
 Execution Coordinator::execution_of(const Call& call, const Ending& ending) const {

@@ -16,6 +16,7 @@ constexpr std::size_t kCutEvent = 1U << 20U;
 constexpr std::size_t kErrorMax = 2'048;
 constexpr std::uint32_t kBrowseStep = 200;
 constexpr std::uint32_t kPageMax = 1'000;
+constexpr std::chrono::milliseconds kReadWait{5'000};
 
 std::string body_of(DeadLetter letter) {
   auto body = to_json(letter);
@@ -115,11 +116,16 @@ Result<StoredDeadLetter> DeadLetters::find(MessageId id) {
                                                      .start = id,
                                                      .inclusive = true,
                                                      .receiver_queue_size = 1}));
-  auto message = reader.read(std::chrono::seconds{1});
+  const auto found = [&]() -> Result<Message> {
+    GEMINGA_TRY(const bool there, reader.has_next());
+    if (!there) return no_such_letter(id);
+    GEMINGA_TRY(auto message, reader.read(kReadWait));
+    if (message.id.ledger != id.ledger || message.id.entry != id.entry) return no_such_letter(id);
+    return message;
+  }();
   if (auto closed = reader.close(); !closed) return std::unexpected(closed.error());
-  if (!message && message.error().code != ErrorCode::timeout) return std::unexpected(message.error());
-  if (!message || message->id.ledger != id.ledger || message->id.entry != id.entry) return no_such_letter(id);
-  return stored(*message);
+  if (!found) return std::unexpected(found.error());
+  return stored(*found);
 }
 
 void DeadLetters::show(MessageId id, std::function<void(Result<StoredDeadLetter>)> done) {

@@ -8,6 +8,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr std::size_t kErrorBytesMax = 64U << 10U;
+
 ResultEvent about(const ToolSignal& signal, ResultStatus status, Timestamp now) {
   ResultEvent result;
   result.request_id = signal.request_id;
@@ -41,23 +43,27 @@ std::string text_of_content(std::string_view content_json) {
 }
 
 ResultEvent answer_result(const ToolSignal& signal, const mcp::CallAnswer& answer, Timestamp now) {
-  if (answer.content.size() + answer.structured.size() > kResultBytesMax)
-    return failed_result(
-        signal,
-        fmt::format("the answer of {}/{} has {} bytes; {} is the limit", signal.server_id, signal.tool_id,
-                    answer.content.size() + answer.structured.size(), kResultBytesMax),
-        now);
   auto result = about(signal, answer.is_error ? ResultStatus::failed : ResultStatus::tool, now);
   result.result = result_object(answer);
   if (!answer.is_error) return result;
   auto text = text_of_content(answer.content);
+  if (text.size() > kErrorBytesMax) text.resize(kErrorBytesMax);
   result.error = text.empty() ? "the tool reported an error without a text" : std::move(text);
   return result;
 }
 
+std::string result_body(const ToolSignal& signal, const ResultEvent& result) {
+  auto body = to_json(result);
+  if (body.size() <= kResultBytesMax) return body;
+  return to_json(failed_result(signal,
+                               fmt::format("the answer of {}/{} makes a result of {} bytes; {} is the limit",
+                                           signal.server_id, signal.tool_id, body.size(), kResultBytesMax),
+                               result.timestamp));
+}
+
 ResultEvent failed_result(const ToolSignal& signal, std::string_view error, Timestamp now) {
   auto result = about(signal, ResultStatus::failed, now);
-  result.error = std::string(error);
+  result.error = std::string(error.substr(0, kErrorBytesMax));
   return result;
 }
 

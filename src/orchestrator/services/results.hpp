@@ -12,10 +12,11 @@ namespace geminga::orchestrator {
 /// A body never exceeds this, so that it fits into a message with its properties.
 inline constexpr std::size_t kResultBytesMax = (5U << 20U) - (16U << 10U);
 
-/// The tool's answer. Status failed, with the tool's own text as the error, where `is_error` is set or the
-/// answer is too large to travel.
+/// The tool's answer. Status failed, with the tool's own text as the error, where `is_error` is set.
 ResultEvent answer_result(const ToolSignal& signal, const mcp::CallAnswer& answer, Timestamp now);
 ResultEvent failed_result(const ToolSignal& signal, std::string_view error, Timestamp now);
+/// The bytes of a result; one that is too large to travel becomes a failed one that says so.
+std::string result_body(const ToolSignal& signal, const ResultEvent& result);
 ResultEvent plan_result(const Plan& plan, Timestamp now);
 
 /// The text items of a content list, one a line; empty where there is none.

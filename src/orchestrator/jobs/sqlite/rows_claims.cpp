@@ -48,6 +48,13 @@ Result<std::optional<Job>> job_of(Context& context, const std::string& claim_id)
   return std::unexpected(std::move(job).error());
 }
 
+/// Of a cancelled job: nobody will take it any more.
+Result<> close_claim(Context& context, const std::string& request_id) {
+  GEMINGA_TRY(auto change, context.database.prepare("UPDATE claims SET state = 'DONE', updated_at = ? WHERE "
+                                                    "request_id = ? AND state = 'RETRY'"));
+  return change.bind(context.now).bind(request_id).run();
+}
+
 TakenClaim only(TakeResult result) {
   TakenClaim taken;
   taken.result = result;
@@ -172,7 +179,10 @@ Result<std::optional<StoredDecision>> find_decision(Context& context, const std:
 
 Result<TakenClaim> take_claim(Context& context, const TakeClaim& take) {
   GEMINGA_TRY(const auto job, job_of(context, take.request_id));
-  if (job && job->status == JobStatus::cancelled) return only(TakeResult::cancelled);
+  if (job && job->status == JobStatus::cancelled) {
+    GEMINGA_TRY_VOID(close_claim(context, take.request_id));
+    return only(TakeResult::cancelled);
+  }
   if (job && job->generation > take.generation) return only(TakeResult::superseded);
   GEMINGA_TRY(const auto row, find_claim(context, take.request_id));
   auto taken = only(row ? judge(*row, take, context.now) : TakeResult::taken);
