@@ -1,0 +1,19 @@
+// What this bus can do, and what happens when one asks for what it cannot.
+#include <iostream>
+
+#include <geminga/bus.hpp>
+
+int main(int argc, char** argv) {
+  auto bus = geminga::Bus::open(argc > 1 ? argv[1] : "embedded:./capabilities-data").value();
+  for (std::size_t i = 0; i < geminga::kFeatureCount; ++i) {
+    const auto feature = static_cast<geminga::Feature>(i);
+    std::cout << to_string(feature) << ": " << to_string(bus.capabilities().of(feature).support) << '\n';
+  }
+
+  const auto refused =
+      bus.subscribe({.topic = "t", .subscription = "s", .type = geminga::SubscriptionType::failover});
+  if (!refused) std::cout << refused.error().name() << ": " << refused.error().message << '\n';
+
+  const auto elsewhere = geminga::Bus::open("carrier-pigeon://roof");
+  std::cout << elsewhere.error().message << '\n';
+}
