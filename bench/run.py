@@ -89,7 +89,7 @@ def query_bench(build, url, path, sentence, count, concurrency):
 
 
 def queries(build, folder, count):
-    (folder / "mcp.json").write_text(json.dumps({"mcpServers": {"echo": {"command": str(build / "bin/echo_tool")}}}))
+    (folder / "mcp.json").write_text(json.dumps({"mcpServers": {"echo": {"command": str(build / "bin/geminga_mcp_fixture")}}}))
     (folder / "rules.toml").write_text(RULES)
     serve = Serve(build, folder, "--mcp", folder / "mcp.json", "--rules", folder / "rules.toml")
     path = "/api/orchestrator/query"

@@ -12,6 +12,8 @@
 namespace geminga::cli {
 namespace {
 
+constexpr int kWordsMax = 100'000;
+
 /// A verb with the CLI11 object that parses it and where that one puts its values.
 struct Bound {
   const Verb* verb = nullptr;
@@ -54,7 +56,7 @@ void bind_options(Bound& bound) {
         option.value == Value::none ? bound.app->add_flag(name) : bound.app->add_option(name);
     if (option.value != Value::none) {
       added->expected(1)->take_last();
-      if (option.repeatable) added->take_all()->allow_extra_args(false)->expected(1, 100'000);
+      if (option.repeatable) added->take_all()->allow_extra_args(false)->expected(1, kWordsMax);
       if (option.repeatable) added->allow_extra_args(false);
       added->check([kind = option.value, choices = option.choices](const std::string& text) {
         const std::string wrong = check_value(kind, text);
@@ -65,7 +67,8 @@ void bind_options(Bound& bound) {
   }
   for (const auto& positional : bound.verb->positionals) {
     CLI::Option* added = bound.app->add_option(positional.name);
-    added->expected(positional.repeated ? -1 : 1);
+    added->expected(1, positional.repeated ? kWordsMax : 1);
+    if (positional.repeated) added->take_all()->allow_extra_args();
     if (positional.required) added->required();
     added->check(
         [choices = positional.choices](const std::string& text) { return choices_text(choices, text); });

@@ -64,6 +64,22 @@ TEST(Parse, ARepeatableOptionLeavesThePositionalAlone) {
   EXPECT_EQ(seen.all("property"), (std::vector<std::string>{"a=1"}));
 }
 
+TEST(Parse, ARepeatedPositionalTakesAllThatIsLeft) {
+  const Verb root{.name = "tool",
+                  .summary = "a program",
+                  .verbs = {{.name = "ask",
+                             .summary = "asks",
+                             .positionals = {{.name = "WORDS", .help = "a sentence", .repeated = true}},
+                             .options = {{.name = "loud", .help = "flag"}},
+                             .run = [](const Arguments& arguments) -> Outcome {
+                               seen = arguments;
+                               return {};
+                             }}}};
+  const char* words[] = {"tool", "ask", "--loud", "what", "time", "is", "it?"};
+  ASSERT_EQ(run_program(root, 7, words), kExitOk);
+  EXPECT_EQ(seen.all("WORDS"), (std::vector<std::string>{"what", "time", "is", "it?"}));
+}
+
 TEST(Parse, WrongUsageIsExitTwo) {
   EXPECT_EQ(run({}), kExitUsage);
   EXPECT_EQ(run({"sned"}), kExitUsage);

@@ -15,8 +15,8 @@ const Verb& program() {
                    {"geminga query \"What time is it in Tokyo?\"", "ask; the right tool answers"},
                    {"geminga jobs list", "what was asked and how it ended"},
                    {"geminga doctor", "is this machine fit, and what to do if not"}},
-      .verbs = {query_verb(), jobs_verb(), dlq_verb(), topics_verb(), subscriptions_verb(), match_verb(),
-                produce_verb(), consume_verb(), completion_verb()},
+      .verbs = {serve_verb(), query_verb(), jobs_verb(), dlq_verb(), topics_verb(), subscriptions_verb(),
+                match_verb(), produce_verb(), consume_verb(), doctor_verb(), completion_verb()},
   };
   return root;
 }

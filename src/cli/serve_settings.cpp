@@ -10,6 +10,7 @@
 #include <geminga/bus.hpp>
 
 #include "base/try.hpp"
+#include "bus/environment.hpp"
 #include "cli/setting_table.hpp"
 
 namespace geminga::cli {
@@ -44,7 +45,8 @@ Result<> apply_flags(ServeSettings& settings, const Arguments& arguments) {
   for (const Setting& setting : kSettings) {
     if (!arguments.has(setting.flag)) continue;
     if (auto applied = setting.apply(settings, arguments.text(setting.flag)); !applied) {
-      return std::unexpected(applied.error().with("--" + std::string(setting.flag)));
+      return fail(ErrorCode::invalid_argument,
+                  fmt::format("--{}: {}", setting.flag, applied.error().message));
     }
   }
   settings.ready_json = arguments.has("ready-json");
@@ -59,9 +61,14 @@ std::optional<std::string> embedded_directory(std::string_view url) {
   return std::string(url);
 }
 
+bool same_directory(const std::filesystem::path& a, const std::filesystem::path& b) {
+  return (a / "").lexically_normal() == (b / "").lexically_normal();
+}
+
 /// --bus, then the environment's own names for a bus, then the file, then the embedded engine in the data
 /// directory.
-Result<> decide_bus(ServeSettings& settings, const Arguments& arguments, bool data_dir_named) {
+Result<> decide_bus(ServeSettings& settings, const Arguments& arguments, Environment environment,
+                    bool data_dir_named) {
   const std::string embedded = "embedded:" + settings.data_dir.string();
   if (arguments.has("bus")) {
     settings.bus_reason = "--bus";
@@ -69,7 +76,11 @@ Result<> decide_bus(ServeSettings& settings, const Arguments& arguments, bool da
     const std::string fallback = settings.bus_url.empty() ? embedded : settings.bus_url;
     const std::string fallback_reason = settings.bus_url.empty() ? "the default, as nothing names another"
                                                                  : "bus in " + settings.config_file.string();
-    GEMINGA_TRY(const BusChoice choice, Bus::choose_from_environment(fallback));
+    const auto lookup = [environment](std::string_view name) -> std::optional<std::string> {
+      const char* value = environment(std::string(name).c_str());
+      return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+    };
+    GEMINGA_TRY(const BusChoice choice, bus::choose_bus(lookup, fallback));
     settings.bus_reason = choice.url == fallback ? fallback_reason : choice.reason;
     settings.bus_url = choice.url;
   }
@@ -77,7 +88,7 @@ Result<> decide_bus(ServeSettings& settings, const Arguments& arguments, bool da
   if (!directory) return {};
   if (!data_dir_named) {
     settings.data_dir = *directory;
-  } else if (std::filesystem::path(*directory).lexically_normal() != settings.data_dir.lexically_normal()) {
+  } else if (!same_directory(*directory, settings.data_dir)) {
     return fail(ErrorCode::config_error,
                 fmt::format("the bus {} and the data directory {} are two places; name one of them",
                             settings.bus_url, settings.data_dir.string()));
@@ -97,10 +108,10 @@ Result<ServeSettings> load_settings(const Arguments& arguments, Environment envi
     GEMINGA_TRY_VOID(apply_settings_file(settings, text, settings.config_file.string()));
   }
   GEMINGA_TRY_VOID(apply_environment(settings, environment));
+  if (const char* levels = environment("GEMINGA_LOG")) settings.log.component_levels = levels;
   GEMINGA_TRY_VOID(apply_flags(settings, arguments));
   const bool data_dir_named = settings.data_dir != default_data_dir || arguments.has("data-dir");
-  GEMINGA_TRY_VOID(decide_bus(settings, arguments, data_dir_named));
-  GEMINGA_TRY([[maybe_unused]] const Endpoint http, parse_endpoint(settings.http, "the HTTP address"));
+  GEMINGA_TRY_VOID(decide_bus(settings, arguments, environment, data_dir_named));
   return settings;
 }
 

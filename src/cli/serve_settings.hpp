@@ -36,7 +36,8 @@ using Environment = const char* (*)(const char* name);
 /// The options of `serve` that can also stand in the environment and in geminga.toml, and those that cannot.
 std::vector<Option> serve_options();
 /// A flag beats the environment, the environment beats the file, the file beats the default. Errors:
-/// config_error with file, line and the nearest known key; io_error when the file cannot be read.
+/// invalid_argument (a flag); config_error with file, line and the nearest known key; io_error when the file
+/// cannot be read.
 Result<ServeSettings> load_settings(const Arguments& arguments, Environment environment);
 /// The file alone, over `settings`; `text` is its content and `source` its name in errors.
 Result<> apply_settings_file(ServeSettings& settings, std::string_view text, const std::string& source);

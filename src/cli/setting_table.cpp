@@ -25,6 +25,23 @@ Result<> set_text(Target& target, std::string_view text) {
   return {};
 }
 
+Result<> set_http(ServeSettings& settings, std::string_view text) {
+  if (auto endpoint = parse_endpoint(text, "the HTTP address"); !endpoint)
+    return std::unexpected(endpoint.error());
+  settings.http = text;
+  return {};
+}
+
+std::vector<std::string> split(std::string_view list) {
+  std::vector<std::string> parts;
+  while (!list.empty()) {
+    const std::string_view part = list.substr(0, list.find(','));
+    parts.emplace_back(part);
+    list.remove_prefix(std::min(list.size(), part.size() + 1));
+  }
+  return parts;
+}
+
 Result<> set_format(ServeSettings& settings, std::string_view text) {
   if (text != "text" && text != "json") {
     return fail(ErrorCode::config_error, fmt::format("unknown log format '{}'; use text or json", text));
@@ -60,7 +77,7 @@ constexpr Setting kTable[] = {
      .value = Value::endpoint,
      .metavar = "HOST:PORT",
      .help = "where the HTTP API listens; port 0 takes a free one (127.0.0.1:8080)",
-     .apply = [](ServeSettings& s, std::string_view v) { return set_text(s.http, v); }},
+     .apply = set_http},
     {.key = "advertise",
      .flag = "advertise",
      .environment = "GEMINGA_ADVERTISE",
@@ -100,15 +117,19 @@ constexpr Setting kTable[] = {
     {.key = "log_level",
      .flag = "log-level",
      .environment = "GEMINGA_LOG_LEVEL",
+     .value = Value::choice,
      .metavar = "LEVEL",
-     .help = "debug, info, warn, error or off (info)",
-     .apply = set_level},
+     .help = "what is logged (info)",
+     .apply = set_level,
+     .choices = "debug,info,warn,error,off"},
     {.key = "log_format",
      .flag = "log-format",
      .environment = "GEMINGA_LOG_FORMAT",
+     .value = Value::choice,
      .metavar = "FORM",
-     .help = "text or json, on stderr (text)",
-     .apply = set_format},
+     .help = "how it is written to stderr (text)",
+     .apply = set_format,
+     .choices = "text,json"},
 };
 
 }  // namespace
@@ -128,6 +149,7 @@ std::vector<Option> serve_options() {
                        .value = setting.value,
                        .metavar = std::string(setting.metavar),
                        .help = std::string(setting.help),
+                       .choices = split(setting.choices),
                        .environment = std::string(setting.environment)});
   }
   options.push_back(

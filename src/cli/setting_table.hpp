@@ -18,7 +18,8 @@ struct Setting {
   std::string_view metavar = {};
   std::string_view help = {};
   Result<> (*apply)(ServeSettings& settings, std::string_view text) = nullptr;
-  bool path = false;  ///< in the file, relative to the file's folder
+  std::string_view choices = {};  ///< "text,json"
+  bool path = false;              ///< in the file, relative to the file's folder
 };
 
 extern const std::span<const Setting> kSettings;

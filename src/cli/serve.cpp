@@ -1,0 +1,41 @@
+#include <csignal>
+
+#include <fmt/format.h>
+
+#include "cli/serve_process.hpp"
+#include "cli/serve_settings.hpp"
+#include "cli/verb.hpp"
+
+namespace geminga::cli {
+namespace {
+
+Outcome run(const Arguments& arguments) {
+  auto settings = load_settings(arguments, [](const char* name) -> const char* { return std::getenv(name); });
+  if (!settings && settings.error().code == ErrorCode::invalid_argument)
+    return usage(settings.error().message);
+  if (!settings) return failed(settings.error());
+  return serve(*settings);
+}
+
+}  // namespace
+
+Verb serve_verb() {
+  return {.name = "serve",
+          .summary = "run the event bus and the orchestrator",
+          .about =
+              "One process: the durable bus, the orchestrator with its MCP servers, and the HTTP API. It "
+              "logs to stderr and runs "
+              "until SIGTERM or SIGINT; then it takes no more work, ends what runs and exits 0 within 10 s. "
+              "A second signal ends "
+              "it at once: nothing that was acknowledged is lost either way. A flag beats the environment, "
+              "the environment "
+              "beats the file.",
+          .options = serve_options(),
+          .examples = {{"geminga serve", "data in ./geminga-data, HTTP on 127.0.0.1:8080, no MCP server yet"},
+                       {"geminga serve --mcp mcp.json --rules rules.toml", "with tools"},
+                       {"geminga serve --http 127.0.0.1:0 --ready-json",
+                        "a free port; its number stands in the line on stdout"}},
+          .run = run};
+}
+
+}  // namespace geminga::cli

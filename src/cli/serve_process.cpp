@@ -1,0 +1,248 @@
+#include "cli/serve_process.hpp"
+
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <ctime>
+#include <memory>
+#include <sys/resource.h>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <geminga/bus.hpp>
+
+#include "base/log.hpp"
+#include "base/metrics.hpp"
+#include "base/try.hpp"
+#include "broker/broker.hpp"
+#include "cli/output.hpp"
+#include "doors/http_bus/http_bus.hpp"
+#include "engines/embedded/embedded.hpp"
+#include "mcp/registry.hpp"
+#include "net/http_server.hpp"
+#include "net/json_errors.hpp"
+#include "net/origin_guard.hpp"
+#include "orchestrator/orchestrator.hpp"
+
+namespace geminga::cli {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::string_view kLog = "serve";
+// Together below the ten seconds that a stop may take.
+constexpr milliseconds kOrchestratorStop{6'000};
+constexpr milliseconds kHttpStop{500};
+
+constexpr int kDiskSignal = SIGUSR1;
+std::atomic<bool> disk_failed{false};
+
+/// On the journal's thread: wakes the main one, which ends the process.
+void on_disk_error(const Error& error) {
+  log::error(kLog, "{}; nothing more is acknowledged, ending with exit code {}", error.message, kExitDisk);
+  disk_failed = true;
+  ::kill(::getpid(), kDiskSignal);
+}
+
+/// The signals that end serve, blocked in this thread and so in every thread that it starts.
+class EndingSignals {
+ public:
+  EndingSignals() {
+    ::sigemptyset(&set_);
+    ::sigaddset(&set_, SIGTERM);
+    ::sigaddset(&set_, SIGINT);
+    ::sigaddset(&set_, kDiskSignal);
+    ::pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+  }
+  /// The signal that came, or 0 after `timeout`.
+  [[nodiscard]] int wait(milliseconds timeout) const {
+    const timespec limit{.tv_sec = timeout.count() / 1'000, .tv_nsec = timeout.count() % 1'000 * 1'000'000};
+    const int signal = ::sigtimedwait(&set_, nullptr, &limit);
+    return signal > 0 ? signal : 0;
+  }
+  /// From now on the next one ends the process at once.
+  void let_through() const { ::pthread_sigmask(SIG_UNBLOCK, &set_, nullptr); }
+
+ private:
+  sigset_t set_{};
+};
+
+/// Many connections and child processes need more descriptors than the usual 1,024.
+void raise_file_limit() {
+  constexpr rlim_t kWanted = 65'536;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= kWanted) return;
+  limit.rlim_cur = std::min(limit.rlim_max, kWanted);
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/// Everything that runs, in the order of starting; members go in reverse.
+struct Parts {
+  std::optional<Bus> bus;
+  std::shared_ptr<broker::Broker> broker;  // of the embedded engine only
+  std::unique_ptr<doors::HttpBus> http_bus;
+  std::unique_ptr<mcp::Registry> registry;
+  std::unique_ptr<orchestrator::Orchestrator> orchestrator;
+  std::unique_ptr<net::HttpServer> http;
+
+  Parts() = default;
+  Parts(const Parts&) = delete;
+  Parts& operator=(const Parts&) = delete;
+  ~Parts() { stop(); }
+
+  void stop() {
+    if (orchestrator) orchestrator->stop(kOrchestratorStop);
+    if (http_bus) http_bus->close();
+    if (http) http->stop(kHttpStop);
+    if (registry) registry->stop();
+    http.reset();
+    orchestrator.reset();
+    registry.reset();
+    http_bus.reset();
+    broker.reset();
+    if (bus) {
+      if (auto closed = bus->close(); !closed)
+        log::error(kLog, "closing the bus: {}", closed.error().message);
+      bus.reset();
+    }
+  }
+};
+
+void add_health_routes(net::Router& router, const Parts& parts) {
+  router.get("/healthz", [](const net::HttpRequest&, net::Responder responder) {
+    responder.respond(net::HttpResponse::json(200, R"({"status":"ok"})"));
+  });
+  router.get("/readyz", [&parts](const net::HttpRequest&, net::Responder responder) {
+    if (parts.orchestrator->ready()) {
+      responder.respond(net::HttpResponse::json(200, R"({"status":"ready"})"));
+    } else {
+      responder.respond(
+          Error{ErrorCode::unavailable, "not ready: " + parts.orchestrator->not_ready_reason()});
+    }
+  });
+  router.get("/metrics", [](const net::HttpRequest&, net::Responder responder) {
+    net::HttpResponse response = net::HttpResponse::text(200, base::Metrics::process().exposition());
+    response.headers.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+    responder.respond(std::move(response));
+  });
+}
+
+Result<net::OriginGuard> make_guard(const ServeSettings& settings, const Endpoint& endpoint) {
+  std::vector<std::string> advertised;
+  if (!settings.advertise.empty()) {
+    const std::size_t colon = settings.advertise.rfind(':');
+    const bool has_port = colon != std::string::npos &&
+                          settings.advertise.find_first_not_of("0123456789", colon + 1) == std::string::npos;
+    advertised.push_back(has_port ? settings.advertise.substr(0, colon) : settings.advertise);
+  }
+  return net::OriginGuard::create({.address = endpoint.host,
+                                   .advertised_hosts = std::move(advertised),
+                                   .listen_all_insecure = settings.listen_all && settings.insecure});
+}
+
+Result<> open_bus(Parts& parts, const ServeSettings& settings) {
+  log::info(kLog, "bus {} ({})", settings.bus_url, settings.bus_reason);
+  if (!settings.bus_url.starts_with("embedded:")) {
+    GEMINGA_TRY(parts.bus, Bus::open(settings.bus_url));
+    return {};
+  }
+  GEMINGA_TRY(engines::embedded::Opened opened,
+              engines::embedded::open({.directory = settings.data_dir, .on_disk_error = on_disk_error}));
+  parts.bus = std::move(opened.bus);
+  parts.broker = std::move(opened.broker);
+  return {};
+}
+
+Result<> start_registry(Parts& parts, const ServeSettings& settings) {
+  GEMINGA_TRY(parts.registry,
+              mcp::open_registry({.config_file = settings.mcp, .settings = settings.servers}));
+  return {};
+}
+
+Result<> start_orchestrator(Parts& parts, const ServeSettings& settings, net::Router& router) {
+  orchestrator::OrchestratorOptions options;
+  options.bus = parts.bus;
+  options.registry = parts.registry.get();
+  options.store_path = settings.data_dir / "jobs.sqlite";
+  options.rules_path = settings.rules;
+  GEMINGA_TRY(options.topics, orchestrator::Topics::resolve(
+                                  orchestrator::topic_style_of(parts.bus->url()),
+                                  [](const char* name) -> const char* { return std::getenv(name); }));
+  options.metrics = &base::Metrics::process();
+  GEMINGA_TRY(parts.orchestrator, orchestrator::Orchestrator::start(std::move(options), router));
+  return {};
+}
+
+Result<> start(Parts& parts, const ServeSettings& settings) {
+  GEMINGA_TRY(const Endpoint endpoint, parse_endpoint(settings.http, "the HTTP address"));
+  GEMINGA_TRY(net::OriginGuard guard, make_guard(settings, endpoint));
+  GEMINGA_TRY_VOID(open_bus(parts, settings));
+  GEMINGA_TRY_VOID(start_registry(parts, settings));
+  net::Router router;
+  add_health_routes(router, parts);
+  parts.http_bus = std::make_unique<doors::HttpBus>(*parts.bus);
+  parts.http_bus->add_routes(router);
+  GEMINGA_TRY_VOID(start_orchestrator(parts, settings, router));
+  auto http = net::HttpServer::listen({.address = endpoint.host,
+                                       .port = endpoint.port,
+                                       .guards = {std::move(guard)},
+                                       .metrics = &base::Metrics::process()},
+                                      std::move(router));
+  if (!http) {
+    return fail(http.error().code, http.error().message + "; --http HOST:PORT names another address");
+  }
+  parts.http = *std::move(http);
+  if (parts.broker) GEMINGA_TRY_VOID(parts.broker->announce("http://" + parts.http->endpoint()));
+  return {};
+}
+
+void warn_when_open(const ServeSettings& settings) {
+  if (!settings.listen_all || !settings.insecure) return;
+  log::warn(kLog, "--listen-all --insecure: everyone who reaches {} may publish, read and call every tool",
+            settings.http);
+}
+
+void announce_ready(const Parts& parts, const ServeSettings& settings) {
+  log::info(kLog, "ready: HTTP on {}, data in {}", parts.http->endpoint(), settings.data_dir.string());
+  if (settings.ready_json) print_json({{"http", parts.http->endpoint()}});
+}
+
+/// Until a signal comes; says when everything is ready. The signal.
+int run(const Parts& parts, const ServeSettings& settings, const EndingSignals& signals) {
+  bool announced = false;
+  milliseconds pause{1};
+  for (;;) {
+    if (!announced && parts.orchestrator->ready()) {
+      announce_ready(parts, settings);
+      announced = true;
+    }
+    if (const int signal = signals.wait(announced ? milliseconds{60'000} : pause); signal != 0) return signal;
+    pause = std::min(pause * 2, milliseconds{50});
+  }
+}
+
+}  // namespace
+
+Outcome serve(const ServeSettings& settings) {
+  const EndingSignals signals;
+  if (auto configured = log::configure(settings.log); !configured) return failed(configured.error());
+  raise_file_limit();
+  warn_when_open(settings);
+  Parts parts;
+  if (auto started = start(parts, settings); !started) {
+    return std::unexpected(Failure{disk_failed ? kExitDisk : kExitFailed, started.error().message});
+  }
+  const int signal = run(parts, settings, signals);
+  // What runs waits for a disk that is gone; an end by force loses nothing that was acknowledged.
+  if (signal == kDiskSignal) ::_exit(kExitDisk);
+  signals.let_through();
+  log::info(kLog, "{}: taking no more work; a second one ends at once",
+            signal == SIGINT ? "SIGINT" : "SIGTERM");
+  parts.stop();
+  log::info(kLog, "stopped");
+  return {};
+}
+
+}  // namespace geminga::cli

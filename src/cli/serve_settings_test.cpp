@@ -1,0 +1,142 @@
+#include "cli/serve_settings.hpp"
+
+#include <fstream>
+#include <map>
+
+#include <gtest/gtest.h>
+
+namespace geminga::cli {
+namespace {
+
+std::map<std::string, std::string> variables;
+const char* lookup(const char* name) {
+  const auto found = variables.find(name);
+  return found == variables.end() ? nullptr : found->second.c_str();
+}
+
+class Settings : public testing::Test {
+ protected:
+  void SetUp() override {
+    variables.clear();
+    file_ = std::filesystem::path(testing::TempDir()) / "geminga_settings_test.toml";
+  }
+  void TearDown() override { std::filesystem::remove(file_); }
+
+  void write(const std::string& text) { std::ofstream(file_) << text; }
+
+  /// As the parser would give them.
+  static Arguments flags(const std::map<std::string, std::string>& given) {
+    Arguments arguments;
+    for (const auto& option : serve_options()) arguments.declare(option.name);
+    for (const auto& [name, value] : given) arguments.add(name, value);
+    return arguments;
+  }
+
+  Result<ServeSettings> load(std::map<std::string, std::string> given, bool with_file) {
+    if (with_file) given["config"] = file_.string();
+    return load_settings(flags(given), lookup);
+  }
+
+  std::string error(const std::string& text) {
+    write(text);
+    const auto settings = load({}, true);
+    return settings ? "" : settings.error().message;
+  }
+
+  std::filesystem::path file_;
+};
+
+TEST_F(Settings, DefaultsNeedNothing) {
+  const auto settings = load({}, false);
+  ASSERT_TRUE(settings) << settings.error().message;
+  EXPECT_EQ(settings->http, "127.0.0.1:8080");
+  EXPECT_EQ(settings->bus_url, "embedded:./geminga-data");
+  EXPECT_EQ(settings->bus_reason, "the default, as nothing names another");
+  EXPECT_TRUE(settings->mcp.empty());
+}
+
+TEST_F(Settings, AFlagBeatsTheEnvironmentAndThatBeatsTheFile) {
+  write("http = '127.0.0.1:1'\nlog_level = 'warn'\nmcp = 'servers.json'\ndata_dir = '/from/file'\n");
+  variables = {{"GEMINGA_HTTP", "127.0.0.1:2"}, {"GEMINGA_DATA_DIR", "/from/environment"}};
+  const auto settings = load({{"http", "127.0.0.1:3"}}, true);
+  ASSERT_TRUE(settings) << settings.error().message;
+  EXPECT_EQ(settings->http, "127.0.0.1:3");
+  EXPECT_EQ(settings->data_dir, "/from/environment");
+  EXPECT_EQ(settings->log.level, log::Level::warn);
+  EXPECT_EQ(settings->mcp, file_.parent_path() / "servers.json") << "relative to the file that names it";
+}
+
+TEST_F(Settings, TheBusIsDecidedInTheOrderOfTheContract) {
+  write("bus = 'embedded:/file'\n");
+  EXPECT_EQ(load({}, true)->bus_url, "embedded:/file");
+  variables = {{"ENABLE_KAFKA", "true"}, {"KAFKA_BROKERS", "k:9092"}};
+  EXPECT_EQ(load({}, true)->bus_url, "kafka://k:9092");
+  variables["ENABLE_PULSAR"] = "true";
+  variables["PULSAR_SERVICE_URL"] = "pulsar://p:6650";
+  EXPECT_EQ(load({}, true)->bus_url, "pulsar://p:6650");
+  variables["COZE_MQ_TYPE"] = "nats";
+  variables["MQ_NAME_SERVER"] = "n:4222";
+  EXPECT_EQ(load({}, true)->bus_url, "nats://n:4222");
+  const auto flag = load({{"bus", "embedded:/flag"}}, true);
+  EXPECT_EQ(flag->bus_url, "embedded:/flag");
+  EXPECT_EQ(flag->bus_reason, "--bus");
+  EXPECT_EQ(flag->data_dir, "/flag");
+}
+
+TEST_F(Settings, TwoPlacesForOneDirectoryAreRefused) {
+  const auto settings = load({{"bus", "embedded:/a"}, {"data-dir", "/b"}}, false);
+  ASSERT_FALSE(settings);
+  EXPECT_EQ(settings.error().code, ErrorCode::config_error);
+  EXPECT_TRUE(load({{"bus", "embedded:/a"}, {"data-dir", "/a/"}}, false));
+}
+
+TEST_F(Settings, SettingsOfServers) {
+  write(
+      "[servers.slow]\ntimeout = '90s'\nretry = 'never'\nretry_tool_errors = true\nmax_concurrent = 4\n"
+      "[servers.web]\nprotocol = 'invoke'\n[[servers.web.tools]]\nname = 'look'\ndescription = 'looks'\n");
+  const auto settings = load({}, true);
+  ASSERT_TRUE(settings) << settings.error().message;
+  const auto& slow = settings->servers.at("slow");
+  EXPECT_EQ(slow.timeout, std::chrono::seconds{90});
+  EXPECT_EQ(slow.retry, mcp::RetryPolicy::never);
+  EXPECT_TRUE(slow.retry_tool_errors);
+  EXPECT_EQ(slow.max_concurrent, 4U);
+  const auto& web = settings->servers.at("web");
+  EXPECT_EQ(web.protocol, mcp::Protocol::invoke);
+  ASSERT_EQ(web.tools.size(), 1U);
+  EXPECT_EQ(web.tools[0].name, "look");
+}
+
+TEST_F(Settings, WhatCannotBeUsedIsNamedWithItsLine) {
+  const std::string at = file_.string();
+  EXPECT_EQ(error("\nhtpp = 'x'\n"), at + ":2: unknown key 'htpp'; did you mean 'http'?");
+  EXPECT_EQ(error("[servers.a]\n\ntime_out = '5s'\n"),
+            at + ":3: unknown key 'time_out' in [servers.a]; did you mean 'timeout'?");
+  EXPECT_NE(
+      error("[servers.a]\ntimeout = 'soon'\n").find(":2: 'timeout' in [servers.a]: 'soon' is not a duration"),
+      std::string::npos);
+  EXPECT_NE(error("[servers.a]\nretry = 'maybe'\n").find(":2: 'retry' in [servers.a]"), std::string::npos);
+  EXPECT_NE(error("log_level = 'loud'\n").find(":1: 'log_level': unknown log level"), std::string::npos);
+  EXPECT_NE(error("http = [1]\n").find(":1: 'http' must be a text"), std::string::npos);
+  EXPECT_NE(error("servers = 1\n").find(":1: 'servers'"), std::string::npos);
+  EXPECT_NE(error("a = = 1\n").find(":1: not TOML"), std::string::npos);
+}
+
+TEST_F(Settings, AFileThatIsNamedMustBeThere) {
+  const auto settings = load({{"config", "/nowhere/geminga.toml"}}, false);
+  ASSERT_FALSE(settings);
+  EXPECT_EQ(settings.error().code, ErrorCode::io_error);
+  EXPECT_NE(settings.error().message.find("/nowhere/geminga.toml"), std::string::npos);
+}
+
+TEST(Endpoints, HostAndPort) {
+  EXPECT_EQ(parse_endpoint("127.0.0.1:8080", "it")->port, 8080);
+  EXPECT_EQ(parse_endpoint("[::1]:0", "it")->host, "::1");
+  for (const char* wrong :
+       {"", "8080", ":8080", "host:", "host:70000", "host:x", "::1:80", "http://a:1", "a:-1"}) {
+    EXPECT_FALSE(parse_endpoint(wrong, "it")) << wrong;
+  }
+}
+
+}  // namespace
+}  // namespace geminga::cli

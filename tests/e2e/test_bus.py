@@ -1,0 +1,92 @@
+"""produce, consume and topics: through a running serve, and on an embedded bus without one."""
+import json
+import time
+import unittest
+
+from harness import Case, json_lines, run
+
+FIELDS = {"id", "key", "body", "properties", "publish_time", "event_time", "redelivery_count", "topic"}
+
+
+class OverTheServer(Case):
+    def setUp(self):
+        super().setUp()
+        self.where = self.serve()
+
+    def cli(self, *arguments, **more):
+        return self.where.cli(*arguments, **more)
+
+    def good(self, *arguments, **more):
+        done = self.cli(*arguments, **more)
+        self.assertEqual(0, done.returncode, done.stderr)
+        return done.stdout
+
+    def test_what_is_produced_is_consumed_once_and_in_order(self):
+        ids = self.good("produce", "orders", stdin="one\ntwo\nthree\n").split()
+        self.assertEqual(3, len(set(ids)))
+        lines = json_lines(self.good("consume", "orders", "-s", "billing", "--from", "earliest", "-n", 3, "-o", "json"))
+        self.assertEqual(["one", "two", "three"], [line["body"] for line in lines])
+        self.assertEqual(ids, [line["id"] for line in lines])
+        self.assertEqual(FIELDS, set(lines[0]))
+        self.assertEqual("persistent://public/default/orders", lines[0]["topic"])
+        again = self.cli("consume", "orders", "-s", "billing", "-n", 1, "--timeout", "500ms")
+        self.assertEqual(1, again.returncode)
+        self.assertIn("no message", again.stderr)
+
+    def test_key_properties_delay_and_bytes(self):
+        (self.folder / "bytes").write_bytes(b"\xff\x00\xfe")
+        self.good("produce", "all", "-f", self.folder / "bytes", "-k", "k1", "-P", "a=1", "-P", "b=x=y")
+        line = json_lines(self.good("consume", "all", "-s", "s", "--from", "earliest", "-n", 1, "-o", "json"))[0]
+        self.assertEqual("/wD+", line["body_base64"])
+        self.assertEqual(("k1", {"a": "1", "b": "x=y"}), (line["key"], line["properties"]))
+        began = time.monotonic()
+        self.good("produce", "later", "-m", "later", "--delay", "1500ms")
+        self.good("consume", "later", "-s", "s", "--type", "shared", "--from", "earliest", "-n", 1)
+        self.assertGreaterEqual(time.monotonic() - began, 1.5)
+
+    def test_what_is_handed_back_comes_again_with_its_count(self):
+        self.good("produce", "again", "-m", "a", "-m", "b")
+        lines = json_lines(self.good("consume", "again", "-s", "s", "--type", "shared", "--from", "earliest", "-n", 3, "--nack-every", 2, "-o", "json"))
+        self.assertEqual(["a", "b", "b"], [line["body"] for line in lines])
+        self.assertEqual([0, 0, 1], [line["redelivery_count"] for line in lines])
+
+    def test_topics(self):
+        self.good("produce", "orders", "-m", "x")
+        listed = json_lines(self.good("topics", "list", "-o", "json"))
+        self.assertIn("persistent://public/default/orders", [line["topic"] for line in listed])
+        self.good("topics", "create", "empty")
+        self.assertEqual(0, json.loads(self.good("topics", "show", "empty", "-o", "json"))["stored_messages"])
+        peeked = json_lines(self.good("topics", "peek", "orders", "-o", "json"))
+        self.assertEqual(["x"], [line["body"] for line in peeked])
+        self.good("topics", "delete", "empty")
+        gone = self.cli("topics", "show", "empty")
+        self.assertEqual(1, gone.returncode)
+        self.assertIn("empty", gone.stderr)
+
+
+class OnADirectory(Case):
+    def test_without_a_server(self):
+        url = f"embedded:{self.folder / 'data'}"
+        sent = run("produce", "orders", "--url", url, "-m", "one", "-m", "two", "-o", "json")
+        self.assertEqual(0, sent.returncode, sent.stderr)
+        ids = [line["id"] for line in json_lines(sent.stdout)]
+        lines = json_lines(run("consume", "orders", "-s", "s", "--from", "earliest", "-n", 2, "-o", "json", "--url", url).stdout)
+        self.assertEqual(ids, [line["id"] for line in lines], "ids are the same in another process")
+        self.assertEqual(FIELDS, set(lines[0]))
+
+    def test_what_one_wrote_without_a_server_a_server_reads(self):
+        self.assertEqual(0, run("produce", "orders", "--url", f"embedded:{self.folder / 'data'}", "-m", "early").returncode)
+        geminga = self.serve()
+        taken = geminga.cli("consume", "orders", "-s", "s", "--from", "earliest", "-n", 1)
+        self.assertEqual("early\n", taken.stdout)
+
+    def test_a_directory_that_serve_holds(self):
+        geminga = self.serve()
+        refused = run("produce", "orders", "--url", f"embedded:{self.folder / 'data'}", "-m", "x")
+        self.assertEqual(1, refused.returncode)
+        self.assertIn(str(geminga.pid), refused.stderr)
+        self.assertIn(geminga.ready["http"], refused.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
