@@ -1,6 +1,9 @@
 #include "doors/http_bus/http_bus.hpp"
 
 #include <filesystem>
+#include <fstream>
+#include <regex>
+#include <set>
 #include <thread>
 
 #include <fmt/format.h>
@@ -231,6 +234,26 @@ TEST_F(HttpBusTest, SaysWhichBusItIsAndWhatItCanDo) {
   EXPECT_THAT(bus["url"], HasSubstr("embedded:"));
   EXPECT_EQ(bus["capabilities"]["atomic_forward"]["support"], "native");
   EXPECT_EQ(bus["capabilities"].size(), kFeatureCount);
+}
+
+/// "POST /api/bus/topics" of every route that the reference shows in its tables.
+std::set<std::string> documented_routes() {
+  std::ifstream in(GEMINGA_SOURCE_DIR "/docs/reference/http-bus.md");
+  const std::regex route("`([A-Z]+ /api/bus[^ `?\\[]*)");
+  std::set<std::string> found;
+  for (std::string line; std::getline(in, line);) {
+    if (!line.starts_with("| `")) continue;
+    for (std::sregex_iterator it(line.begin(), line.end(), route), end; it != end; ++it)
+      found.insert((*it)[1].str());
+  }
+  return found;
+}
+
+TEST_F(HttpBusTest, TheReferenceShowsEveryRouteAndNoOther) {
+  std::set<std::string> routes;
+  for (const net::Route* route : server_->router().routes())
+    routes.insert(route->method + " " + route->pattern);
+  EXPECT_EQ(routes, documented_routes());
 }
 
 TEST_F(HttpBusTest, WrongRequestsAreRefusedWithTheReason) {
