@@ -122,11 +122,13 @@ void add_health_routes(net::Router& router, const Parts& parts) {
           Error{ErrorCode::unavailable, "not ready: " + parts.orchestrator->not_ready_reason()});
     }
   });
-  router.get("/metrics", [](const net::HttpRequest&, net::Responder responder) {
-    net::HttpResponse response = net::HttpResponse::text(200, base::Metrics::process().exposition());
-    response.headers.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
-    responder.respond(std::move(response));
-  });
+  for (const char* path : {"/metrics", "/metrics/"}) {  // Pulsar's is the second
+    router.get(path, [](const net::HttpRequest&, net::Responder responder) {
+      net::HttpResponse response = net::HttpResponse::text(200, base::Metrics::process().exposition());
+      response.headers.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+      responder.respond(std::move(response));
+    });
+  }
 }
 
 Result<net::OriginGuard> make_guard(const ServeSettings& settings, const Endpoint& endpoint) {
