@@ -319,5 +319,21 @@ TEST_F(DispatcherTest, TypeMayChangeBetweenConsumers) {
   EXPECT_EQ(entries_of(pump()), (Gots{0, 1}));
 }
 
+TEST_F(DispatcherTest, AStoppedConsumerGetsNothingMoreAndKeepsWhatIsOut) {
+  make(SubscriptionType::shared);
+  dispatcher_->add_consumer(1, {.messages = 10, .bytes = 1 << 20});
+  publish();
+  EXPECT_EQ(pump().size(), 1U);
+  dispatcher_->stop_consumer(1);
+  publish();
+  EXPECT_TRUE(pump().empty());
+  // What it never showed to the application goes to another one, not counted.
+  EXPECT_TRUE(dispatcher_->return_entry(1, EntryId{0}, {}, false, now()));
+  EXPECT_TRUE(pump().empty());
+  dispatcher_->add_consumer(2, {.messages = 10, .bytes = 1 << 20});
+  const std::vector<Got> expected = {{2, 0, 0}, {2, 1, 0}};
+  EXPECT_EQ(pump(), expected);
+}
+
 }  // namespace
 }  // namespace geminga::broker

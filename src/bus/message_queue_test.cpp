@@ -1,0 +1,102 @@
+#include "bus/message_queue.hpp"
+
+#include <gtest/gtest.h>
+
+namespace geminga::bus {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr base::MonotonicTime kNow{1h};
+
+EngineMessage message(std::string text, std::string key = "", std::uint64_t bytes = 10) {
+  EngineMessage message;
+  message.message.body = std::move(text);
+  message.message.key = std::move(key);
+  message.bytes = bytes;
+  return message;
+}
+
+std::string take(MessageQueue& queue, base::MonotonicTime now = kNow) {
+  const auto taken = queue.take(now);
+  return taken ? taken->message.body : "nothing";
+}
+
+TEST(MessageQueue, PlainIsFirstInFirstOut) {
+  MessageQueue queue(false, 0);
+  queue.push(message("1", "a"));
+  queue.push(message("2", "a"));
+  EXPECT_EQ(take(queue), "1");
+  EXPECT_EQ(take(queue), "2");
+  EXPECT_EQ(take(queue), "nothing");
+  EXPECT_TRUE(queue.empty());
+}
+
+TEST(MessageQueue, TakingFreesRoomOnce) {
+  MessageQueue queue(false, 0);
+  queue.push(message("1", "", 7));
+  queue.push(message("2", "", 8));
+  EXPECT_EQ(queue.freed_room().messages, 0U);
+  take(queue);
+  take(queue);
+  const auto room = queue.freed_room();
+  EXPECT_EQ(room.messages, 2U);
+  EXPECT_EQ(room.bytes, 15U);
+  EXPECT_EQ(queue.freed_room().messages, 0U);
+}
+
+TEST(MessageQueue, OrderlyRunsOneOfAKeyAtATime) {
+  MessageQueue queue(true, 10);
+  for (const char* text : {"a1", "a2", "b1"}) queue.push(message(text, std::string(1, text[0])));
+  EXPECT_EQ(take(queue), "a1");
+  EXPECT_EQ(take(queue), "b1");
+  EXPECT_EQ(take(queue), "nothing");
+  queue.finished("a");
+  EXPECT_EQ(take(queue), "a2");
+}
+
+TEST(MessageQueue, AMessageToBeRetriedBlocksItsKeyOnly) {
+  MessageQueue queue(true, 10);
+  for (const char* text : {"a1", "a2", "b1", "b2"}) queue.push(message(text, std::string(1, text[0])));
+  EXPECT_EQ(take(queue), "a1");
+  queue.retry(message("a1", "a"), kNow + 1s);
+  EXPECT_EQ(queue.next_retry(), kNow + 1s);
+  EXPECT_EQ(take(queue), "b1");
+  queue.finished("b");
+  EXPECT_EQ(take(queue), "b2");
+  EXPECT_EQ(take(queue, kNow + 999ms), "nothing");
+  EXPECT_EQ(take(queue, kNow + 1s), "a1") << "before a2";
+  EXPECT_FALSE(queue.next_retry());
+  queue.finished("a");
+  EXPECT_EQ(take(queue, kNow + 1s), "a2");
+}
+
+TEST(MessageQueue, WhatWaitsBehindABlockedKeyLeavesRoomForOthersUpToALimit) {
+  MessageQueue queue(true, 2);
+  queue.push(message("a1", "a"));
+  take(queue);
+  static_cast<void>(queue.freed_room());
+  queue.retry(message("a1", "a"), kNow + 1s);
+  for (const char* text : {"a2", "a3", "a4"}) queue.push(message(text, "a"));
+  EXPECT_EQ(queue.freed_room().messages, 2U);
+  // Each gives its room once: what was parked not again when it is taken.
+  EXPECT_EQ(take(queue, kNow + 1s), "a1");
+  for (const char* text : {"a2", "a3", "a4"}) {
+    queue.finished("a");
+    EXPECT_EQ(take(queue), text);
+  }
+  EXPECT_EQ(queue.freed_room().messages, 1U);
+}
+
+TEST(MessageQueue, DrainGivesAllThatWasNotTaken) {
+  MessageQueue queue(true, 10);
+  for (const char* text : {"a1", "a2", "b1"}) queue.push(message(text, std::string(1, text[0])));
+  EXPECT_EQ(take(queue), "a1");
+  EXPECT_EQ(queue.drain().size(), 2U);
+  EXPECT_TRUE(queue.empty());
+  queue.finished("a");  // a handler that was still at work
+  EXPECT_EQ(take(queue), "nothing");
+}
+
+}  // namespace
+}  // namespace geminga::bus
