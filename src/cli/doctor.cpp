@@ -3,6 +3,7 @@
 
 #include "cli/checks.hpp"
 #include "cli/output.hpp"
+#include "cli/remote.hpp"
 #include "cli/verb.hpp"
 
 namespace geminga::cli {
@@ -62,12 +63,9 @@ Outcome run(const Arguments& arguments) {
 }  // namespace
 
 Verb doctor_verb() {
-  std::vector<Option> options;
-  for (Option& option : serve_options()) {
-    for (const char* wanted : {"config", "data-dir", "bus", "http", "mcp", "rules"}) {
-      if (option.name == wanted) options.push_back(option);
-    }
-  }
+  std::vector<Option> options = setting_options();
+  options.push_back(output_option());
+  options.push_back(server_option());
   return {
       .name = "doctor",
       .summary = "is this machine fit for `geminga serve`, and what to do if not",

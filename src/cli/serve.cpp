@@ -14,12 +14,16 @@ Outcome run(const Arguments& arguments) {
   if (!settings && settings.error().code == ErrorCode::invalid_argument)
     return usage(settings.error().message);
   if (!settings) return failed(settings.error());
+  settings->ready_json = arguments.has("ready-json");
   return serve(*settings);
 }
 
 }  // namespace
 
 Verb serve_verb() {
+  std::vector<Option> options = setting_options();
+  options.push_back(
+      {.name = "ready-json", .help = "print one line of JSON with the addresses on stdout when ready"});
   return {.name = "serve",
           .summary = "run the event bus and the orchestrator",
           .about =
@@ -30,7 +34,7 @@ Verb serve_verb() {
               "it at once: nothing that was acknowledged is lost either way. A flag beats the environment, "
               "the environment "
               "beats the file.",
-          .options = serve_options(),
+          .options = std::move(options),
           .examples = {{"geminga serve", "data in ./geminga-data, HTTP on 127.0.0.1:8080, no MCP server yet"},
                        {"geminga serve --mcp mcp.json --rules rules.toml", "with tools"},
                        {"geminga serve --http 127.0.0.1:0 --ready-json",

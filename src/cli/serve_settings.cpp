@@ -49,7 +49,6 @@ Result<> apply_flags(ServeSettings& settings, const Arguments& arguments) {
                   fmt::format("--{}: {}", setting.flag, applied.error().message));
     }
   }
-  settings.ready_json = arguments.has("ready-json");
   return {};
 }
 

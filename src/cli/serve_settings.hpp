@@ -33,8 +33,8 @@ struct ServeSettings {
 /// Finds a variable of the environment; nullptr when it is not set.
 using Environment = const char* (*)(const char* name);
 
-/// The options of `serve` that can also stand in the environment and in geminga.toml, and those that cannot.
-std::vector<Option> serve_options();
+/// --config and the options that can also stand in the environment and in geminga.toml.
+std::vector<Option> setting_options();
 /// A flag beats the environment, the environment beats the file, the file beats the default. Errors:
 /// invalid_argument (a flag); config_error with file, line and the nearest known key; io_error when the file
 /// cannot be read.

@@ -27,7 +27,7 @@ class Settings : public testing::Test {
   /// As the parser would give them.
   static Arguments flags(const std::map<std::string, std::string>& given) {
     Arguments arguments;
-    for (const auto& option : serve_options()) arguments.declare(option.name);
+    for (const auto& option : setting_options()) arguments.declare(option.name);
     for (const auto& [name, value] : given) arguments.add(name, value);
     return arguments;
   }

@@ -136,7 +136,7 @@ constexpr Setting kTable[] = {
 
 const std::span<const Setting> kSettings = kTable;
 
-std::vector<Option> serve_options() {
+std::vector<Option> setting_options() {
   std::vector<Option> options{{.name = "config",
                                .letter = 'c',
                                .value = Value::file,
@@ -152,8 +152,6 @@ std::vector<Option> serve_options() {
                        .choices = split(setting.choices),
                        .environment = std::string(setting.environment)});
   }
-  options.push_back(
-      {.name = "ready-json", .help = "print one line of JSON with the addresses on stdout when ready"});
   return options;
 }
 
