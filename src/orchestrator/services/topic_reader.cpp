@@ -8,7 +8,7 @@
 
 namespace geminga::orchestrator {
 namespace {
-constexpr std::chrono::milliseconds kWait{200};
+constexpr std::chrono::minutes kWait{1};  // closing the reader ends it sooner
 constexpr std::chrono::milliseconds kAfterFailure{1'000};
 }  // namespace
 
@@ -21,25 +21,33 @@ TopicReader::~TopicReader() {
 }
 
 Result<> TopicReader::open() {
-  GEMINGA_TRY(auto reader, reopen());
+  GEMINGA_TRY_VOID(reopen());
   running_ = true;
-  thread_ = std::thread([this, reader = std::move(reader)]() mutable {
+  thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), name_.substr(0, 15).c_str());
-    run(std::move(reader));
+    run();
   });
   return {};
 }
 
-Result<Reader> TopicReader::reopen() {
+Result<> TopicReader::reopen() {
   ReaderOptions options;
   options.topic = core_->topic(role_);
   if (last_) options.start = *last_;
-  return core_->bus.create_reader(std::move(options));
+  GEMINGA_TRY(auto opened, core_->bus.create_reader(std::move(options)));
+  const std::lock_guard lock(mutex_);
+  reader_ = std::make_shared<Reader>(std::move(opened));
+  return {};
 }
 
-void TopicReader::run(Reader reader) {
+std::shared_ptr<Reader> TopicReader::reader() {
+  const std::lock_guard lock(mutex_);
+  return reader_;
+}
+
+void TopicReader::run() {
   while (!stopping_) {
-    const auto message = reader.read(kWait);
+    const auto message = reader()->read(kWait);
     if (message) {
       last_ = message->id;
       ++count_;
@@ -52,17 +60,22 @@ void TopicReader::run(Reader reader) {
       std::unique_lock lock(mutex_);
       if (wake_.wait_for(lock, kAfterFailure, [this] { return stopping_.load(); })) break;
     }
-    if (auto again = reopen()) reader = *std::move(again);
+    if (auto again = reopen(); !again) log::warn("orchestrator", "{}: {}", name_, again.error().message);
   }
   running_ = false;
 }
 
 void TopicReader::close() {
+  std::shared_ptr<Reader> open;
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
+    open = reader_;
   }
   wake_.notify_all();
+  if (open)
+    if (auto closed = open->close(); !closed && closed.error().code != ErrorCode::closed)
+      log::warn("orchestrator", "closing {}: {}", name_, closed.error().message);
   if (thread_.joinable()) thread_.join();
 }
 

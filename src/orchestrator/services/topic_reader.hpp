@@ -28,8 +28,9 @@ class TopicReader {
   [[nodiscard]] std::uint64_t seen() const { return count_; }
 
  private:
-  void run(Reader reader);
-  Result<Reader> reopen();
+  void run();
+  Result<> reopen();
+  [[nodiscard]] std::shared_ptr<Reader> reader();
 
   const std::shared_ptr<Core> core_;
   const std::string name_;
@@ -40,6 +41,7 @@ class TopicReader {
   std::atomic<std::uint64_t> count_ = 0;
   std::optional<MessageId> last_;  // the thread
   std::mutex mutex_;
+  std::shared_ptr<Reader> reader_;  // under mutex_; closing it wakes the thread
   std::condition_variable wake_;
   std::thread thread_;
 };
