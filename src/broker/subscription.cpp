@@ -117,7 +117,11 @@ bool Subscription::read(const Dispatcher::Want& want, Now now) {
       });
   if (!at_once) return false;
   reading_ = false;
-  if (!*at_once || (at_once->value().empty() && !want.waiting)) return false;
+  if (!*at_once) {
+    reading_failed(at_once->error());
+    return false;
+  }
+  if (at_once->value().empty() && !want.waiting) return false;
   dispatcher_.feed(want, std::move(**at_once), now);
   return true;
 }
@@ -125,16 +129,21 @@ bool Subscription::read(const Dispatcher::Want& want, Now now) {
 void Subscription::read_done(const Dispatcher::Want& want, Result<std::vector<storage::Entry>> entries) {
   reading_ = false;
   if (shut_down_) return;
-  if (!entries) {
-    log::error("broker", "subscription '{}' of {} stands still: {}", row_.name, topic_.name(),
-               entries.error().message);
-    return;
-  }
+  if (!entries) return reading_failed(entries.error());
   if (entries->empty() && !want.waiting) return;
   pumping_ = true;
   dispatcher_.feed(want, std::move(*entries), context_->now());
   pumping_ = false;
   pump();
+}
+
+/// Consumers that wait for what cannot be read shall know it; whoever connects again tries again.
+void Subscription::reading_failed(const Error& error) {
+  log::error("broker", "subscription '{}' of {} cannot be read: {}", row_.name, topic_.name(), error.message);
+  for (auto& [number, consumer] : std::exchange(consumers_, {})) {
+    dispatcher_.remove_consumer(number, context_->now());
+    consumer.sink->on_closed(error.with("reading " + topic_.name()));
+  }
 }
 
 void Subscription::hand_over() {

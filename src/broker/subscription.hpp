@@ -56,6 +56,7 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   void adopt_type(const SubscribeOptions& options);
   bool read(const Dispatcher::Want& want, Now now);
   void read_done(const Dispatcher::Want& want, Result<std::vector<storage::Entry>> entries);
+  void reading_failed(const Error& error);
   void hand_over();
   void arm_timer(Now now);
   void say_when_paused();

@@ -1,0 +1,93 @@
+#include "engines/embedded/embedded.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include "base/uuid.hpp"
+
+namespace geminga {
+namespace {
+
+using namespace std::chrono_literals;
+
+class EmbeddedTest : public ::testing::Test {
+ protected:
+  ~EmbeddedTest() override { std::filesystem::remove_all(directory_); }
+  [[nodiscard]] std::string url() const { return "embedded:" + directory_.string(); }
+
+  /// Changes one byte of `text` wherever it stands on disk; returns how often it did.
+  int damage(const std::string& text) const {
+    int found = 0;
+    for (const auto& file : std::filesystem::recursive_directory_iterator(directory_)) {
+      if (!file.is_regular_file()) continue;
+      std::fstream stream(file.path(), std::ios::in | std::ios::out | std::ios::binary);
+      const std::string content{std::istreambuf_iterator<char>(stream), {}};
+      for (auto at = content.find(text); at != std::string::npos; at = content.find(text, at + 1)) {
+        stream.clear();
+        stream.seekp(static_cast<std::streamoff>(at));
+        stream.put('#');
+        ++found;
+      }
+    }
+    return found;
+  }
+
+  const std::filesystem::path directory_ =
+      std::filesystem::temp_directory_path() / ("geminga-embedded-" + base::random_uuid());
+};
+
+TEST_F(EmbeddedTest, ASecondOpenSaysWhoHoldsTheDirectory) {
+  auto bus = Bus::open(url()).value();
+  const auto second = Bus::open(url());
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, ErrorCode::directory_locked);
+  EXPECT_TRUE(second.error().message.contains(std::to_string(::getpid()))) << second.error().message;
+  ASSERT_TRUE(bus.close());
+  EXPECT_TRUE(Bus::open(url())) << "closed is free";
+}
+
+TEST_F(EmbeddedTest, TheDirectoryIsFreeWhenTheLastHandleGoes) {
+  {
+    auto producer = Bus::open(url()).value().create_producer({.topic = "t"}).value();
+    EXPECT_TRUE(producer.send({.body = "the bus handle is gone, the producer keeps it open"}));
+  }
+  EXPECT_TRUE(Bus::open(url()));
+}
+
+TEST_F(EmbeddedTest, BusAndBrokerShareOneDirectory) {
+  auto opened = engines::embedded::open({.directory = directory_}).value();
+  ASSERT_TRUE(opened.bus.create_producer({.topic = "t"}).value().send({.body = "x"}));
+  EXPECT_EQ(opened.broker->topics("public/default").value().size(), 1U);
+  EXPECT_EQ(opened.bus.url(), url());
+}
+
+TEST_F(EmbeddedTest, ADamagedTopicTellsItsConsumersInsteadOfLettingThemWait) {
+  const std::string text = "a text that stands nowhere else: 7f3a9c";
+  {
+    auto bus = Bus::open(url()).value();
+    ASSERT_TRUE(bus.admin().create_subscription("hurt", "s", InitialPosition::earliest));
+    ASSERT_TRUE(bus.create_producer({.topic = "hurt"}).value().send({.body = text}));
+    ASSERT_TRUE(bus.create_producer({.topic = "whole"}).value().send({.body = "fine"}));
+    ASSERT_TRUE(bus.close());
+  }
+  ASSERT_GT(damage(text), 0);
+  auto bus = Bus::open(url()).value();
+  auto consumer = bus.subscribe({.topic = "hurt", .subscription = "s"}).value();
+  const auto refused = consumer.receive(20s);
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(refused.error().code == ErrorCode::topic_offline ||
+              refused.error().code == ErrorCode::corrupted)
+      << refused.error().message;
+  auto other =
+      bus.subscribe({.topic = "whole", .subscription = "s", .initial_position = InitialPosition::earliest})
+          .value();
+  EXPECT_EQ(other.receive(20s).value()->body, "fine");
+}
+
+}  // namespace
+}  // namespace geminga
