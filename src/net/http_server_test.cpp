@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <future>
 #include <mutex>
+#include <sys/resource.h>
 #include <thread>
 #include <unistd.h>
 
@@ -194,6 +195,10 @@ TEST_F(HttpServerTest, HeaderNamesHaveNoCaseAndValuesStayOneLine) {
 // --- answers from elsewhere -------------------------------------------------------------------------------
 
 TEST_F(HttpServerTest, AThousandRequestsWaitAndAreAnsweredFromAnotherThread) {
+  rlimit files{};  // both ends are in this process, and the usual limit is 1,024
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &files), 0);
+  files.rlim_cur = std::min<rlim_t>(files.rlim_max, 4'096);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &files), 0);
   listen();
   constexpr std::size_t kClients = 1'000;
   std::vector<std::unique_ptr<RawClient>> clients;
