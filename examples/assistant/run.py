@@ -66,7 +66,8 @@ def start_serve(geminga, servers, run_dir):
     process = subprocess.Popen(
         [geminga, "serve", "--data-dir", run_dir / "data", "--http", address, "--mcp", HERE / "mcp.json", "--rules", HERE / "rules.toml",
          "--ready-json"],
-        stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL, env=environment, text=True)
+        stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL, env=environment, text=True,
+        process_group=0)  # Ctrl-C is for us: a second signal would end serve at once
     watchdog = threading.Timer(READY_SECONDS_MAX, process.kill)
     watchdog.start()
     line = process.stdout.readline()
@@ -126,7 +127,13 @@ def stop(process):
         return process.wait()
 
 
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
 def main():
+    signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGHUP, interrupt)
     geminga, servers = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
     run_dir = servers / "run"
     run_dir.mkdir(parents=True, exist_ok=True)

@@ -1,11 +1,12 @@
 """What users get wrong: each thing has a text that names it and the remedy, the right exit code or HTTP status, and harms nothing else."""
 import json
 import os
-import pathlib
+import shutil
 import socket
+import subprocess
 import unittest
 
-from harness import RULES, Case, Serve, eventually, run, tool_server
+from harness import GEMINGA, RULES, Case, environment, eventually, run, tool_server
 
 
 class BadRequests(Case):
@@ -40,6 +41,7 @@ class BadRequests(Case):
 
     def test_sizes_and_types(self):
         self.refused(413, '{"query": "x", "contextSnapshot": {"a": "' + "a" * (9 << 20) + '"}}')
+        self.refused(413, json.dumps({"messages": [{"body": "a" * ((5 << 20) + 1)}]}), path="/api/bus/topics/orders/messages")
         self.refused(415, "query=x", headers={"Content-Type": "application/x-www-form-urlencoded"})
 
     def test_paths_and_methods(self):
@@ -143,11 +145,18 @@ class BadStart(Case):
             if path not in (marker, data / "LOCK"):
                 self.assertEqual(before, path.read_bytes(), f"{path} was touched")
 
-    @unittest.skipIf(os.geteuid() == 0, "root may write everywhere; the next test takes root's case")
     def test_a_directory_that_is_not_writable(self):
+        self.folder.chmod(0o755)
         parent = self.folder / "closed"
-        parent.mkdir(mode=0o500)
-        self.fails(1, parent, data=parent / "data")
+        parent.mkdir()
+        parent.chmod(0o555)
+        program = self.folder / "geminga"  # where anybody may run it
+        shutil.copy(GEMINGA, program)
+        done = subprocess.run([program, "serve", "--http", "127.0.0.1:0", "--data-dir", parent / "data"], capture_output=True, text=True, timeout=20,
+                              env=environment(), user="nobody" if os.geteuid() == 0 else None)
+        self.assertEqual(1, done.returncode, done.stderr)
+        self.assertIn(str(parent / "data"), done.stderr)
+        self.assertIn("ermission", done.stderr)
 
     def test_a_directory_that_cannot_be_made(self):
         file = self.write("file", "")
