@@ -157,9 +157,16 @@ void Consumer::Impl::handle(bus::EngineMessage message) {
   if (!result) return impl->nack(std::nullopt, result.error().message);
   if (impl->deferred()) return start_ack_timeout(impl);
   if (!impl->settle()) return;
-  acknowledge(impl, [topic = options_.topic](Result<> acknowledged) {
-    // The message comes again; the handler has done its part.
-    if (!acknowledged) log::warn("bus", "acknowledge on {}: {}", topic, acknowledged.error().message);
+  acknowledge(impl, [weak = weak_from_this(), callbacks = bus_->callbacks(),
+                     tag = impl->tag()](Result<> answer) {
+    if (answer || answer.error().code == ErrorCode::closed) return;
+    // The handler has done its part and the disk has not: it comes again rather than staying here for ever.
+    callbacks->post([weak, tag, error = std::move(answer.error())] {
+      const auto self = weak.lock();
+      if (!self) return;
+      log::warn("bus", "acknowledge on {}: {}; the message comes again", self->options_.topic, error.message);
+      self->engine_->negative_acknowledge(tag, self->options_.negative_ack_delay);
+    });
   });
 }
 
