@@ -103,12 +103,10 @@ def queries(build, folder, count):
     return result
 
 
-def log_bench(build):
-    """The storage engine's own benchmark, where it is built."""
-    program = build / "bin/log_bench"
-    done = subprocess.run([program, "--json"], capture_output=True, text=True)
+def program_json(*command):
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
     if done.returncode != 0:
-        raise SystemExit(f"log_bench failed: {done.stdout}{done.stderr}")
+        raise SystemExit(f"{command[0]} failed: {done.stdout}{done.stderr}")
     return json.loads(done.stdout)
 
 
@@ -118,19 +116,23 @@ def machine():
     return {"cpu": model, "cores": os.cpu_count(), "memory_gib": round(memory_gib, 1), "kernel": platform.release(), "load": os.getloadavg()[0]}
 
 
+def latency_row(name, value):
+    rate = f"{value['per_second']:.0f}/s" if "per_second" in value else ""
+    return name, f"{value['p50_us']:.0f} us", f"{value['p99_us']:.0f} us", rate
+
+
 def print_table(report):
-    floor, start, memory, query = report["floor_fdatasync"], report["start_up"], report["idle_memory"], report["query"]
-    rows = [("floor: 4 KiB written and durable", f"{floor['p50_us']:.0f} us", f"{floor['p99_us']:.0f} us", ""),
-            ("floor: HTTP round trip (GET /healthz)", f"{query['floor_http']['p50_us']:.0f} us", f"{query['floor_http']['p99_us']:.0f} us",
-             f"{query['floor_http']['per_second']:.0f}/s"),
-            ("query, one in flight", f"{query['one_in_flight']['p50_us']:.0f} us", f"{query['one_in_flight']['p99_us']:.0f} us",
-             f"{query['one_in_flight']['per_second']:.0f}/s"),
-            ("query, 64 in flight", f"{query['sixty_four_in_flight']['p50_us']:.0f} us", f"{query['sixty_four_in_flight']['p99_us']:.0f} us",
-             f"{query['sixty_four_in_flight']['per_second']:.0f}/s"),
+    publish, start, memory, query, log = report["publish"], report["start_up"], report["idle_memory"], report["query"], report["log"]
+    many = publish["many_in_flight"]
+    rows = [latency_row("floor: 4 KiB written and durable", report["floor_fdatasync"]),
+            latency_row("publish of 1 KB, durable, one in flight", publish["one_in_flight"]),
+            ("publish of 1 KB, durable, many in flight", "", "", f"{many['per_second']:.0f}/s, {many['mb_per_second']:.0f} MB/s"),
+            ("storage engine alone, 1 KB", f"{log['lone']['p50_us']:.0f} us", f"{log['lone']['p99_us']:.0f} us", f"{log['publish']['per_second']:.0f}/s"),
+            latency_row("floor: HTTP round trip (GET /healthz)", query["floor_http"]),
+            latency_row("query, one in flight", query["one_in_flight"]),
+            latency_row("query, 64 in flight", query["sixty_four_in_flight"]),
             ("exec to ready, existing directory", f"{start['p50_ms']:.1f} ms", f"{start['max_ms']:.1f} ms (max)", ""),
             ("idle memory (RSS)", f"{memory['rss_kib'] / 1024:.1f} MiB", "", "")]
-    for name, value in report.get("log", {}).items():
-        rows.append((f"log: {name}", json.dumps(value) if isinstance(value, (dict, list)) else str(value), "", ""))
     width = max(len(row[0]) for row in rows)
     print(f"{'':{width}}  {'p50':>12}  {'p99':>16}  rate")
     for name, p50, p99, rate in rows:
@@ -145,11 +147,12 @@ def main():
     arguments = parser.parse_args()
     folder = pathlib.Path(tempfile.mkdtemp(prefix="geminga-bench-", dir=arguments.build))  # beside the build: a disk, not a tmpfs
     try:
+        programs = arguments.build / "bin"
         report = {"date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"), "machine": machine(),
                   "floor_fdatasync": floor_fdatasync(folder), "start_up": start_up(arguments.build, folder),
                   "idle_memory": idle_memory(arguments.build, folder), "query": queries(arguments.build, folder, arguments.queries)}
-        if (arguments.build / "bin/log_bench").exists():
-            report["log"] = log_bench(arguments.build)
+        report["publish"] = program_json(programs / "publish_bench", folder / "bus", 1024, 1000, 5, 4)
+        report["log"] = program_json(programs / "log_bench", "--json", "--dir", folder, "--size", 1024)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print_table(report)
