@@ -44,6 +44,9 @@ std::uint64_t now_ms() {
                                         .count());
 }
 
+/// The bar that stands on the terminal now, so that lines do not run into it.
+Progress* active_progress = nullptr;
+
 }  // namespace
 
 Option output_option() {
@@ -69,6 +72,7 @@ void print_text(std::string_view text) {
 }
 
 void print_line(std::string_view text) {
+  if (active_progress != nullptr) active_progress->make_room();
   std::fwrite(text.data(), 1, text.size(), stdout);
   std::fputc('\n', stdout);
   std::fflush(stdout);
@@ -116,10 +120,16 @@ void Table::print() const {
 
 Progress::Progress(std::string label, std::uint64_t total)
     : label_(std::move(label)), total_(total), shown_(stderr_is_terminal()) {
+  active_progress = this;
   draw();
 }
 
 Progress::~Progress() {
+  active_progress = nullptr;
+  make_room();
+}
+
+void Progress::make_room() {
   if (shown_) fmt::print(stderr, "\r\x1b[K");
 }
 

@@ -43,7 +43,7 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
-/// A bar on stderr while it lives, only on a terminal.
+/// A bar on stderr while it lives, only on a terminal. One at a time; lines that are printed push it down.
 class Progress {
  public:
   /// `total` 0: not known, a counter is shown.
@@ -52,6 +52,8 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
   void advance(std::uint64_t by = 1);
+  /// Takes the bar off the line until it is drawn again.
+  void make_room();
 
  private:
   void draw();

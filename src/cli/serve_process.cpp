@@ -221,7 +221,7 @@ int run(const Parts& parts, const ServeSettings& settings, const EndingSignals& 
       announced = true;
     }
     if (const int signal = signals.wait(announced ? milliseconds{60'000} : pause); signal != 0) return signal;
-    pause = std::min(pause * 2, milliseconds{50});
+    pause = std::min(pause * 2, milliseconds{5});
   }
 }
 

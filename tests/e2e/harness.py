@@ -53,6 +53,7 @@ class Serve:
 
     def __init__(self, folder, *flags, env=None, config=None, mcp=None, rules=None, wait=True):
         self.folder = pathlib.Path(folder)
+        self.folder.mkdir(exist_ok=True)
         self.log_path = self.folder / "serve.log"
         command = [GEMINGA, "serve", "--data-dir", self.folder / "data", "--http", "127.0.0.1:0", "--ready-json"]
         if mcp is not None:

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import unittest
 
-from harness import GEMINGA, RULES, Case, environment, eventually, run, tool_server
+from harness import GEMINGA, RULES, Case, Serve, environment, eventually, run, tool_server
 
 
 class BadRequests(Case):
@@ -52,6 +52,12 @@ class BadRequests(Case):
     def test_no_web_page_gets_in(self):
         self.refused(403, '{"query": "x"}', headers={"Host": "evil.example"})
         self.refused(403, '{"query": "x"}', headers={"Origin": "http://evil.example"})
+
+    def test_an_advertised_name_gets_in(self):
+        geminga = Serve(self.folder / "advertised", "--advertise", "bus.example:80")
+        self.addCleanup(geminga.__exit__)
+        self.assertEqual(200, geminga.request("GET", "/healthz", headers={"Host": "bus.example"})[0])
+        self.assertEqual(403, geminga.request("GET", "/healthz", headers={"Host": "other.example"})[0])
 
     def test_verbs(self):
         for arguments, code, text in (
