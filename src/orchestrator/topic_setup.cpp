@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <optional>
+#include <set>
+
 #include <fmt/format.h>
 
 #include "base/try.hpp"
@@ -18,23 +22,46 @@ std::string_view namespace_of(std::string_view topic) {
   const auto rest = topic.substr(scheme + 3);
   return rest.substr(0, rest.rfind('/'));
 }
+
+/// Which of the row's subscriptions exist; nothing where the topic itself does not.
+Result<std::optional<std::set<std::string, std::less<>>>> existing(Admin& admin, const std::string& topic) {
+  std::set<std::string, std::less<>> names;
+  const auto stats = admin.stats(topic);
+  if (!stats && error_info(stats.error().code).http_status == 404) return std::nullopt;
+  if (!stats) return std::unexpected(stats.error());
+  for (const auto& subscription : stats->subscriptions) names.insert(subscription.name);
+  return names;
+}
+
+Result<> make_topic(Admin& admin, const std::string& name) {
+  if (const auto home = namespace_of(name); !home.empty()) {
+    const auto tenant = home.substr(0, home.find('/'));
+    GEMINGA_TRY_VOID(ensure(admin.create_tenant(tenant), fmt::format("create tenant {}", tenant)));
+    GEMINGA_TRY_VOID(ensure(admin.create_namespace(home), fmt::format("create namespace {}", home)));
+  }
+  return ensure(admin.create_topic(name), "create topic " + name);
+}
+
+/// Looks before it writes: every change costs a sync of the disk, and most starts find everything there. The
+/// subscriptions come last, so where all of them exist the retention was set.
+Result<> set_up_row(Admin& admin, const TopicRow& row, const std::string& name) {
+  GEMINGA_TRY(const auto there, existing(admin, name));
+  const auto known = [&](std::string_view subscription) { return there && there->contains(subscription); };
+  if (!row.subscriptions.empty() && std::ranges::all_of(row.subscriptions, known)) return {};
+  if (!there) GEMINGA_TRY_VOID(make_topic(admin, name));
+  GEMINGA_TRY_VOID(ensure(admin.set_retention(name, {.time = row.retention, .bytes = std::nullopt}),
+                          "set the retention of " + name));
+  for (const auto subscription : row.subscriptions) {
+    if (known(subscription)) continue;
+    GEMINGA_TRY_VOID(ensure(admin.create_subscription(name, subscription, InitialPosition::earliest),
+                            fmt::format("create subscription {} on {}", subscription, name)));
+  }
+  return {};
+}
 }  // namespace
 
 Result<> set_up_topics(Admin& admin, const Topics& topics) {
-  for (const auto& row : topic_table()) {
-    const auto& name = topics.of(row.role);
-    if (const auto home = namespace_of(name); !home.empty()) {
-      const auto tenant = home.substr(0, home.find('/'));
-      GEMINGA_TRY_VOID(ensure(admin.create_tenant(tenant), fmt::format("create tenant {}", tenant)));
-      GEMINGA_TRY_VOID(ensure(admin.create_namespace(home), fmt::format("create namespace {}", home)));
-    }
-    GEMINGA_TRY_VOID(ensure(admin.create_topic(name), "create topic " + name));
-    GEMINGA_TRY_VOID(ensure(admin.set_retention(name, {.time = row.retention, .bytes = std::nullopt}),
-                            "set the retention of " + name));
-    for (const auto subscription : row.subscriptions)
-      GEMINGA_TRY_VOID(ensure(admin.create_subscription(name, subscription, InitialPosition::earliest),
-                              fmt::format("create subscription {} on {}", subscription, name)));
-  }
+  for (const auto& row : topic_table()) GEMINGA_TRY_VOID(set_up_row(admin, row, topics.of(row.role)));
   return {};
 }
 
