@@ -16,9 +16,11 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 READY_SECONDS_MAX = 60
+SERVERS_SECONDS_MAX = 60
 TERMINAL = sys.stdin.isatty() and (sys.stdout.isatty() or sys.stderr.isatty())
 COLOUR = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
@@ -77,6 +79,20 @@ def start_serve(geminga, servers, run_dir):
         sys.exit(f"geminga serve did not become ready; {run_dir / 'serve.log'} ends with:\n" +
                  "".join(open(run_dir / "serve.log").readlines()[-15:]))
     return process, "http://" + json.loads(line)["http"]
+
+
+def wait_for_servers(url, seconds=SERVERS_SECONDS_MAX):
+    """serve is ready after ten seconds at the latest; on a slow or busy machine a server may join later than that."""
+    deadline = time.monotonic() + seconds
+    while True:
+        with urllib.request.urlopen(url + "/api/orchestrator/status", timeout=10) as answer:
+            late = [server["name"] for server in json.load(answer)["servers"] if server["state"] != "ready"]
+        if not late:
+            return
+        if time.monotonic() > deadline:
+            print(f"not ready after {seconds} s: {', '.join(late)}", flush=True)
+            return
+        time.sleep(0.2)
 
 
 def ask(geminga, url, sentence):
@@ -141,6 +157,7 @@ def main():
     page = serve_page()
     began = time.monotonic()
     process, url = start_serve(geminga, servers, run_dir)
+    wait_for_servers(url)
     print(f"geminga serve is ready at {url} after {time.monotonic() - began:.1f} s, its five MCP servers included\n", flush=True)
     good = False
     try:
