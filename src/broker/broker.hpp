@@ -141,8 +141,6 @@ struct BrokerOptions {
 struct BrokerStats {
   storage::LogStats log;
   std::uint64_t topics = 0;
-  std::uint64_t subscriptions = 0;
-  std::uint64_t consumers = 0;
 };
 
 class Broker {
