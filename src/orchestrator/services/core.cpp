@@ -62,6 +62,18 @@ std::string traceparent_from(std::string_view parent) {
   return "00-" + hex_of_uuid() + "-" + hex_of_uuid().substr(0, 16) + "-01";
 }
 
+void UsageCounts::add(const std::string& server, const std::string& tool) {
+  const std::lock_guard lock(mutex_);
+  ++counts_[{server, tool}];
+  ++total_;
+}
+
+std::uint64_t UsageCounts::of(const std::string& server, const std::string& tool) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = counts_.find({server, tool});
+  return found == counts_.end() ? 0 : found->second;
+}
+
 Core::Core(OrchestratorOptions given, std::unique_ptr<JobStore> jobs)
     : options(std::move(given)),
       bus(*options.bus),

@@ -1,10 +1,13 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <geminga/bus.hpp>
@@ -44,6 +47,20 @@ Envelope envelope_of(const Message& message);
 /// A new W3C trace context; `parent` is kept where it is one.
 std::string traceparent_from(std::string_view parent);
 
+/// How often each tool has answered since the start; a small bonus for the matcher. Any thread.
+class UsageCounts {
+ public:
+  void add(const std::string& server, const std::string& tool);
+  [[nodiscard]] std::uint64_t of(const std::string& server, const std::string& tool) const;
+  /// Of all tools; rises with every add().
+  [[nodiscard]] std::uint64_t total() const { return total_; }
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::pair<std::string, std::string>, std::uint64_t> counts_;  // under mutex_
+  std::atomic<std::uint64_t> total_ = 0;
+};
+
 /// What all services of one orchestrator share. Lives until the last of them is gone.
 struct Core {
   Core(OrchestratorOptions given, std::unique_ptr<JobStore> jobs);
@@ -56,6 +73,7 @@ struct Core {
   base::Metrics& metrics;
   const std::string owner;  ///< of claims: this start of this orchestrator
   std::atomic<bool> stopping = false;
+  UsageCounts usage;
   base::EventLoop loop;  ///< the state of services lives on it
 
   [[nodiscard]] const std::string& topic(TopicRole role) const { return options.topics.of(role); }

@@ -6,7 +6,10 @@
 namespace geminga::orchestrator {
 namespace {
 
-std::vector<ToolView> views_of(const mcp::Catalogue& catalogue) {
+/// How often the use counts of tools are taken into the matcher.
+constexpr std::chrono::seconds kUsageInterval{30};
+
+std::vector<ToolView> views_of(const mcp::Catalogue& catalogue, const UsageCounts& usage) {
   std::vector<ToolView> views;
   views.reserve(catalogue.tools.size());
   for (const auto& tool : catalogue.tools)
@@ -15,7 +18,7 @@ std::vector<ToolView> views_of(const mcp::Catalogue& catalogue) {
                      .description = tool.description,
                      .input_schema = tool.input_schema,
                      .title = tool.title,
-                     .uses = 0});
+                     .uses = usage.of(tool.server, tool.name)});
   return views;
 }
 
@@ -61,6 +64,9 @@ Result<> MatcherService::watch() {
       });
   });
   rebuild();
+  usage_ = std::make_unique<Repeat>(core_->loop, kUsageInterval, [this] {
+    if (core_->usage.total() != usage_seen_) rebuild();
+  });
   if (core_->options.rules_path.empty()) return {};
   GEMINGA_TRY(watcher_, base::FileWatcher::open(core_->loop));
   return watcher_->watch(core_->options.rules_path, [this] { reload_rules(); });
@@ -68,6 +74,7 @@ Result<> MatcherService::watch() {
 
 void MatcherService::unwatch() {
   watcher_.reset();
+  usage_.reset();
   if (listener_ != 0) core_->registry.unlisten(listener_);
   listener_ = 0;
 }
@@ -91,13 +98,14 @@ void MatcherService::reload_rules() {
 
 void MatcherService::rebuild() {
   const auto catalogue = core_->registry.catalogue();
+  usage_seen_ = core_->usage.total();
   RuleSet rules;
   {
     const std::lock_guard lock(mutex_);
     rules = rule_set_;
   }
   auto built =
-      std::make_shared<const Matcher>(std::move(rules), views_of(*catalogue),
+      std::make_shared<const Matcher>(std::move(rules), views_of(*catalogue, core_->usage),
                                       MatcherOptions{.threshold = core_->options.confidence_threshold});
   const std::lock_guard lock(mutex_);
   matcher_ = std::move(built);

@@ -57,6 +57,8 @@ class MatcherService : public std::enable_shared_from_this<MatcherService> {
   RulesStatus status_;  // under mutex_
   // The core's loop:
   std::unique_ptr<base::FileWatcher> watcher_;
+  std::unique_ptr<Repeat> usage_;
+  std::uint64_t usage_seen_ = 0;
   std::uint64_t listener_ = 0;
 };
 

@@ -1,0 +1,123 @@
+#include <future>
+
+#include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
+
+#include "orchestrator/services/plan_fallback.hpp"
+#include "orchestrator/services/waiting_queries.hpp"
+#include "orchestrator/testing/world.hpp"
+
+namespace geminga::orchestrator {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::await;
+using testing::eventually;
+using ::testing::HasSubstr;
+
+/// Bus, store and loop without the services: the test starts the one that it is about.
+class SingleServiceTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto bus = Bus::open("embedded:" + (folder_.path() / "bus").string());
+    ASSERT_TRUE(bus) << bus.error().message;
+    OrchestratorOptions options;
+    options.bus = *bus;
+    options.registry = &registry_;
+    options.metrics = &metrics_;
+    options.plan_window = milliseconds{400};
+    options.plan_look_again = milliseconds{20};
+    options.topics =
+        Topics::resolve(TopicStyle::pulsar, [](const char*) -> const char* { return nullptr; }).value();
+    auto store = open_sqlite_job_store({.file = folder_.path() / "jobs.sqlite"});
+    ASSERT_TRUE(store) << store.error().message;
+    auto admin = bus->admin();
+    ASSERT_TRUE(set_up_topics(admin, options.topics));
+    core_ = std::make_shared<Core>(std::move(options), *std::move(store));
+  }
+
+  void TearDown() override {
+    core_->store->stop();
+    core_->loop.stop();
+    EXPECT_TRUE(core_->bus.close());
+  }
+
+  void finish_claim(const std::string& request, const std::string& result) {
+    TakeClaim take;
+    take.request_id = request;
+    take.owner = core_->owner;
+    take.complete_with = result;
+    ASSERT_TRUE(await<TakenClaim>([&](auto done) { core_->store->take_claim(take, std::move(done)); }));
+  }
+
+  void publish_request(const std::string& request_id) {
+    UserRequest request;
+    request.request_id = request_id;
+    request.normalized_query = "nobody decides about this";
+    request.timestamp = core_->now();
+    auto producer = core_->bus.create_producer({.topic = core_->topic(TopicRole::user_requests)}).value();
+    OutgoingMessage message;
+    message.body = to_json(request);
+    message.key = request_id;
+    ASSERT_TRUE(producer.send(message));
+  }
+
+  std::vector<Message> plans() {
+    auto admin = core_->bus.admin();
+    return admin.browse(core_->topic(TopicRole::plans), std::nullopt, 10).value();
+  }
+
+  testing::TemporaryFolder folder_;
+  base::Metrics metrics_;  // of its own: counts of other tests must not show
+  testing::FakeRegistry registry_;
+  std::shared_ptr<Core> core_;
+};
+
+TEST_F(SingleServiceTest, AWaiterFindsTheAnswerInTheStoreWhenTheNotificationIsLost) {
+  auto waiting = std::make_shared<WaitingQueries>(core_);
+  ASSERT_TRUE(waiting->open());
+  std::promise<Result<std::string>> promise;
+  auto future = promise.get_future();
+  const auto began = std::chrono::steady_clock::now();
+  waiting->wait("r1", [&](Result<std::string> result) { promise.set_value(std::move(result)); });
+  finish_claim("r1", "the bytes");
+  ASSERT_EQ(future.wait_for(std::chrono::seconds{10}), std::future_status::ready);
+  EXPECT_EQ(future.get().value(), "the bytes");
+  EXPECT_GE(std::chrono::steady_clock::now() - began, milliseconds{900});
+  waiting->stop();
+}
+
+TEST_F(SingleServiceTest, WhoComesAfterTheStopIsRefusedAtOnce) {
+  auto waiting = std::make_shared<WaitingQueries>(core_);
+  ASSERT_TRUE(waiting->open());
+  waiting->stop();
+  std::promise<Result<std::string>> promise;
+  waiting->wait("r1", [&](Result<std::string> result) { promise.set_value(std::move(result)); });
+  EXPECT_EQ(promise.get_future().get().error().code, ErrorCode::unavailable);
+}
+
+TEST_F(SingleServiceTest, TheFallbackPlansWhenTheMatcherSaysNothingWithinTheWindow) {
+  auto fallback = std::make_shared<PlanFallback>(core_);
+  ASSERT_TRUE(fallback->consume());
+  const auto began = std::chrono::steady_clock::now();
+  publish_request("r1");
+  eventually("a plan", [&] { return plans().size() == 1; });
+  EXPECT_GE(std::chrono::steady_clock::now() - began, milliseconds{400});
+  EXPECT_THAT(plans()[0].body, HasSubstr("no decision within 400 ms"));
+  EXPECT_THAT(plans()[0].body, HasSubstr("model"));
+  fallback->intake().close();
+}
+
+TEST_F(SingleServiceTest, TheWindowStandsStillWhileTheMatcherDoesNotConsume) {
+  auto fallback = std::make_shared<PlanFallback>(core_);
+  fallback->freeze();
+  ASSERT_TRUE(fallback->consume());
+  publish_request("r1");
+  eventually("it looked for longer than the window",
+             [&] { return fallback->intake().counts().handed_back > 20; });
+  EXPECT_TRUE(plans().empty());
+  fallback->intake().close();
+}
+
+}  // namespace
+}  // namespace geminga::orchestrator
