@@ -16,6 +16,8 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <fmt/format.h>
 
+#include "base/log.hpp"
+
 namespace geminga::base {
 namespace {
 
@@ -125,10 +127,14 @@ void FileWatcher::Impl::look_at(Watched& watched) {
 
 void FileWatcher::Impl::settle(Watched& watched) {
   watched.pending = false;
-  // A link may lead to another folder by now; should it be gone, the folder of the link is still watched.
+  // A link may lead to another folder by now.
   std::error_code ignored;
   const fs::path target = fs::canonical(watched.file, ignored);
-  if (!ignored) (void)watch_folder(folder_of(target));
+  if (!ignored) {
+    if (const auto watching = watch_folder(folder_of(target)); !watching)
+      log::warn("files", "{}: only its own folder is watched: {}", watched.file.string(),
+                watching.error().message);
+  }
   watched.seen = stamp_of(watched.file);
   if (watched.seen == watched.reported) return;  // it went and came back as it was
   watched.reported = watched.seen;

@@ -136,6 +136,7 @@ std::string to_json(const Plan& event) {
   if (event.requires_orchestration) out.flag("requiresOrchestration", *event.requires_orchestration);
   if (event.steps) {
     std::vector<std::string> steps;
+    steps.reserve(event.steps->size());
     for (const std::string& step : *event.steps) steps.push_back(json_string(step));
     out.json_text("steps", array_of(steps));
   }
@@ -161,6 +162,7 @@ std::string to_json(const DeadLetter& event) {
       .maybe("serverId", event.server_id)
       .text("reason", event.reason);
   std::vector<std::string> attempts;
+  attempts.reserve(event.attempts.size());
   for (const FailedAttempt& attempt : event.attempts)
     attempts.push_back(ObjectWriter().time("time", attempt.time).text("error", attempt.error).done());
   out.json_text("attempts", array_of(attempts)).text("topic", event.topic);

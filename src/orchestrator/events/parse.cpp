@@ -147,6 +147,7 @@ Result<DeadLetter> parse_dead_letter(std::string_view text) {
                     .topic = text_of(event, "topic"),
                     .event = std::move(original),
                     .timestamp = time_of(event, "timestamp")};
+  letter.attempts.reserve(event.at("attempts").size());
   for (const json& attempt : event.at("attempts"))
     letter.attempts.push_back({.time = time_of(attempt, "time"), .error = text_of(attempt, "error")});
   return letter;

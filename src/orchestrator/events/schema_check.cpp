@@ -85,6 +85,7 @@ std::string expected(const json& schema, const json& value) {
     if (keyword == "const" && value != rule) return rule.dump();
     if (keyword == "enum" && std::find(rule.begin(), rule.end(), value) == rule.end()) {
       std::vector<std::string> names;
+      names.reserve(rule.size());
       for (const json& name : rule) names.push_back(name.dump());
       return fmt::format("one of {}", fmt::join(names, ", "));
     }

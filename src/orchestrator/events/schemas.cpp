@@ -104,12 +104,12 @@ constexpr std::array<std::string_view, kEventKindCount> kNames = {"UserRequest",
                                                                   "Result",      "DeadLetter", "Execution"};
 
 const nlohmann::json& parsed_schema(EventKind kind) {
-  static const std::array<nlohmann::json, kEventKindCount> schemas = [] {
+  static const std::array<nlohmann::json, kEventKindCount> kParsed = [] {
     std::array<nlohmann::json, kEventKindCount> parsed;
     for (std::size_t i = 0; i < kEventKindCount; ++i) parsed[i] = nlohmann::json::parse(kSchemas[i]);
     return parsed;
   }();
-  return schemas[static_cast<std::size_t>(kind)];
+  return kParsed[static_cast<std::size_t>(kind)];
 }
 
 }  // namespace

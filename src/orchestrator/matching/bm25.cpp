@@ -68,6 +68,7 @@ std::vector<float> bonuses(std::span<const ToolView> tools) {
 
 Bm25Index::Bm25Index(std::span<const ToolView> tools) : bonus_(bonuses(tools)) {
   std::vector<std::size_t> lengths;
+  lengths.reserve(tools.size());
   std::size_t total = 0;
   for (std::size_t i = 0; i < tools.size(); ++i) {
     const std::vector<std::string> terms = document_of(tools[i]);

@@ -46,6 +46,7 @@ Plan plan_without_model(std::string request_id, const Decision& decision, Timest
     if (candidate.tool != decision.tool || candidate.server != decision.server)
       plan.plan.push_back(step_of(candidate, {}));
   std::vector<std::string> steps;
+  steps.reserve(plan.plan.size());
   for (std::size_t i = 0; i < plan.plan.size(); ++i) {
     plan.plan[i].step_id = fmt::format("{}", i);
     steps.push_back(plan.plan[i].description);

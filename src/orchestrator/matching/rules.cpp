@@ -137,6 +137,7 @@ Result<ParamsTemplate> read_params(const toml::table& table, const Rule& rule, c
   for (const std::string& group : read->groups()) {
     if (rule.groups.contains(group)) continue;
     std::vector<std::string> known;
+    known.reserve(rule.groups.size());
     for (const auto& [name, number] : rule.groups) known.push_back(name);
     return place.error(*node, fmt::format("params use ${{{}}}, but the pattern has {}", group,
                                           known.empty() ? std::string("no named group; write (?P<name>...)")
@@ -245,12 +246,12 @@ Result<RuleSet> RuleSet::load(const std::filesystem::path& file) {
 }
 
 const RuleSet& RuleSet::defaults() {
-  static const RuleSet rules = [] {
+  static const RuleSet kRules = [] {
     auto parsed = parse(default_text(), "built-in rules");
     GEMINGA_ASSERT(parsed.has_value());
     return *std::move(parsed);
   }();
-  return rules;
+  return kRules;
 }
 
 std::string_view RuleSet::default_text() noexcept {
