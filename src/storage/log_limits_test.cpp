@@ -116,8 +116,8 @@ TEST_F(LogLimitsTest, MemoryAndJournalStayBounded) {
 }
 
 TEST_F(LogLimitsTest, AFullDiskStopsPublishingOnlyAndOnlyForAWhile) {
-  // Below some 16 MiB the reserve for acknowledgements can itself be spent when a segment takes the last
-  // space.
+  // Known fault: at 6 MiB an acknowledgement was refused in 6 of 60 runs, because a segment had taken the
+  // space that the reserve needs. The bound belongs back there when the reserve is the engine's own.
   files_.set_capacity(48 << 20);
   auto log = open();
   set_cursor(*log);
