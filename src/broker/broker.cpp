@@ -61,6 +61,9 @@ Result<> BrokerImpl::open_log(const StoredNames& names) {
                                   .unsafe = options.unsafe};
   GEMINGA_TRY(context_->log, storage::Log::open(*options.files, *options.clock, std::move(log_options), live,
                                                 tombstoned, *this));
+  // Whatever was committed before a record that stands on it: a checkpoint must never outlive its names.
+  context_->metadata->on_commit(
+      [log = context_->log.get()](std::uint64_t sequence) { log->needs_metadata(sequence); });
   return {};
 }
 
@@ -164,6 +167,16 @@ void BrokerImpl::on_durable(std::span<const storage::Entry> entries) {
 
 void BrokerImpl::on_disk_error(const Error& error) {
   if (context_->options.on_disk_error) context_->options.on_disk_error(error);
+}
+
+/// The last step of a deletion. A row that is gone already was forgotten before a stop.
+void BrokerImpl::on_forgotten(std::span<const storage::TopicId> topics) {
+  for (const storage::TopicId id : topics) {
+    context_->metadata->forget_topic(id, [id](const Result<>& gone) {
+      if (!gone && gone.error().code != ErrorCode::not_found)
+        log::warn("broker", "the row of deleted topic {} stays: {}", id.value, gone.error().message);
+    });
+  }
 }
 
 // --- messages

@@ -146,7 +146,9 @@ Result<> Background::advance(Pending& pending) {
   // From here on nothing refers to these files, not even after a crash.
   GEMINGA_TRY_VOID(parts_.segments.remove(removable_));
   removable_.clear();
-  return parts_.journal.release(pending.states.covered());
+  GEMINGA_TRY_VOID(parts_.journal.release(pending.states.covered()));
+  if (!pending.states.drops().empty()) parts_.listener.on_forgotten(pending.states.drops());
+  return {};
 }
 
 void Background::find_empty_segments() {

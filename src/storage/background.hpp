@@ -31,6 +31,7 @@ class Background {
     TopicTable& topics;
     JournalFiles& journal;
     SegmentStore& segments;
+    LogListener& listener;
   };
   /// `on_failure` is called once, on the background thread, when the disk failed.
   Background(Parts parts, std::function<void()> on_failure);

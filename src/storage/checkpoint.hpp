@@ -51,6 +51,9 @@ class CheckpointStates {
       : covered_(covered), next_ledger_(next_ledger) {}
   void add(TopicId id, const TopicState& state);
   [[nodiscard]] std::uint64_t covered() const { return covered_; }
+  /// Not written: topics whose drop it covers, so that behind it nothing on the disk names them.
+  void set_drops(std::vector<TopicId> drops) { drops_ = std::move(drops); }
+  [[nodiscard]] const std::vector<TopicId>& drops() const { return drops_; }
 
  private:
   friend std::string encode_checkpoint(const RawUuid&, const CheckpointStates&, const Checkpoint&);
@@ -58,6 +61,7 @@ class CheckpointStates {
   LedgerId next_ledger_;
   std::uint64_t count_ = 0;
   StreamWriter topics_;
+  std::vector<TopicId> drops_;
 };
 
 /// `rest` gives what is not in `states`.

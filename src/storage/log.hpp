@@ -68,15 +68,19 @@ struct TopicState {
       offline_reason;  ///< not empty: damage; reads and publishes fail with topic_offline and this text
 };
 
-/// Called on the journal thread, in log order, before the `done` of the same group; must not block.
+/// Called on the journal thread where nothing else is said; must not block.
 class LogListener {
  public:
   virtual ~LogListener() = default;
-  /// Entries that became durable, in order. Nothing else may ever be delivered.
+  /// Entries that became durable, in log order, before the `done` of the same group. Nothing else may ever be
+  /// delivered.
   virtual void on_durable(std::span<const Entry> entries) = 0;
   /// A write or fsync failed: every later transaction fails with disk_error. The program ends with exit
   /// code 74.
   virtual void on_disk_error(const Error& error) = 0;
+  /// Dropped topics that no file names any more: a durable checkpoint covers their drop. Background thread,
+  /// or that of open() or close().
+  virtual void on_forgotten(std::span<const TopicId> topics) { static_cast<void>(topics); }
 };
 
 struct ReadRequest {

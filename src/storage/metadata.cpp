@@ -54,6 +54,15 @@ Result<bool> exists(Sqlite& database, const char* sql, std::string_view key) {
   return select.bind(1, key).step();
 }
 
+Result<DirectoryRow> directory_row(Sqlite& database) {
+  GEMINGA_TRY(auto select, database.prepare("SELECT uuid, format, sequence FROM directory"));
+  GEMINGA_TRY(const bool there, select.step());
+  if (!there) return fail(ErrorCode::corrupted, "the metadata file does not name its directory");
+  return DirectoryRow{.uuid = select.text(0),
+                      .format = static_cast<std::uint32_t>(select.integer(1)),
+                      .sequence = select.integer(2)};
+}
+
 Error named(Error error, const char* what, std::string_view name) {
   if (error.code == ErrorCode::already_exists)
     error.message = fmt::format("{} '{}' exists already", what, name);
@@ -70,7 +79,8 @@ Result<> change_one(Statement& statement, Sqlite& database, const char* what, st
 
 class MetadataStore::Impl {
  public:
-  Impl(std::unique_ptr<Sqlite> database) : database_(std::move(database)), thread_([this] { run(); }) {}
+  Impl(std::unique_ptr<Sqlite> database, std::uint64_t sequence)
+      : database_(std::move(database)), sequence_(sequence), thread_([this] { run(); }) {}
   ~Impl() { static_cast<void>(close()); }
 
   /// Queues a change; `done` gets its result after the commit.
@@ -100,6 +110,13 @@ class MetadataStore::Impl {
     work(nullptr, &closed);
   }
 
+  /// Asks on the caller's thread.
+  template <class T>
+  Result<T> read(Result<T> (*ask)(Sqlite&)) {
+    const std::lock_guard lock(database_mutex_);
+    return ask(*database_);
+  }
+
   /// Runs a query on the caller's thread.
   template <class T>
   Result<std::vector<T>> select(const char* sql, T (*row_of)(const Statement&)) {
@@ -111,6 +128,11 @@ class MetadataStore::Impl {
       if (!more) return rows;
       rows.push_back(row_of(statement));
     }
+  }
+
+  void on_commit(std::function<void(std::uint64_t)> hook) {
+    const std::lock_guard lock(mutex_);
+    on_commit_ = std::move(hook);
   }
 
   Result<> close() {
@@ -173,20 +195,29 @@ class MetadataStore::Impl {
       log::error("storage", "{}", failure_->message);
     }
     const Error* failed = failure_ ? &*failure_ : committed ? nullptr : &committed.error();
+    if (failed == nullptr) committed_one();
     for (Answer& answer : answers) answer(failed);
     if (answers.empty()) {
       for (Work& work : batch) work(nullptr, failed);
     }
   }
 
+  void committed_one() {
+    ++sequence_;
+    const std::lock_guard lock(mutex_);
+    if (on_commit_) on_commit_(sequence_);
+  }
+
   std::mutex database_mutex_;  // guards the connection
   std::unique_ptr<Sqlite> database_;
 
   std::optional<Error> failure_;  // metadata thread
+  std::uint64_t sequence_;        // metadata thread; of the last commit
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable wake_;
   std::vector<Work> waiting_;
+  std::function<void(std::uint64_t)> on_commit_;
   bool closing_ = false;
 
   std::mutex close_mutex_;
@@ -198,6 +229,9 @@ MetadataStore::~MetadataStore() = default;
 Result<> MetadataStore::close() {
   return impl_->close();
 }
+void MetadataStore::on_commit(std::function<void(std::uint64_t)> hook) {
+  impl_->on_commit(std::move(hook));
+}
 
 Result<std::unique_ptr<MetadataStore>> MetadataStore::open(const std::filesystem::path& file,
                                                            const std::string& directory_uuid,
@@ -205,18 +239,13 @@ Result<std::unique_ptr<MetadataStore>> MetadataStore::open(const std::filesystem
   GEMINGA_TRY(auto database, Sqlite::open(file, may_create));
   GEMINGA_TRY_VOID(prepare_metadata_schema(*database, file, directory_uuid));
   if (may_create) GEMINGA_TRY_VOID(base::FileSystem::system().sync_directory(file.parent_path()));
-  return std::unique_ptr<MetadataStore>(new MetadataStore(std::make_unique<Impl>(std::move(database))));
+  GEMINGA_TRY(const DirectoryRow directory, directory_row(*database));
+  return std::unique_ptr<MetadataStore>(
+      new MetadataStore(std::make_unique<Impl>(std::move(database), directory.sequence)));
 }
 
 Result<DirectoryRow> MetadataStore::directory() const {
-  GEMINGA_TRY(auto rows, impl_->select<DirectoryRow>(
-                             "SELECT uuid, format, sequence FROM directory", [](const Statement& row) {
-                               return DirectoryRow{.uuid = row.text(0),
-                                                   .format = static_cast<std::uint32_t>(row.integer(1)),
-                                                   .sequence = row.integer(2)};
-                             }));
-  if (rows.size() != 1) return fail(ErrorCode::corrupted, "the metadata file does not name its directory");
-  return std::move(rows.front());
+  return impl_->read<DirectoryRow>(directory_row);
 }
 
 Result<std::vector<std::string>> MetadataStore::tenants() const {

@@ -83,8 +83,12 @@ class MetadataStore {
   void set_retention(TopicId id, RetentionPolicy policy, Done<void> done);
   /// Step one of a deletion: the name is free again, the id stays as a tombstone.
   void tombstone_topic(TopicId id, Done<void> done);
-  /// Last step, after the drop record is durable and its space is free.
+  /// Last step, when no file of the log names the topic any more (LogListener::on_forgotten).
   void forget_topic(TopicId id, Done<void> done);
+
+  /// `hook` gets the sequence of every later commit, on the metadata thread, before the callbacks of that
+  /// commit.
+  void on_commit(std::function<void(std::uint64_t sequence)> hook);
 
   /// Waits for the commits under way. Idempotent.
   Result<> close();

@@ -156,6 +156,7 @@ void TopicTable::apply(const DropCursor& drop) {
 
 void TopicTable::apply(const DropTopic& drop) {
   dropped_.insert(drop.topic);
+  drops_.push_back(drop.topic);
   const auto found = topics_.find(drop.topic);
   if (found == topics_.end()) return;
   Topic& topic = *found->second;

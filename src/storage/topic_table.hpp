@@ -10,6 +10,7 @@
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include <geminga/error.hpp>
@@ -73,6 +74,8 @@ class TopicTable {
   /// now, under the lock.
   void freeze(
       std::move_only_function<void(const std::unordered_map<TopicId, std::unique_ptr<Topic>>&)> snapshot);
+  /// Topics whose drop became durable since the last call.
+  [[nodiscard]] std::vector<TopicId> take_drops() { return std::exchange(drops_, {}); }
   [[nodiscard]] LedgerId next_ledger() const { return next_ledger_; }
   LedgerId take_ledger() { return LedgerId{next_ledger_.value++}; }
   void set_next_ledger(LedgerId ledger) { next_ledger_ = ledger; }
@@ -127,6 +130,7 @@ class TopicTable {
 
   LedgerId next_ledger_{1};              // journal thread
   std::unordered_set<TopicId> dropped_;  // journal thread
+  std::vector<TopicId> drops_;           // journal thread
   std::vector<Topic*> with_active_;      // journal thread; topics whose `active` is not empty
   std::atomic<std::uint64_t> active_bytes_{0};
   std::atomic<std::uint64_t> frozen_bytes_{0};
