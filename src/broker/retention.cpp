@@ -1,49 +1,10 @@
 #include <algorithm>
 
 #include "base/log.hpp"
+#include "broker/time_search.hpp"
 #include "broker/topic.hpp"
 
 namespace geminga::broker {
-namespace {
-
-/// Finds the first entry that was published at or after `since`, by reading single entries: publish times
-/// never decrease. Steps hop to the core for each answer that does not come from memory.
-class TimeSearch : public std::enable_shared_from_this<TimeSearch> {
- public:
-  using Found = std::move_only_function<void(EntryId)>;
-  TimeSearch(TopicPtr topic, EntryId low, EntryId high, Timestamp since, Found found)
-      : topic_(std::move(topic)), low_(low), high_(high), since_(since), found_(std::move(found)) {}
-
-  void step() {
-    if (low_ >= high_) return found_(low_);
-    const EntryId middle{low_.value + (high_.value - low_.value) / 2};
-    topic_->context()->log->read(
-        {.topic = topic_->id(), .from = middle, .entries_max = 1},
-        [self = shared_from_this(), middle](Result<std::vector<storage::Entry>> entries) {
-          self->topic_->core().loop.post(
-              [self, middle, entries = std::move(entries)] { self->narrow(middle, entries); });
-        });
-  }
-
- private:
-  void narrow(EntryId middle, const Result<std::vector<storage::Entry>>& entries) {
-    if (!entries || entries->empty()) return found_(low_);  // in doubt nothing is forgotten
-    if (entries->front().header.publish_time < since_) {
-      low_ = EntryId{std::max(middle, entries->front().header.entry).value + 1};
-    } else {
-      high_ = middle;
-    }
-    step();
-  }
-
-  const TopicPtr topic_;
-  EntryId low_;
-  EntryId high_;
-  const Timestamp since_;
-  Found found_;
-};
-
-}  // namespace
 
 /// Pulsar's rule: what every subscription has acknowledged is kept while it is within both the time and the
 /// size limit. A topic without any subscription keeps everything until retention is set for it.
@@ -60,12 +21,11 @@ void Topic::trim() {
   if (acknowledged <= first_) return;
   trimming_ = true;
   const Timestamp since = context_->now().wall - *policy.time;
-  std::make_shared<TimeSearch>(shared_from_this(), first_, acknowledged, since,
-                               [self = shared_from_this(), acknowledged, within_size](EntryId within_time) {
-                                 self->trimming_ = false;
-                                 self->trim_to(std::min(acknowledged, std::max(within_time, within_size)));
-                               })
-      ->step();
+  find_by_time(shared_from_this(), first_, acknowledged, since,
+               [self = shared_from_this(), acknowledged, within_size](EntryId within_time) {
+                 self->trimming_ = false;
+                 self->trim_to(std::min(acknowledged, std::max(within_time, within_size)));
+               });
 }
 
 /// The first entry within the size limit, by the average size: as near as Pulsar, which goes by whole
