@@ -102,13 +102,12 @@ void BrokerImpl::recover(StoredNames names) {
   }
 }
 
-/// Once a second every topic of the core looks what it may forget; without something new that is a few
+/// Every trim_every each topic of the core looks what it may forget; without something new that is a few
 /// comparisons.
 void BrokerImpl::start_trimming(std::size_t number) {
-  static constexpr std::chrono::seconds kEvery{1};
   Core& core = *context_->cores[number];
   trim_timers_[number] = std::make_unique<base::Timer>(core.loop);
-  trim_timers_[number]->set_after(kEvery, [this, number, &core] {
+  trim_timers_[number]->set_after(context_->options.trim_every, [this, number, &core] {
     for (const auto& [id, topic] : core.topics) topic->trim();
     start_trimming(number);
   });

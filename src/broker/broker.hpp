@@ -130,6 +130,7 @@ struct BrokerOptions {
   /// Per subscription; over one of them its dispatch pauses, and stats and log say so.
   std::uint32_t unsettled_max = 200'000;
   std::uint32_t delayed_max = 1'000'000;
+  std::chrono::milliseconds trim_every{1'000};  ///< how often each topic forgets what nobody needs any more
   storage::UnsafeOptions unsafe;
   /// Called once, on the journal thread, when a write or fsync failed: nothing more will be acknowledged;
   /// `serve` ends with 74.
@@ -173,6 +174,8 @@ class Broker {
                                    Done<void> done) = 0;
   virtual void delete_subscription(TopicPtr topic, std::string subscription, Done<void> done) = 0;
   virtual void skip_all(TopicPtr topic, std::string subscription, Done<void> done) = 0;
+  /// Forgets what nobody needs any more now, not at the next BrokerOptions::trim_every.
+  virtual void trim(TopicPtr topic, Done<void> done) = 0;
   virtual void stats(TopicPtr topic, Done<TopicStats> done) = 0;
   /// Durable entries behind `after`, oldest first, at most `limit`.
   virtual void browse(TopicPtr topic, std::optional<MessageId> after, std::uint32_t limit,

@@ -33,6 +33,7 @@ class BrokerImpl final : public Broker, public storage::LogListener {
                            Done<void> done) override;
   void delete_subscription(TopicPtr topic, std::string subscription, Done<void> done) override;
   void skip_all(TopicPtr topic, std::string subscription, Done<void> done) override;
+  void trim(TopicPtr topic, Done<void> done) override;
   void stats(TopicPtr topic, Done<TopicStats> done) override;
   void browse(TopicPtr topic, std::optional<MessageId> after, std::uint32_t limit,
               Done<std::vector<storage::Entry>> done) override;

@@ -156,7 +156,8 @@ bool Dispatcher::offer_unread(storage::Entry& entry, Now now) {
   if (is_acknowledged(id)) return true;
   if (paused()) return false;
   if (options_.hold_delayed && entry.header.deliver_at && *entry.header.deliver_at > now.wall) {
-    delayed_.emplace(std::pair(*entry.header.deliver_at, id), entry.header.key_hash);
+    if (!options_.lose_delayed || id.value % 4 != 0)
+      delayed_.emplace(std::pair(*entry.header.deliver_at, id), entry.header.key_hash);
     return true;
   }
   const bool key_free = !key_shared() || keys_.may_send_new(entry.header.key_hash);

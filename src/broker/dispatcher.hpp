@@ -26,7 +26,8 @@ struct DispatcherOptions {
   std::uint32_t unsettled_max = 200'000;
   std::uint32_t delayed_max = 1'000'000;
   std::uint32_t waiting_max =
-      20'000;  ///< entries put aside for their key or their consumer before reading pauses
+      20'000;                 ///< entries put aside for their key or their consumer before reading pauses
+  bool lose_delayed = false;  ///< storage::UnsafeOptions
 };
 
 /// What both clocks say; taken once a turn.

@@ -157,6 +157,13 @@ void BrokerImpl::skip_all(TopicPtr topic, std::string subscription, Done<void> d
       });
 }
 
+void BrokerImpl::trim(TopicPtr topic, Done<void> done) {
+  topic->core().loop.post([topic, answer = Answer<void>(std::move(done))]() mutable {
+    topic->trim();
+    answer(Result<>{});
+  });
+}
+
 void BrokerImpl::stats(TopicPtr topic, Done<TopicStats> done) {
   topic->core().loop.post(
       [topic, answer = Answer<TopicStats>(std::move(done))]() mutable { answer(topic->stats()); });

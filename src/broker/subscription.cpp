@@ -13,7 +13,8 @@ DispatcherOptions dispatcher_options(const Context& context, SubscriptionType ty
   return {.type = type,
           .hold_delayed = type != SubscriptionType::exclusive,
           .unsettled_max = context.options.unsettled_max,
-          .delayed_max = context.options.delayed_max};
+          .delayed_max = context.options.delayed_max,
+          .lose_delayed = context.options.unsafe.lose_delayed};
 }
 
 }  // namespace
@@ -207,6 +208,8 @@ void Subscription::flush_acknowledgements() {
   AckBatch batch = std::exchange(acknowledging_, {});
   storage::Acknowledge record{
       .topic = topic_.id(), .subscription = row_.id, .ranges = to_ranges(batch.entries), .batches = {}};
+  if (context_->options.unsafe.cursor_ahead)
+    record.ranges = {{record.ranges.front().first, record.ranges.back().last}};
   storage::Transaction transaction;
   transaction.operations.emplace_back(std::move(record));
   transaction.done = [self = shared_from_this(), topic = topic_.shared_from_this(),

@@ -29,6 +29,8 @@ struct UnsafeOptions {
   bool ack_before_sync = false;
   bool no_dirsync = false;
   bool skip_crc = false;
+  bool cursor_ahead = false;  ///< an acknowledgement covers what lies between its entries too
+  bool lose_delayed = false;  ///< some messages that are held until their time are forgotten
   /// With ack_before_sync: so long a group lies in this process after its receipts. A kill finds it there;
   /// what the kernel has, a kill does not take.
   std::chrono::milliseconds write_delay{0};
