@@ -117,6 +117,8 @@ Result<std::vector<MessageId>> Bus::forward(Delivery& delivery, std::vector<Topi
 
 void Bus::forward_async(Delivery delivery, std::vector<TopicMessage> messages, IdsCallback callback) {
   auto target = delivery.impl_;
+  // Whether it works or not is known after the handler's end, which must not acknowledge meanwhile.
+  target->defer();
   target->forward(*impl_, std::move(messages),
                   [target, callbacks = impl_->callbacks(),
                    callback = std::move(callback)](Result<std::vector<MessageId>> result) mutable {

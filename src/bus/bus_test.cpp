@@ -114,6 +114,19 @@ TEST_F(BusTest, AFailedAsyncForwardHandsTheDeliveryBack) {
   EXPECT_TRUE(eventually([&] { return failed.load(); }));
 }
 
+TEST_F(BusTest, AHandlersSuccessDoesNotAcknowledgeWhatItsForwardRefused) {
+  auto running =
+      bus_.subscribe(options(),
+                     [this](Delivery& delivery) -> Result<> {
+                       bus_.forward_async(delivery, {{"", {}}}, [](const Result<std::vector<MessageId>>&) {});
+                       return {};
+                     })
+          .value();
+  deliver(7);
+  EXPECT_TRUE(returned(7));
+  EXPECT_TRUE(state_->locked([](auto& state) { return state.acknowledgements.empty(); }));
+}
+
 TEST_F(BusTest, ADeadLetterThatCannotBeWrittenComesAgain) {
   auto with = options();
   with.dead_letter = DeadLetterPolicy{.max_redeliveries = 0, .topic = "dead"};
