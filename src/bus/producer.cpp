@@ -49,9 +49,13 @@ Result<std::shared_ptr<Producer::Impl>> Producer::Impl::create(const std::shared
   GEMINGA_TRY(options.topic, bus->full_topic_name(options.topic));
   GEMINGA_TRY_VOID(check_options(options));
   auto impl = std::make_shared<Impl>(bus, std::move(options));
-  GEMINGA_TRY_VOID(bus->add_child(impl));
   GEMINGA_TRY(impl->engine_, bus->engine().create_producer(impl->options_));
   impl->name_ = impl->engine_->name();
+  // Last: from here on the bus may close it, on another thread.
+  if (auto added = bus->add_child(impl); !added) {
+    GEMINGA_TRY_VOID(impl->engine_->close());
+    return std::unexpected(added.error());
+  }
   return impl;
 }
 
@@ -91,7 +95,6 @@ void Producer::Impl::flush() {
 
 Result<> Producer::Impl::close() {
   pending_->close();
-  if (!engine_) return {};
   flush();
   return engine_->close();
 }

@@ -1,4 +1,5 @@
 #include <csignal>
+#include <fcntl.h>
 #include <unistd.h>
 #include <utility>
 
@@ -26,7 +27,7 @@ extern "C" void on_first_signal(int number) {
 
 void run_until_signal(std::move_only_function<void()> stop) {
   int ends[2];
-  GEMINGA_ASSERT(::pipe(ends) == 0);
+  GEMINGA_ASSERT(::pipe2(ends, O_CLOEXEC) == 0);
   wake_up_fd = ends[1];
   struct sigaction action = {};
   struct sigaction before_int = {};
