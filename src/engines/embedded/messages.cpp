@@ -1,5 +1,7 @@
 #include "engines/embedded/messages.hpp"
 
+#include <atomic>
+#include <optional>
 #include <utility>
 
 #include "base/clock.hpp"
@@ -43,38 +45,59 @@ std::uint64_t producer_hash(std::string_view name) {
 
 namespace {
 
-/// One after the other: nearly always all are there and nothing waits.
+/// One after the other: nearly always all are there and nothing waits. A topic that is there answers inside
+/// the call that asks, so this is a loop and no recursion: a batch may hold any number of messages.
 class Resolver : public std::enable_shared_from_this<Resolver> {
  public:
   using Publications = std::vector<broker::Publication>;
   Resolver(broker::Broker& broker, std::vector<TopicMessage> messages, broker::Done<Publications> done)
-      : broker_(broker), messages_(std::move(messages)), done_(std::move(done)) {}
+      : broker_(broker), messages_(std::move(messages)), done_(std::move(done)) {
+    publications_.reserve(messages_.size());
+  }
 
-  void next() {
-    const std::size_t at = publications_.size();
-    if (at == messages_.size()) return done_(std::move(publications_));
-    broker_.open_topic(messages_[at].topic, true,
-                       [self = shared_from_this(), at](Result<broker::TopicPtr> topic) {
-                         if (!topic) return self->done_(std::unexpected(topic.error()));
-                         self->publications_.push_back(
-                             {std::move(*topic), broker::encode_raw(std::move(self->messages_[at].message),
-                                                                    "", base::Clock::system().wall_now())});
-                         self->next();
-                       });
+  void run() {
+    while (publications_.size() < messages_.size()) {
+      if (!topic_ && !ask()) return;
+      if (!*topic_) return done_(std::unexpected(topic_->error()));
+      take();
+    }
+    done_(std::move(publications_));
   }
 
  private:
+  enum class Step : std::uint8_t { asked, answered, waiting };
+
+  /// False: the answer comes later, perhaps on another thread, and run() goes on there.
+  bool ask() {
+    step_ = Step::asked;
+    broker_.open_topic(messages_[publications_.size()].topic, true,
+                       [self = shared_from_this()](Result<broker::TopicPtr> topic) {
+                         self->topic_ = std::move(topic);
+                         if (self->step_.exchange(Step::answered) == Step::waiting) self->run();
+                       });
+    return step_.exchange(Step::waiting) == Step::answered;
+  }
+  void take() {
+    const std::size_t at = publications_.size();
+    publications_.push_back({**topic_, broker::encode_raw(std::move(messages_[at].message), "",
+                                                          base::Clock::system().wall_now())});
+    const bool again = at + 1 < messages_.size() && messages_[at + 1].topic == messages_[at].topic;
+    if (!again) topic_.reset();
+  }
+
   broker::Broker& broker_;
   std::vector<TopicMessage> messages_;
   broker::Done<Publications> done_;
   Publications publications_;
+  std::optional<Result<broker::TopicPtr>> topic_;  // of the next message, where it is known
+  std::atomic<Step> step_ = Step::asked;
 };
 
 }  // namespace
 
 void resolve(broker::Broker& broker, std::vector<TopicMessage> messages,
              broker::Done<std::vector<broker::Publication>> done) {
-  std::make_shared<Resolver>(broker, std::move(messages), std::move(done))->next();
+  std::make_shared<Resolver>(broker, std::move(messages), std::move(done))->run();
 }
 
 }  // namespace geminga::engines::embedded
