@@ -65,7 +65,8 @@ class GEMINGA_API Admin {
   /// Moves the position past everything published before this call.
   Result<> skip_all(std::string_view topic, std::string_view subscription);
   Result<TopicStats> stats(std::string_view topic);
-  /// Looks at messages without consuming: at most `limit` from `after` (exclusive), oldest first.
+  /// Looks at messages without consuming: at most `limit` from `after` (exclusive), oldest first; fewer where
+  /// their bodies are large (it ends soon after 8 MiB). None: the topic has no more.
   Result<std::vector<Message>> browse(std::string_view topic, std::optional<MessageId> after,
                                       std::uint32_t limit);
 

@@ -16,7 +16,6 @@ namespace {
 
 constexpr std::size_t kParseOnLoopBytes = 64 << 10;  // larger bodies are parsed on the pool
 constexpr std::uint32_t kBrowseMax = 1'000;
-constexpr std::size_t kBrowseBytesMax = 8 << 20;
 
 Result<std::string> required_query(const net::HttpRequest& request, std::string_view name) {
   const auto value = request.query_value(name);
@@ -103,12 +102,7 @@ HttpBus::Service::Answer HttpBus::Service::browse(const net::HttpRequest& reques
   }
   GEMINGA_TRY(const std::vector<Message> messages, bus_.admin().browse(topic, after, limit));
   json array = json::array();
-  std::size_t bytes = 0;
-  for (const Message& message : messages) {
-    if (bytes > kBrowseBytesMax) break;  // the next request goes on after the last id
-    bytes += message.body.size();
-    array.push_back(to_json(message));
-  }
+  for (const Message& message : messages) array.push_back(to_json(message));
   return json_answer({{"messages", std::move(array)}});
 }
 

@@ -8,6 +8,12 @@
 
 namespace geminga::engines::embedded {
 
+namespace {
+
+constexpr std::size_t kBrowseBytes = 8 << 20;  // of bodies; what is looked at stands in memory
+
+}  // namespace
+
 Result<broker::TopicPtr> EmbeddedAdmin::find(const std::string& topic, bool create) {
   return wait<broker::TopicPtr>("open topic",
                                 [&](auto done) { broker_.open_topic(topic, create, std::move(done)); });
@@ -75,8 +81,9 @@ Result<std::vector<Message>> EmbeddedAdmin::browse(const std::string& topic, std
                                                    std::uint32_t limit) {
   GEMINGA_TRY(auto found, find(topic, false));
   std::vector<Message> messages;
-  // One read ends at a number of bytes too; more is asked for until the limit or the end of the topic.
-  while (messages.size() < limit) {
+  std::size_t bytes = 0;
+  // One read ends at a number of bytes too; more is asked for until a limit or the end of the topic.
+  while (messages.size() < limit && bytes < kBrowseBytes) {
     const auto left = static_cast<std::uint32_t>(limit - messages.size());
     GEMINGA_TRY(const auto entries, wait<std::vector<storage::Entry>>("browse", [&](auto done) {
                   broker_.browse(found, after, left, std::move(done));
@@ -85,6 +92,7 @@ Result<std::vector<Message>> EmbeddedAdmin::browse(const std::string& topic, std
     for (const storage::Entry& entry : entries) {
       GEMINGA_TRY(auto message, to_message(entry, topic));
       after = message.id;
+      bytes += message.body.size();
       messages.push_back(std::move(message));
     }
   }

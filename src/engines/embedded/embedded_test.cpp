@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <iterator>
 #include <string>
 #include <unistd.h>
@@ -49,6 +50,37 @@ TEST_F(EmbeddedTest, ASecondOpenSaysWhoHoldsTheDirectory) {
   EXPECT_TRUE(second.error().message.contains(std::to_string(::getpid()))) << second.error().message;
   ASSERT_TRUE(bus.close());
   EXPECT_TRUE(Bus::open(url())) << "closed is free";
+}
+
+TEST_F(EmbeddedTest, ABatchOfVeryManyMessagesNeedsNoStackOfItsLength) {
+  auto bus = Bus::open(url()).value();
+  constexpr std::size_t kMany = 300'000;
+  std::vector<TopicMessage> messages(kMany);
+  for (std::size_t i = 0; i < kMany; ++i) messages[i].topic = i % 2 == 0 ? "even" : "odd";
+  std::promise<Result<std::vector<MessageId>>> answer;
+  bus.publish_async(std::move(messages),
+                    [&](Result<std::vector<MessageId>> ids) { answer.set_value(std::move(ids)); });
+  const auto ids = answer.get_future().get();
+  ASSERT_TRUE(ids) << ids.error().message;
+  EXPECT_EQ(ids->size(), kMany);
+  EXPECT_EQ(bus.admin().stats("odd").value().stored_messages, kMany / 2);
+}
+
+TEST_F(EmbeddedTest, BrowsingEndsAtANumberOfBytesAndGoesOnBehindTheLast) {
+  auto bus = Bus::open(url()).value();
+  auto producer = bus.create_producer({.topic = "large"}).value();
+  constexpr std::size_t kMessages = 40;
+  for (std::size_t i = 0; i < kMessages; ++i) ASSERT_TRUE(producer.send({.body = std::string(1 << 20, 'x')}));
+  std::size_t seen = 0;
+  std::optional<MessageId> after;
+  while (true) {
+    const auto page = bus.admin().browse("large", after, 1'000).value();
+    if (page.empty()) break;
+    EXPECT_LT(page.size(), kMessages);
+    seen += page.size();
+    after = page.back().id;
+  }
+  EXPECT_EQ(seen, kMessages);
 }
 
 TEST_F(EmbeddedTest, TheDirectoryIsFreeWhenTheLastHandleGoes) {

@@ -58,14 +58,13 @@ void Api::get_dead_letters(const net::HttpRequest& request, net::Responder respo
   const auto page = page_of(request);
   if (!page) return responder.respond(page.error());
   const auto shared = std::make_shared<net::Responder>(std::move(responder));
-  parts_.dead_letters->list(
-      *page, [shared, limit = page->limit](const Result<std::vector<StoredDeadLetter>>& found) {
-        if (!found) return shared->respond(found.error());
-        ordered_json out{{"deadLetters", ordered_json::array()}};
-        for (const auto& letter : *found) out["deadLetters"].push_back(letter_json(letter));
-        if (found->size() == limit) out["next"] = found->back().id.to_string();
-        shared->respond(net::HttpResponse::json(200, text_of(out)));
-      });
+  parts_.dead_letters->list(*page, [shared](const Result<std::vector<StoredDeadLetter>>& found) {
+    if (!found) return shared->respond(found.error());
+    ordered_json out{{"deadLetters", ordered_json::array()}};
+    for (const auto& letter : *found) out["deadLetters"].push_back(letter_json(letter));
+    if (!found->empty()) out["next"] = found->back().id.to_string();
+    shared->respond(net::HttpResponse::json(200, text_of(out)));
+  });
 }
 
 void Api::get_dead_letter(const net::HttpRequest& request, net::Responder responder) {

@@ -16,6 +16,7 @@ constexpr std::size_t kCutEvent = 1U << 20U;
 constexpr std::size_t kErrorMax = 2'048;
 constexpr std::uint32_t kBrowseStep = 200;
 constexpr std::uint32_t kPageMax = 1'000;
+constexpr std::size_t kPageBytes = 8U << 20U;  // of originals: a page stands in memory
 constexpr std::chrono::milliseconds kReadWait{5'000};
 
 std::string body_of(DeadLetter letter) {
@@ -86,10 +87,12 @@ DeadLetters::DeadLetters(std::shared_ptr<Core> core, std::shared_ptr<net::Blocki
 Result<std::vector<StoredDeadLetter>> DeadLetters::browse(Page page) {
   page.limit = std::clamp<std::uint32_t>(page.limit, 1, kPageMax);
   std::vector<StoredDeadLetter> letters;
+  std::size_t bytes = 0;
   for (;;) {
     auto admin = core_->bus.admin();
     GEMINGA_TRY(const auto messages,
                 admin.browse(core_->topic(TopicRole::dead_letters), page.after, kBrowseStep));
+    if (messages.empty()) return letters;
     for (const auto& message : messages) {
       page.after = message.id;
       auto letter = stored(message);
@@ -98,10 +101,10 @@ Result<std::vector<StoredDeadLetter>> DeadLetters::browse(Page page) {
         continue;
       }
       if (!page.request_id.empty() && letter->letter.request_id != page.request_id) continue;
+      bytes += letter->letter.event.size();
       letters.push_back(*std::move(letter));
-      if (letters.size() == page.limit) return letters;
+      if (letters.size() == page.limit || bytes > kPageBytes) return letters;
     }
-    if (messages.size() < kBrowseStep) return letters;
   }
 }
 
