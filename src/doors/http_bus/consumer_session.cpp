@@ -194,8 +194,10 @@ void ConsumerSession::negative_acknowledge(SettleRequest request, net::Responder
 
 // --- the life of it ---------------------------------------------------------------------------------------
 
-std::size_t ConsumerSession::unsettled() const {
+std::size_t ConsumerSession::unsettled() {
   const std::lock_guard lock(mutex_);
+  // Whose acknowledgement time-out has passed comes again; it is not held here any more.
+  std::erase_if(unsettled_, [](const auto& held) { return held.second.settled(); });
   return unsettled_.size();
 }
 

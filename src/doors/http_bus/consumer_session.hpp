@@ -56,7 +56,7 @@ class ConsumerSession {
   Result<std::vector<Delivery>> collect(const Waiting& waiting);
   void deliver(std::vector<Delivery> deliveries, Waiting waiting);
   Taken take(const std::vector<std::string>& ids);
-  [[nodiscard]] std::size_t unsettled() const;
+  std::size_t unsettled();
 
   const std::string id_;
   const SubscriptionType type_;

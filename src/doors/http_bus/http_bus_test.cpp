@@ -308,6 +308,18 @@ TEST_F(HttpBusTest, LimitsConsumersAndWhatTheyHold) {
   EXPECT_THAT(bodies(receive_all(id, 1)), ElementsAre("3"));
 }
 
+TEST_F(HttpBusTest, WhatTimedOutIsNotHeldAnyMore) {
+  open({.unsettled_max = 2});
+  publish("t", {"1", "2", "3"});
+  const std::string id = consumer({{"ack_timeout_ms", 50}, {"type", "shared"}});
+  ASSERT_EQ(receive_all(id, 2).size(), 2U);
+  Answer answer{429, {}};
+  for (const auto end = std::chrono::steady_clock::now() + 5s;
+       answer.status == 429 && std::chrono::steady_clock::now() < end;)
+    answer = call("POST", "/api/bus/consumers/" + id + "/receive", {{"max", 2}, {"wait_ms", 1000}});
+  EXPECT_EQ(answer.status, 200) << "they have come back to the subscription: " << answer.body;
+}
+
 TEST_F(HttpBusTest, ClosingAnswersAReceiveThatWaits) {
   const std::string id = consumer({});
   net::testing::RawClient waiting(server_->port());
