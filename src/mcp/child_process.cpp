@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
@@ -15,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "base/try.hpp"
+#include "mcp/clean_signals.hpp"
 #include "mcp/reaper_protocol.hpp"
 
 namespace geminga::mcp {
@@ -94,18 +94,9 @@ int spawn(const ReaperCommand& reaper, std::vector<std::string> arguments,
   // not live on in a child when we die.
   posix_spawn_file_actions_addclosefrom_np(&actions, static_cast<int>(descriptors.size()));
   if (!cwd.empty()) posix_spawn_file_actions_addchdir_np(&actions, cwd.c_str());
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  sigset_t none;
-  sigset_t all;
-  sigemptyset(&none);
-  sigfillset(&all);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &all);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  const int error = ::posix_spawn(&pid, reaper.program.c_str(), &actions, &attributes,
+  const CleanSignals clean;
+  const int error = ::posix_spawn(&pid, reaper.program.c_str(), &actions, clean.get(),
                                   pointers(arguments).data(), pointers(environment).data());
-  posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   return error;
 }

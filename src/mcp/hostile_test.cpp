@@ -171,7 +171,7 @@ TEST_F(HostileServerTest, NothingOutlivesASigkillOfTheParent) {
 }
 
 TEST_F(HostileServerTest, AReaperThatIsKilledTakesTheServerWithIt) {
-  open({{"s", fixture_server()}});
+  open({{"s", fixture_server({"--ignore-term"})}});
   for (const pid_t pid : processes_with(folder_)) {
     char name[64] = {};
     std::ifstream("/proc/" + std::to_string(pid) + "/comm").getline(name, sizeof name);

@@ -21,6 +21,7 @@
 
 #include <fmt/format.h>
 
+#include "mcp/clean_signals.hpp"
 #include "mcp/reaper_protocol.hpp"
 
 extern char** environ;
@@ -124,18 +125,8 @@ void watch(pid_t server, int signals, int& server_status, bool& server_ended) {
 }
 
 int spawn_server(char** argv, pid_t& server) {
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  sigset_t none;
-  sigset_t all;
-  sigemptyset(&none);
-  sigfillset(&all);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &all);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  const int error = ::posix_spawn(&server, argv[0], nullptr, &attributes, argv + 1, environ);
-  posix_spawnattr_destroy(&attributes);
-  return error;
+  const CleanSignals clean;
+  return ::posix_spawn(&server, argv[0], nullptr, clean.get(), argv + 1, environ);
 }
 
 // The server's stdout must end for serve when the server and its children have gone, so no copy stays here.

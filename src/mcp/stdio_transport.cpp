@@ -246,6 +246,8 @@ void StdioCore::reap() {
     ended_ = ended_.value_or("lost its reaper (somebody killed it)");
     down(death());
   }
+  // Killed itself, it has ended nobody: what is left of its group goes now, while its pid is not free yet.
+  ::kill(-reaper_pid_, SIGKILL);
   int status = 0;
   const pid_t done = ::waitpid(reaper_pid_, &status, WNOHANG);
   if (done == 0) return reap_again_->set_after(kReapAgain, [self = shared_from_this()] { self->reap(); });
