@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/try.hpp"
+#include "base/utf8.hpp"
 
 namespace geminga::base {
 
@@ -44,6 +45,7 @@ Result<> check_local(std::string_view local, std::string_view whole) {
   if (local.size() > kNameBytesMax)
     return fail(ErrorCode::invalid_argument,
                 fmt::format("topic name of {} bytes; {} is the limit", local.size(), kNameBytesMax));
+  if (!is_utf8(local)) return fail(ErrorCode::invalid_argument, "topic name that is not UTF-8");
   if (std::ranges::any_of(local, [](char c) { return is_control(c) || c == ' ' || c == '/'; }))
     return fail(ErrorCode::invalid_argument,
                 fmt::format("topic name '{}' has a slash, white space or a control character", local));
@@ -70,6 +72,7 @@ Result<> check_subscription_name(std::string_view name) {
   if (name.size() > kNameBytesMax)
     return fail(ErrorCode::invalid_argument,
                 fmt::format("subscription name of {} bytes; {} is the limit", name.size(), kNameBytesMax));
+  if (!is_utf8(name)) return fail(ErrorCode::invalid_argument, "subscription name that is not UTF-8");
   if (std::ranges::any_of(name, is_control))
     return fail(ErrorCode::invalid_argument, "subscription name with a control character");
   return {};

@@ -31,7 +31,7 @@ struct TopicName {
 Result<> check_namespace_path(std::string_view path);
 /// Errors: invalid_argument unless it is a legal tenant name.
 Result<> check_tenant_name(std::string_view name);
-/// 1 to 255 bytes without control characters. Errors: invalid_argument.
+/// 1 to 255 bytes of UTF-8 without control characters. Errors: invalid_argument.
 Result<> check_subscription_name(std::string_view name);
 
 }  // namespace geminga::base

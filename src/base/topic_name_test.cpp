@@ -17,7 +17,7 @@ TEST(TopicName, LongFormsAreTheSameTopic) {
 
 TEST(TopicName, RefusesWhatIsNoName) {
   for (const char* bad : {"", "/", "a/b", "a/b/c/d", "persistent://c", "persistent://a/b/", "a//c", "a b",
-                          "x\n", "kafka://a/b/c", "non-persistent://a/b/c", "a/b c/d"}) {
+                          "x\n", "\xff", "kafka://a/b/c", "non-persistent://a/b/c", "a/b c/d"}) {
     const auto parsed = TopicName::parse(bad, "public/default");
     ASSERT_FALSE(parsed) << bad;
     EXPECT_EQ(parsed.error().code, ErrorCode::invalid_argument);
@@ -30,6 +30,7 @@ TEST(TopicName, NamesOfGroupsTenantsAndNamespaces) {
   EXPECT_TRUE(check_subscription_name("my group"));
   EXPECT_FALSE(check_subscription_name(""));
   EXPECT_FALSE(check_subscription_name("a\tb"));
+  EXPECT_FALSE(check_subscription_name("\xc3"));
   EXPECT_TRUE(check_namespace_path("a/b"));
   EXPECT_FALSE(check_namespace_path("a"));
   EXPECT_FALSE(check_namespace_path("a/b/c"));

@@ -62,7 +62,11 @@ struct Callbacks {
 
 std::string loggable_url(const std::string& text) {
   const UrlHandle url = parse_url(text);
-  if (url == nullptr) return text.substr(0, text.find_first_of("?#"));
+  if (url == nullptr) {  // no URL at all, but what stands before an "@" may be a password even so
+    const std::string shown = text.substr(0, text.find_first_of("?#"));
+    const std::size_t user = shown.rfind('@');
+    return user == std::string::npos ? shown : shown.substr(user + 1);
+  }
   const std::string port = part(url, CURLUPART_PORT);
   return fmt::format("{}://{}{}{}{}", part(url, CURLUPART_SCHEME), part(url, CURLUPART_HOST),
                      port.empty() ? "" : ":", port, part(url, CURLUPART_PATH));

@@ -25,7 +25,7 @@ class RawServer {
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t length = sizeof address;
-    ::bind(listener_, reinterpret_cast<sockaddr*>(&address), length);
+    EXPECT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&address), length), 0);
     ::listen(listener_, 8);
     ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &length);
     port_ = ntohs(address.sin_port);
@@ -263,6 +263,7 @@ TEST_F(HttpClientTest, StreamsAndSlowsTheSenderDown) {
 TEST_F(HttpClientTest, KeepsSecretsOutOfMessages) {
   EXPECT_EQ(loggable_url("https://user:secret@host:81/p?token=secret#x"), "https://host:81/p");
   EXPECT_EQ(loggable_url("::bad?secret"), "::bad");
+  EXPECT_EQ(loggable_url("https://user:secret@host:999999/"), "host:999999/");
 }
 
 }  // namespace
