@@ -101,10 +101,10 @@ class PosixFile final : public File {
  private:
   Result<> grow_by_writing(std::uint64_t until) {
     GEMINGA_TRY(std::uint64_t at, size());
-    alignas(kDirectAlignment) static constexpr std::byte zeros[64 << 10]{};
+    alignas(kDirectAlignment) static constexpr std::byte kZeros[64 << 10]{};
     while (at < until) {
-      const std::uint64_t piece = std::min<std::uint64_t>(sizeof zeros, until - at);
-      GEMINGA_TRY_VOID(write_at(at, std::span(zeros, piece)));
+      const std::uint64_t piece = std::min<std::uint64_t>(sizeof kZeros, until - at);
+      GEMINGA_TRY_VOID(write_at(at, std::span(kZeros, piece)));
       at += piece;
     }
     return {};

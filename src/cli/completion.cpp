@@ -16,6 +16,7 @@ void walk(const Verb& verb, const std::string& parent, const Visit& visit) {
 
 std::vector<std::string> words_of(const Verb& verb) {
   std::vector<std::string> words;
+  words.reserve(verb.verbs.size() + 2 * verb.options.size() + 1);
   for (const auto& child : verb.verbs) words.push_back(child.name);
   for (const auto& option : verb.options) {
     words.push_back("--" + option.name);
@@ -91,6 +92,7 @@ std::string fish_quoted(std::string_view text) {
 
 std::string fish_condition(const std::string& path, const Verb& verb, bool root) {
   std::vector<std::string> children;
+  children.reserve(verb.verbs.size());
   for (const auto& child : verb.verbs) children.push_back(child.name);
   if (root) return "__fish_use_subcommand";
   std::string condition;

@@ -3,7 +3,7 @@
 namespace geminga::cli {
 
 const Verb& program() {
-  static const Verb root{
+  static const Verb kRoot{
       .name = "geminga",
       .summary = "an event bus and an orchestrator of MCP tools in one program",
       .about =
@@ -18,7 +18,7 @@ const Verb& program() {
       .verbs = {serve_verb(), query_verb(), jobs_verb(), dlq_verb(), topics_verb(), subscriptions_verb(),
                 match_verb(), produce_verb(), consume_verb(), doctor_verb(), completion_verb()},
   };
-  return root;
+  return kRoot;
 }
 
 }  // namespace geminga::cli
