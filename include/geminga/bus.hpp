@@ -36,8 +36,8 @@ struct BusOptions {
   std::uint64_t max_message_bytes = 5ULL << 20;
 };
 
-/// Which bus the environment names, and by which variable: COZE_MQ_TYPE + MQ_NAME_SERVER, then ENABLE_PULSAR,
-/// then ENABLE_KAFKA.
+/// Which bus the environment names, and by which variable: COZE_MQ_TYPE + MQ_NAME_SERVER, then USE_PULSAR_KOP
+/// + KAFKA_BROKERS, then ENABLE_PULSAR + PULSAR_SERVICE_URL, then ENABLE_KAFKA + KAFKA_BROKERS.
 struct BusChoice {
   std::string url;
   std::string reason;  ///< "ENABLE_KAFKA=true and KAFKA_BROKERS"; for the log line
@@ -66,7 +66,8 @@ class GEMINGA_API Bus {
   /// come again. Returns when it is durable.
   Result<std::vector<MessageId>> forward(Delivery& delivery, std::vector<TopicMessage> messages);
   /// The same without waiting; the callback comes once, on a thread of the bus, and must not block. When it
-  /// fails, the delivery is negatively acknowledged, unless somebody settled it before.
+  /// fails, the delivery is negatively acknowledged, unless somebody settled it before. In a handler it
+  /// defers: the handler's success does not acknowledge.
   void forward_async(Delivery delivery, std::vector<TopicMessage> messages,
                      std::move_only_function<void(Result<std::vector<MessageId>>)> callback);
   /// The publishing half alone: all messages, to any topics, or none.

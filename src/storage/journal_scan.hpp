@@ -77,10 +77,10 @@ struct ScanResult {
   std::optional<Tail> tail;
 };
 
-/// Walks through the journal as engine.md has it: groups in sequence of the right generation; an invalid one
-/// without a valid later one is a torn tail; followed by a valid one it is damage. `apply` gets each group
-/// that is not covered, in order; its bodies are valid during the call. Damaged bodies of readable groups are
-/// listed in it. Errors: corrupted (an unreadable group, a gap), those of `apply`.
+/// Walks through the journal as docs/formats/journal.md has it: groups in sequence of the right generation;
+/// an invalid one without a valid later one is a torn tail; followed by a valid one it is damage. `apply`
+/// gets each group that is not covered, in order; its bodies are valid during the call. Damaged bodies of
+/// readable groups are listed in it. Errors: corrupted (an unreadable group, a gap), those of `apply`.
 Result<ScanResult> scan_journal(base::FileSystem& files, const ScanOptions& options,
                                 const std::function<Result<>(const ScannedGroup&)>& apply);
 
