@@ -100,7 +100,8 @@ void GroupBuilder::uncheck(const Transaction& transaction) {
 }
 
 EntryHeader GroupBuilder::assign(const Append& append) {
-  Topic* topic = topics_.find_or_add(append.topic);
+  // check() made it. A later transaction of this group may drop it: then the entry goes with it.
+  Topic* topic = topics_.find(append.topic);
   GEMINGA_ASSERT(topic != nullptr);
   Topic::Assigned& assigned = topic->assigned;
   if (assigned.ledger.value == 0) assigned.ledger = topics_.take_ledger();
@@ -137,7 +138,7 @@ JournalOperation GroupBuilder::resolve(Operation& operation, Receipt& receipt) {
           receipt.appended.push_back(header);
           return header;
         } else if constexpr (std::is_same_v<One, SetCursorToEnd>) {
-          const Topic* topic = topics_.find_or_add(one.topic);
+          const Topic* topic = topics_.find(one.topic);
           GEMINGA_ASSERT(topic != nullptr);
           receipt.cursors.push_back(topic->assigned.next);
           return SetCursor{

@@ -1,4 +1,6 @@
 // Damage of a journal, wherever it strikes: cut, taken offline or refused, never silently wrong.
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -181,6 +183,73 @@ TEST_F(JournalDamageTest, ADamagedBodyTakesItsTopicOfflineAndNoOther) {
     ASSERT_TRUE(log->close());
     content = image_->content(path_);  // from here on the checkpoint knows
   }
+}
+
+TEST_F(JournalDamageTest, TheOtherBodiesOfADamagedGroupStayAsTheyWere) {
+  // Two groups that the reader cannot hold together.
+  const std::string first(3 << 20, 'a');
+  const std::string second(3 << 20, 'b');
+  FaultFileSystem files;
+  {
+    auto log = Log::open(files, base::Clock::system(), options(), {kTopic, kOther}, {}, listener_).value();
+    std::vector<Operation> operations;
+    operations.emplace_back(append_of(kTopic, "to be damaged"));
+    operations.emplace_back(append_of(kOther, first));
+    ASSERT_TRUE(commit(*log, std::move(operations)));
+    ASSERT_TRUE(testing::publish(*log, kOther, second));
+    image_ = files.crash(FaultFileSystem::Loss::nothing, 0);
+  }
+  std::string content = image_->content(path_);
+  content.at(content.find("to be damaged")) ^= 1;
+  const auto log = open(content).value();
+  EXPECT_FALSE(log->recovered().at(kTopic).offline_reason.empty());
+  const auto bodies = testing::read_all(*log, kOther).value();
+  ASSERT_EQ(bodies.size(), 2U);
+  EXPECT_TRUE(bodies[0] == first);
+  EXPECT_TRUE(bodies[1] == second);
+}
+
+/// A file behind the journal that begins with this group, of which only the header was written.
+class JournalTornRollTest : public JournalDamageTest {
+ protected:
+  JournalTornRollTest() {
+    const GroupHeader torn = header(1);
+    std::string file(options().journal_file_bytes, '\0');
+    encode_group_header(torn, std::as_writable_bytes(std::span(file)));
+    image_->put(path(1), file);
+  }
+  [[nodiscard]] GroupHeader header(std::uint64_t files_behind) const {
+    GroupHeader header = headers_[0];
+    header.generation += files_behind;
+    header.number = kGroups + 1;
+    header.durable = kGroups;
+    return header;
+  }
+  [[nodiscard]] std::filesystem::path path(std::uint64_t files_behind) const {
+    return std::filesystem::path(kDirectory) / journal_file_name(headers_[0].generation + files_behind);
+  }
+};
+
+TEST_F(JournalTornRollTest, TheFileIsNotKept) {
+  const Outcome outcome = scan(journal_);
+  ASSERT_TRUE(outcome.scan);
+  expect_bodies(outcome, kGroups);
+  EXPECT_GT(outcome.scan->torn_bytes, 0U);
+  // Kept as it is, it would be met again by a crash before it is used, beside a new group of this number.
+  const auto spare = std::ranges::find(outcome.scan->spares, path(1), &ScanResult::Spare::path);
+  ASSERT_NE(spare, outcome.scan->spares.end());
+  EXPECT_EQ(spare->bytes, 0U);
+  auto log = open(journal_).value();
+  EXPECT_EQ(image_->content(path(1)), "");
+}
+
+TEST_F(JournalTornRollTest, AWholeGroupOfItsNumberBehindItIsNotDropped) {
+  std::string whole = journal_.substr(starts_[0], starts_[1]);
+  encode_group_header(header(2), std::as_writable_bytes(std::span(whole)));
+  image_->put(path(2), whole);
+  const Outcome outcome = scan(journal_);
+  ASSERT_FALSE(outcome.scan);
+  EXPECT_EQ(outcome.scan.error().code, ErrorCode::corrupted);
 }
 
 TEST_F(JournalDamageTest, ALostPageInFrontOfValidGroupsRefusesTheStart) {

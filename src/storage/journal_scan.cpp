@@ -39,9 +39,9 @@ class Scan {
   Result<ScanResult> run() {
     GEMINGA_TRY_VOID(find_files());
     result_.last_group = options_.covered;
-    for (std::size_t i = 0; i < candidates_.size() && !torn_; ++i) {
-      GEMINGA_TRY_VOID(walk(i));
-    }
+    std::size_t next = 0;
+    while (next < candidates_.size() && !torn_) GEMINGA_TRY_VOID(walk(next++));
+    for (; next < candidates_.size(); ++next) result_.spares.push_back({candidates_[next].path, 0});
     return std::move(result_);
   }
 
@@ -86,7 +86,7 @@ class Scan {
       if (!header) break;
       if (header->number > expected()) return gap(candidate, offset, header->number);
       if (header->number == expected()) {
-        GEMINGA_TRY(const ScannedGroup group, group_at(*reader, *header, offset));
+        GEMINGA_TRY(ScannedGroup group, group_at(*reader, *header, offset));
         if (!group.parsed.intact()) {
           GEMINGA_TRY(const bool damage, valid_group_behind(index, *reader, offset));
           if (!damage) {
@@ -95,6 +95,8 @@ class Scan {
             break;
           }
           if (!group.parsed.readable) return unreadable(candidate, offset);
+          // The look behind it has moved the reader on, and with it what the bodies point to.
+          GEMINGA_TRY(group, group_at(*reader, *header, offset));
         }
         GEMINGA_TRY_VOID(apply_(group));
         result_.last_group = header->number;
@@ -121,7 +123,7 @@ class Scan {
     return {};
   }
 
-  /// A valid group with a higher number, behind `offset` or in a later file: the one at `offset` was durable.
+  /// A valid group that is still needed, behind `offset` or in a later file: the one at `offset` was durable.
   Result<bool> valid_group_behind(std::size_t index, JournalFileReader& reader, std::uint64_t offset) {
     GEMINGA_TRY(const bool here,
                 valid_group_from(reader, candidates_[index].generation, offset + kGroupAlignment));
@@ -137,7 +139,7 @@ class Scan {
   Result<bool> valid_group_from(JournalFileReader& reader, std::uint64_t generation, std::uint64_t offset) {
     for (; offset < reader.size(); offset += kGroupAlignment) {
       GEMINGA_TRY(const auto header, header_at(reader, generation, offset));
-      if (!header || header->number <= expected()) continue;
+      if (!header || header->number < expected()) continue;
       GEMINGA_TRY(const ScannedGroup group, group_at(reader, *header, offset));
       if (group.parsed.readable) return true;
     }
@@ -147,7 +149,8 @@ class Scan {
   Result<> remember(const Candidate& candidate, std::optional<std::uint64_t> first_needed, std::uint64_t end,
                     std::uint64_t size) {
     if (!first_needed) {
-      result_.spares.push_back({candidate.path, size});
+      // A group that is cut gives its number to another one: a second crash must not meet both.
+      result_.spares.push_back({candidate.path, torn_ ? 0 : size});
       return {};
     }
     if (result_.tail) {

@@ -71,7 +71,7 @@ struct ScanResult {
   std::vector<Full> full;  ///< files in front of the tail that hold needed groups
   struct Spare {
     std::filesystem::path path;
-    std::uint64_t bytes = 0;
+    std::uint64_t bytes = 0;  ///< 0: must go, not be used again
   };
   std::vector<Spare> spares;  ///< files that hold nothing that is needed
   std::optional<Tail> tail;

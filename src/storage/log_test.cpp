@@ -1,5 +1,7 @@
 #include "storage/log.hpp"
 
+#include <future>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -119,6 +121,32 @@ TEST_F(LogTest, RefusesWhatCanNeverBeWritten) {
   operations.emplace_back(lie);
   EXPECT_EQ(commit(*log, std::move(operations)).error().code, ErrorCode::invalid_argument);
   EXPECT_EQ(publish(*log, kTopic, "abc").value().appended[0].entry.value, 0U);
+}
+
+TEST_F(LogTest, WhatSharesAGroupWithTheDropOfItsTopicGoesWithIt) {
+  auto log = open().value();
+  std::promise<Result<Receipt>> appended;
+  std::promise<Result<Receipt>> moved;
+  std::promise<Result<Receipt>> dropped;
+  const auto submit = [&](Operation operation, std::promise<Result<Receipt>>& answer) {
+    Transaction transaction;
+    transaction.operations.push_back(std::move(operation));
+    transaction.done = [&answer](Result<Receipt> receipt) { answer.set_value(std::move(receipt)); };
+    log->submit(std::move(transaction));
+  };
+  // On the journal thread, so that the next group takes all of them.
+  Transaction first;
+  first.operations.emplace_back(append_of(kTopic, "first"));
+  first.done = [&](const Result<Receipt>&) {
+    submit(append_of(kTopic, "second"), appended);
+    submit(SetCursorToEnd{.topic = kTopic, .subscription = SubscriptionId{9}}, moved);
+    submit(DropTopic{.topic = kTopic}, dropped);
+  };
+  log->submit(std::move(first));
+  EXPECT_EQ(appended.get_future().get().value().appended.at(0).entry, EntryId{1});
+  EXPECT_EQ(moved.get_future().get().value().cursors.at(0), EntryId{2});
+  EXPECT_TRUE(dropped.get_future().get());
+  EXPECT_FALSE(log->state(kTopic));
 }
 
 TEST_F(LogTest, AnswersClosedAfterClose) {

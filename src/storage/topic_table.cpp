@@ -14,17 +14,20 @@ std::uint64_t stored_bytes(const Entry& entry) {
   return kEntryHeaderBytes + entry.header.body_bytes;
 }
 
-/// Copies entries from id `from` on until a limit of the request is reached; the entries of a run are dense.
-void copy_run(const std::vector<Entry>& run, const ReadRequest& request, EntryId from,
+/// Copies entries from id `from` on; the entries of a run are dense. False when a limit of the request was
+/// reached first: then nothing that follows the run may be copied either.
+bool copy_run(const std::vector<Entry>& run, const ReadRequest& request, EntryId from,
               std::vector<Entry>& into, std::uint64_t& bytes) {
-  if (run.empty() || run.back().header.entry < from) return;
+  if (run.empty() || run.back().header.entry < from) return true;
   const std::uint64_t first = run.front().header.entry.value;
   const std::size_t start = from.value > first ? from.value - first : 0;
-  for (std::size_t i = start; i < run.size() && into.size() < request.entries_max; ++i) {
-    if (!into.empty() && bytes + run[i].body.size() > request.bytes_max) return;
+  for (std::size_t i = start; i < run.size(); ++i) {
+    if (into.size() >= request.entries_max) return false;
+    if (!into.empty() && bytes + run[i].body.size() > request.bytes_max) return false;
     bytes += run[i].body.size();
     into.push_back(run[i]);
   }
+  return true;
 }
 
 }  // namespace
@@ -220,8 +223,8 @@ Result<TopicTable::ReadPlan> TopicTable::plan_read(const ReadRequest& request) c
     return plan;
   }
   std::uint64_t bytes = 0;
-  copy_run(topic.frozen, request, plan.from, plan.entries, bytes);
-  if (bytes < request.bytes_max) copy_run(topic.active, request, plan.from, plan.entries, bytes);
+  if (copy_run(topic.frozen, request, plan.from, plan.entries, bytes))
+    copy_run(topic.active, request, plan.from, plan.entries, bytes);
   return plan;
 }
 
