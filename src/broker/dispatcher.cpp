@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::uint32_t kReadEntriesMax = 1'000;
 constexpr std::uint32_t kWaitingRunMax = 64;
+constexpr std::chrono::milliseconds kTimerMax = std::chrono::hours{1};
 
 EntryId behind(EntryId entry) {
   return EntryId{entry.value + 1};
@@ -50,10 +51,7 @@ void Dispatcher::remove_consumer(ConsumerNumber consumer, Now now) {
       if (at->second.settling) {
         at->second.consumer_gone = true;
       } else {
-        const Waiting state{.redeliveries = at->second.redeliveries + 1, .hash = at->second.hash};
-        const EntryId entry = at->first;
-        release(at);
-        put_waiting(entry, state, now);
+        wait_again(at, now);
       }
     }
     at = next;
@@ -242,7 +240,9 @@ std::optional<base::MonotonicTime> Dispatcher::next_due(Now now) const {
   std::optional<base::MonotonicTime> due;
   if (!not_due_.empty()) due = not_due_.begin()->first;
   if (!delayed_.empty()) {
-    const auto at = now.monotonic + (delayed_.begin()->first.first - now.wall);
+    // Not further than that ahead: the wall clock may be set, and the end of time does not fit here.
+    const std::chrono::milliseconds left = delayed_.begin()->first.first - now.wall;
+    const auto at = now.monotonic + std::min(left, kTimerMax);
     if (!due || at < *due) due = at;
   }
   return due;
@@ -275,9 +275,7 @@ void Dispatcher::acknowledge_failed(std::span<const EntryId> entries, Now now) {
     if (at == out_.end() || !at->second.settling) continue;
     at->second.settling = false;
     if (!at->second.consumer_gone) continue;
-    const Waiting state{.redeliveries = at->second.redeliveries + 1, .hash = at->second.hash};
-    release(at);
-    put_waiting(entry, state, now);
+    wait_again(at, now);
   }
 }
 
@@ -290,6 +288,13 @@ bool Dispatcher::return_entry(ConsumerNumber consumer, EntryId entry, std::chron
   release(at);
   if (!is_acknowledged(entry)) put_waiting(entry, state, now);  // the cursor may have moved over it
   return true;
+}
+
+void Dispatcher::wait_again(std::map<EntryId, Out>::iterator at, Now now) {
+  const Waiting state{.redeliveries = at->second.redeliveries + 1, .hash = at->second.hash};
+  const EntryId entry = at->first;
+  release(at);
+  if (!is_acknowledged(entry)) put_waiting(entry, state, now);  // the cursor may have moved over it
 }
 
 void Dispatcher::release(std::map<EntryId, Out>::iterator at) {

@@ -137,6 +137,8 @@ class Dispatcher {
   bool offer_unread(storage::Entry& entry, Now now);
   void send(Consumers::iterator to, storage::Entry entry, std::uint32_t redeliveries);
   void release(std::map<EntryId, Out>::iterator at);
+  /// Its consumer has gone: to anybody, counted as delivered once.
+  void wait_again(std::map<EntryId, Out>::iterator at, Now now);
 
   DispatcherOptions options_;
   storage::CursorState cursor_;

@@ -178,6 +178,21 @@ TEST_F(DispatcherTest, DelayedIsNeverEarlyAndOthersOvertakeIt) {
   EXPECT_EQ(pump(), (std::vector<Got>{{.consumer = 1, .entry = 0, .redeliveries = 0}}));
 }
 
+TEST_F(DispatcherTest, AMessageForTheEndOfTimeWakesNobody) {
+  make(SubscriptionType::shared);
+  dispatcher_->add_consumer(1, kMany);
+  constexpr std::chrono::years kNineThousand{9'000};
+  for (const Timestamp when : {clock_.wall_now() + kNineThousand, Timestamp::max()}) {
+    topic_.clear();
+    dispatcher_->move_cursor(EntryId{0});
+    publish();
+    topic_.back().header.deliver_at = when;
+    EXPECT_TRUE(pump().empty());
+    EXPECT_EQ(dispatcher_->delayed_count(), 1U);
+    EXPECT_GT(dispatcher_->next_due(now()).value(), now().monotonic);
+  }
+}
+
 TEST_F(DispatcherTest, WithoutHoldDelayedIsSentInOrder) {
   make(SubscriptionType::exclusive, {.hold_delayed = false});
   publish(0, std::chrono::milliseconds{50});
@@ -295,6 +310,21 @@ TEST_F(DispatcherTest, MovedCursorForgetsWhatWaitedAndSkips) {
   EXPECT_EQ(entries_of(pump()), (Gots{4}));
   ASSERT_TRUE(dispatcher_->return_entry(1, EntryId{1}, {}, true, now()));  // out before, skipped since
   EXPECT_EQ(pump().size(), 0U);
+}
+
+TEST_F(DispatcherTest, WhatWasSkippedWhileItWasOutDoesNotComeAgain) {
+  make(SubscriptionType::shared);
+  dispatcher_->add_consumer(1, kMany);
+  for (int i = 0; i < 3; ++i) publish();
+  EXPECT_EQ(pump().size(), 3U);
+  const EntryId settling{2};
+  ASSERT_TRUE(dispatcher_->begin_acknowledge(1, std::span(&settling, 1)));
+  dispatcher_->move_cursor(EntryId{3});
+  dispatcher_->remove_consumer(1, now());
+  dispatcher_->acknowledge_failed(std::span(&settling, 1), now());
+  dispatcher_->add_consumer(2, kMany);
+  EXPECT_TRUE(pump().empty());
+  EXPECT_EQ(dispatcher_->waiting_count(), 0U);
 }
 
 TEST_F(DispatcherTest, PausesAtItsBoundAndGoesOn) {
