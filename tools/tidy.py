@@ -107,6 +107,21 @@ def check_tree():
     yield from check_listed_sources()
 
 
+def check_module_readme(path):
+    """What the first column of a table of files or folders names is there: `log` is log.hpp, log.cpp or a folder; `rows_*` is a pattern."""
+    in_table = False
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        cells = line.split("|")
+        if not line.startswith("|"):
+            in_table = False
+        elif re.fullmatch(r"\s*(files?|folder)\s*", cells[1]):
+            in_table = True
+        elif in_table:
+            for name in re.findall(r"`([^`]+)`", cells[1]):
+                if not any(list(path.parent.glob(name.rstrip("/") + ending)) for ending in ("", ".hpp", ".cpp")):
+                    yield path, number, f"the table names {name}, which is not there"
+
+
 def check_documents():
     """Links lead somewhere, a page has one title, the index of decisions and the README's table of folders are complete."""
     for path in tracked("*.md"):
@@ -119,6 +134,8 @@ def check_documents():
             for target in [] if fenced else re.findall(r"\]\(([^)#\s]+)", line):
                 if "://" not in target and not (path.parent / target).exists():
                     yield path, number, f"a link to {target}, which is not there"
+        if path.name == "README.md" and path.parent != ROOT:
+            yield from check_module_readme(path)
         if titles != 1:
             yield path, 1, f"{titles} titles (# ...); one is the rule"
     index = (ROOT / "docs/adr/README.md").read_text()
