@@ -38,6 +38,7 @@ nlohmann::ordered_json rate(geminga::Bus& bus, const std::string& body, double s
   const auto until =
       begin + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
   std::vector<std::thread> threads;
+  threads.reserve(producers);
   for (std::size_t i = 0; i < producers; ++i) {
     threads.emplace_back([&, i] {
       auto producer =

@@ -10,10 +10,9 @@ int main(int argc, char** argv) {
       bus.create_producer({.topic = "orders", .name = "shop-1", .max_pending_messages = 100}).value();
 
   // All at once; the ids come back in order when every message is on disk.
-  std::vector<geminga::OutgoingMessage> batch;
-  for (int i = 0; i < 3; ++i)
-    batch.push_back(
-        {.body = "order " + std::to_string(i), .key = "customer-7", .properties = {{"source", "web"}}});
+  std::vector<geminga::OutgoingMessage> batch(3);
+  for (std::size_t i = 0; i < batch.size(); ++i)
+    batch[i] = {.body = "order " + std::to_string(i), .key = "customer-7", .properties = {{"source", "web"}}};
   const auto ids = producer.send_batch(std::move(batch)).value();
   std::cout << "stored " << ids.size() << " orders, in order: " << std::boolalpha
             << (ids[0] < ids[1] && ids[1] < ids[2]) << '\n';
