@@ -12,7 +12,7 @@ namespace geminga::mcp {
 namespace {
 
 constexpr std::string_view kClientName = "geminga";
-constexpr std::string_view kClientVersion = "0.1.0";
+constexpr std::string_view kClientVersion = GEMINGA_VERSION;
 constexpr std::size_t kToolsMax = 10'000;
 const nlohmann::json kNothing = nullptr;
 
