@@ -11,7 +11,6 @@ namespace {
 using nlohmann::json;
 using std::chrono::milliseconds;
 using testing::eventually;
-using testing::FakeRegistry;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 using testing::World;
@@ -68,6 +67,7 @@ TEST_F(ApiTest, TheSameIdempotencyKeyIsTheSameJob) {
   world_.start();
   const net::HttpHeaders key{{"Idempotency-Key", "order-17"}};
   std::vector<std::future<testing::Answer>> posts;
+  posts.reserve(8);
   for (int i = 0; i < 8; ++i)
     posts.push_back(
         std::async(std::launch::async, [&] { return world_.post(kJobs, R"({"query": "echo once"})", key); }));
