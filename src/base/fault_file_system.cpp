@@ -159,6 +159,7 @@ Result<std::unique_ptr<File>> FaultFileSystem::open(const fs::path& path, OpenOp
     return fail(ErrorCode::not_found, fmt::format("open '{}': no such file", path.string()));
   if (inode != nullptr && options.mode == OpenMode::create)
     return fail(ErrorCode::disk_error, fmt::format("open '{}': it exists", path.string()));
+  if (refused_opening_ && !creates) return fail(*refused_opening_, fmt::format("open '{}'", path.string()));
   if (creates) {
     GEMINGA_TRY_VOID(count_operation());
     if (inode == nullptr) {
@@ -298,6 +299,11 @@ void FaultFileSystem::stop_at(std::uint64_t number) {
 void FaultFileSystem::fail_at(std::uint64_t number, ErrorCode code) {
   const std::lock_guard lock(mutex_);
   failures_[number] = code;
+}
+
+void FaultFileSystem::refuse_opening(std::optional<ErrorCode> code) {
+  const std::lock_guard lock(mutex_);
+  refused_opening_ = code;
 }
 
 void FaultFileSystem::set_capacity(std::uint64_t bytes) {

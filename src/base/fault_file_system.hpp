@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -55,6 +56,8 @@ class FaultFileSystem final : public FileSystem {
   void stop_at(std::uint64_t number);
   /// Operation `number` fails with `code`, once. A sync that fails keeps the changes volatile for ever.
   void fail_at(std::uint64_t number, ErrorCode code);
+  /// Opening a file that is there fails with `code` from now on; nothing: no more.
+  void refuse_opening(std::optional<ErrorCode> code);
   /// Writes that would need more fail with disk_full.
   void set_capacity(std::uint64_t bytes);
   /// Content as it is read now; empty when there is no such file.
@@ -84,6 +87,7 @@ class FaultFileSystem final : public FileSystem {
   std::uint64_t operations_ = 0;
   std::uint64_t stop_at_ = std::numeric_limits<std::uint64_t>::max();
   std::map<std::uint64_t, ErrorCode> failures_;
+  std::optional<ErrorCode> refused_opening_;
   std::uint64_t capacity_ = std::numeric_limits<std::uint64_t>::max() / 4;
 };
 

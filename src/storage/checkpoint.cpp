@@ -94,8 +94,9 @@ void CheckpointStates::add(TopicId id, const TopicState& state) {
   topics_.put(state.next.value);
   topics_.put(state.next_index);
   topics_.put(std::int64_t{state.last_publish_time.time_since_epoch().count()});
-  topics_.put(static_cast<std::uint32_t>(state.offline_reason.size()));
-  topics_.put_bytes(state.offline_reason);
+  const std::string_view reason = state.offline_lasts ? std::string_view(state.offline_reason) : "";
+  topics_.put(static_cast<std::uint32_t>(reason.size()));
+  topics_.put_bytes(reason);
   topics_.put(static_cast<std::uint32_t>(state.cursors.size()));
   for (const auto& [subscription, cursor] : state.cursors) put_cursor(topics_, subscription, cursor);
 }

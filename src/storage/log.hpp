@@ -68,6 +68,9 @@ struct TopicState {
   std::map<SubscriptionId, CursorState> cursors;
   std::string
       offline_reason;  ///< not empty: damage; reads and publishes fail with topic_offline and this text
+  /// The damage stands in no file any more, so checkpoints must say it. Else every start sees for itself, and
+  /// a file that was put back is read again.
+  bool offline_lasts = true;
 };
 
 /// Called on the journal thread where nothing else is said; must not block.

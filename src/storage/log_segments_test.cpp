@@ -8,6 +8,7 @@
 #include "base/fault_file_system.hpp"
 #include "storage/log.hpp"
 #include "storage/segment.hpp"
+#include "storage/segment_format.hpp"
 #include "storage/testing.hpp"
 
 namespace geminga::storage {
@@ -181,6 +182,62 @@ TEST_F(LogSegmentsTest, AMissingSegmentTakesItsTopicsOffline) {
   EXPECT_NE(log->recovered().at(kBig).offline_reason, "");
   EXPECT_EQ(testing::read(*log, {.topic = kBig, .from = {}}).error().code, ErrorCode::topic_offline);
   EXPECT_EQ(publish(*log, kBig, "x").error().code, ErrorCode::topic_offline);
+}
+
+TEST_F(LogSegmentsTest, AMissingSegmentThatIsPutBackIsReadAgain) {
+  {
+    auto log = open();
+    publish_many(*log, 0, 400);
+    ASSERT_TRUE(log->close());
+  }
+  const auto path = segment_files().at(0);
+  const std::string content = files_.content(path);
+  ASSERT_TRUE(files_.unlink(path));
+  {
+    auto log = open();
+    EXPECT_EQ(read_all(*log, kBig).error().code, ErrorCode::topic_offline);
+    ASSERT_TRUE(log->close());
+  }
+  files_.put(path, content);
+  expect_all(*open(), 400);
+}
+
+TEST_F(LogSegmentsTest, AFileThatCannotBeOpenedNowTakesNoTopicOffline) {
+  auto log = open();
+  publish_many(*log, 0, 400);
+  ASSERT_GT(log->stats().segments, 0U);
+  files_.refuse_opening(ErrorCode::disk_error);  // too many open files
+  EXPECT_EQ(testing::read(*log, {.topic = kBig, .from = {}}).error().code, ErrorCode::disk_error);
+  files_.refuse_opening(std::nullopt);
+  expect_all(*log, 400);
+}
+
+TEST_F(LogSegmentsTest, AHurtIndexSkipsNothing) {
+  {
+    auto log = open();
+    publish_many(*log, 0, 400);
+    ASSERT_TRUE(log->close());
+  }
+  const auto path = segment_files().at(0);
+  const auto reader =
+      SegmentReader::open(files_, path, raw_uuid(testing::kUuid), *segment_number(path.filename().string()))
+          .value();
+  const auto line = std::ranges::find(reader->footer(), kBig, &FooterLine::topic);
+  ASSERT_GT(line->extent.index_count, 0U);
+  std::string content = files_.content(path);
+  FieldWriter index(
+      std::as_writable_bytes(std::span(content)).subspan(line->extent.offset + line->extent.bytes));
+  // Every step claims to stand before the second entry.
+  for (std::uint32_t i = 0; i < line->extent.index_count; ++i)
+    index.put(i * kIndexEntryBytes, line->extent.first.value + 1);
+  files_.put(path, content);
+  auto log = open();
+  const auto entries = testing::read(*log, {.topic = kBig, .from = EntryId{line->extent.first.value + 1}});
+  if (entries) {
+    EXPECT_EQ(entries->front().header.entry.value, line->extent.first.value + 1);
+  } else {
+    EXPECT_EQ(entries.error().code, ErrorCode::topic_offline);
+  }
 }
 
 TEST_F(LogSegmentsTest, AMissingCheckpointRefusesTheStart) {

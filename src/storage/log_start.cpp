@@ -79,7 +79,7 @@ Result<bool> Log::Impl::load_checkpoint() {
   }
   for (const auto& [topic, reason] : lost) {
     log::error("storage", "{}", reason);
-    topics_.take_offline(topic, reason);
+    topics_.take_offline(topic, reason, false);
   }
   return there;
 }
@@ -188,7 +188,7 @@ void Log::Impl::take_offline(const ScannedGroup& group, const JournalRecord& rec
         "deleted; restore a backup",
         header->ledger.value, header->entry.value, header->topic.value, group.header.number);
     log::error("storage", "{}", reason);
-    topics_.take_offline(header->topic, reason);
+    topics_.take_offline(header->topic, reason, true);
   }
 }
 

@@ -66,10 +66,13 @@ Result<std::vector<Entry>> ReadThread::execute(const ReadRequest& request) {
     // Trimmed since the plan was made: the next plan does not name the segment any more.
     if (error.code != ErrorCode::not_found) break;
   }
+  // Too many open files, say: that says nothing about what is stored.
+  if (error.code != ErrorCode::not_found && error.code != ErrorCode::corrupted)
+    return std::unexpected(std::move(error));
   const std::string reason = fmt::format("{}; topic {} is offline, nothing was deleted; restore a backup",
                                          error.message, request.topic.value);
   log::error("storage", "{}", reason);
-  topics_.take_offline(request.topic, reason);
+  topics_.take_offline(request.topic, reason, false);
   return fail(ErrorCode::topic_offline, reason);
 }
 
@@ -90,7 +93,7 @@ Result<std::vector<Entry>> ReadThread::read_extents(const ReadRequest& request,
     if (!entries.empty() && entries.back().header.entry < extent.last) break;
     from = EntryId{extent.last.value + 1};
   }
-  if (entries.empty())
+  if (entries.empty() || entries.front().header.entry != plan.from)
     return fail(ErrorCode::corrupted, fmt::format("entry {} of topic {} is not where the index says",
                                                   plan.from.value, request.topic.value));
   return entries;

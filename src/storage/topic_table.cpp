@@ -242,11 +242,12 @@ std::string TopicTable::offline_reason(TopicId id) const {
   return found == topics_.end() ? std::string() : found->second->state.offline_reason;
 }
 
-void TopicTable::take_offline(TopicId id, const std::string& reason) {
+void TopicTable::take_offline(TopicId id, const std::string& reason, bool lasts) {
   const std::lock_guard lock(mutex_);
   const auto found = topics_.find(id);
   if (found == topics_.end() || found->second->offline.exchange(true)) return;
   found->second->state.offline_reason = reason;
+  found->second->state.offline_lasts = lasts;
 }
 
 std::vector<TopicTable::FrozenRun> TopicTable::frozen_runs() const {

@@ -97,7 +97,8 @@ class TopicTable {
   Result<ReadPlan> plan_read(const ReadRequest& request) const;
   Result<TopicState> state(TopicId id) const;
   [[nodiscard]] std::string offline_reason(TopicId id) const;
-  void take_offline(TopicId id, const std::string& reason);
+  /// `lasts`: see TopicState.
+  void take_offline(TopicId id, const std::string& reason, bool lasts);
   [[nodiscard]] std::uint64_t active_bytes() const { return active_bytes_.load(); }
   [[nodiscard]] std::uint64_t memory_bytes() const { return active_bytes_.load() + frozen_bytes_.load(); }
 
