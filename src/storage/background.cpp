@@ -6,15 +6,14 @@
 #include "base/assert.hpp"
 #include "base/log.hpp"
 #include "base/try.hpp"
+#include "storage/disk_bounds.hpp"
 
 namespace geminga::storage {
 namespace {
 
 constexpr std::chrono::milliseconds kSpaceInterval{500};
 constexpr std::chrono::seconds kReclaimInterval{5};
-constexpr std::uint64_t kSpaceLimitMax = 256ULL << 20;
-constexpr std::uint64_t kSpaceLimitShare = 20;  // 5 %
-constexpr std::uint64_t kHysteresisShare = 4;   // publishing resumes a quarter above the limit
+constexpr std::uint64_t kHysteresisShare = 4;  // publishing resumes a quarter above the limit
 
 }  // namespace
 
@@ -82,6 +81,14 @@ void Background::wake() {
   changed_.notify_all();
 }
 
+void Background::wait_step() {
+  std::unique_lock lock(mutex_);
+  const std::uint64_t wanted = steps_begun_ + 1;
+  work_ = true;
+  changed_.notify_all();
+  changed_.wait(lock, [&] { return steps_ended_ >= wanted || failure_ || stopping_; });
+}
+
 std::optional<Error> Background::failure() const {
   const std::lock_guard lock(mutex_);
   return failure_;
@@ -89,11 +96,16 @@ std::optional<Error> Background::failure() const {
 
 void Background::run() {
   pthread_setname_np(pthread_self(), "gem-background");
+  std::unique_lock lock(mutex_);
   while (!stopping_) {
-    step();
-    std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, kSpaceInterval, [this] { return work_ || stopping_; });
     work_ = false;
+    ++steps_begun_;
+    lock.unlock();
+    step();
+    lock.lock();
+    ++steps_ended_;
+    changed_.notify_all();
+    changed_.wait_for(lock, kSpaceInterval, [this] { return work_ || stopping_; });
   }
 }
 
@@ -112,7 +124,7 @@ bool Background::went_on(const Result<>& result) {
 void Background::step() {
   if (failure()) return;
   watch_space();
-  const bool prepared = went_on(parts_.journal.prepare_next(stopping_));
+  const bool prepared = went_on(parts_.journal.prepare(stopping_));
   Pending* pending = nullptr;
   {
     const std::lock_guard lock(mutex_);
@@ -124,7 +136,6 @@ void Background::step() {
   if (prepared && flushed && reclaimed) set_disk_full(low_, false);
   const std::lock_guard lock(mutex_);
   if (pending != nullptr && flushed) pending_.reset();
-  changed_.notify_all();
 }
 
 void Background::set_disk_full(bool low, bool refused) {
@@ -205,9 +216,7 @@ Result<> Background::replace_checkpoint(const std::string& bytes) {
 void Background::watch_space() {
   const auto space = parts_.files.space(parts_.options.directory);
   if (!space) return;  // the writes themselves will tell
-  const std::uint64_t limit = std::min(space->total_bytes / kSpaceLimitShare, kSpaceLimitMax);
-  space_limit_ = limit;
-  space_total_ = space->total_bytes;
+  const std::uint64_t limit = space_limit(space->total_bytes);
   if (!low_ && space->free_bytes < limit) {
     log::warn("storage", "{} bytes free, {} is the least: publishing is refused until space is free again",
               space->free_bytes, limit);

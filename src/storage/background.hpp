@@ -46,7 +46,6 @@ class Background {
   Result<> spill();
   void start();
   void stop();
-  void watch_space();
   void needs_metadata(std::uint64_t sequence);
 
   // --- journal thread ---
@@ -57,12 +56,11 @@ class Background {
   void wait_idle();
   /// A journal file was used up.
   void wake();
+  /// Until everything that there is to do was tried once, from now on.
+  void wait_step();
 
   // --- any thread ---
   [[nodiscard]] bool disk_full() const { return disk_full_.load(std::memory_order_relaxed); }
-  /// Free bytes below which nothing is published: the smaller of 5 % and 256 MiB.
-  [[nodiscard]] std::uint64_t space_limit() const { return space_limit_; }
-  [[nodiscard]] std::uint64_t space_total() const { return space_total_; }
   [[nodiscard]] std::optional<Error> failure() const;
 
  private:
@@ -72,6 +70,7 @@ class Background {
   };
   void run();
   void step();
+  void watch_space();
   Result<> advance(Pending& pending);
   /// Frees segments that died since the last checkpoint, without waiting for the next one.
   Result<> reclaim();
@@ -86,8 +85,6 @@ class Background {
   const Parts parts_;
   const std::function<void()> on_failure_;
   std::atomic<bool> disk_full_{false};
-  std::atomic<std::uint64_t> space_limit_{0};
-  std::atomic<std::uint64_t> space_total_{0};
   std::atomic<bool> stopping_{false};
   std::atomic<std::uint64_t> metadata_sequence_{0};
 
@@ -102,6 +99,8 @@ class Background {
   std::optional<Pending> pending_;
   std::optional<Error> failure_;
   bool work_ = false;
+  std::uint64_t steps_begun_ = 0;
+  std::uint64_t steps_ended_ = 0;
   std::thread thread_;
 };
 

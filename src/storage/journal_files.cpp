@@ -8,6 +8,7 @@
 #include "base/assert.hpp"
 #include "base/try.hpp"
 #include "storage/aligned_buffer.hpp"
+#include "storage/disk_bounds.hpp"
 #include "storage/journal_format.hpp"
 
 namespace geminga::storage {
@@ -21,6 +22,7 @@ constexpr std::uint64_t kGrowthBytes = 1ULL << 20;
 constexpr std::uint64_t kZeroPieceBytes = 1ULL << 20;
 constexpr std::uint64_t kSyncEveryBytes = 8ULL << 20;  // so that no single sync of ours holds up the disk
 constexpr std::size_t kSparesMax = 2;
+constexpr std::uint64_t kReserveBytesMax = 32ULL << 20;
 
 std::filesystem::path temporary_name(std::filesystem::path path) {
   path += ".tmp";
@@ -51,14 +53,37 @@ std::uint64_t JournalFiles::file_bytes() const {
   return round_up(options_.file_bytes, kGroupAlignment);
 }
 
+std::uint64_t JournalFiles::reserve_bytes() const {
+  return std::min(kReserveBytesMax, round_up(file_bytes() / 2, kGroupAlignment));
+}
+
 std::uint64_t JournalFiles::take_generation() {
   const std::lock_guard lock(mutex_);
   return next_generation_++;
 }
 
-void JournalFiles::add_spare(std::filesystem::path path, std::uint64_t bytes) {
-  const std::lock_guard lock(mutex_);
-  spares_.push_back({std::move(path), bytes});
+Result<> JournalFiles::adopt_spares(std::vector<JournalSpare> spares) {
+  // The smallest that will do is the reserve.
+  std::ranges::sort(spares, {}, &JournalSpare::bytes);
+  for (const JournalSpare& spare : spares) GEMINGA_TRY_VOID(keep_or_remove(spare));
+  return {};
+}
+
+Result<> JournalFiles::keep_or_remove(const JournalSpare& spare) {
+  {
+    const std::lock_guard lock(mutex_);
+    // The reserve comes first: on a full disk nothing else could replace it.
+    if (!reserve_ && spare.bytes >= reserve_bytes()) {
+      reserve_ = spare;
+      return {};
+    }
+    // A small first file or one that grew is not worth keeping: files of one size are recycled.
+    if (spare.bytes == file_bytes() && spares_.size() < kSparesMax) {
+      spares_.push_back(spare);
+      return {};
+    }
+  }
+  return files_.unlink(spare.path);
 }
 
 void JournalFiles::add_full(JournalFile file) {
@@ -86,6 +111,8 @@ Result<> JournalFiles::begin(std::optional<JournalFile> file) {
   }
   current_capacity_ = current_.capacity;
   current_position_ = current_.position;
+  auto reserve = prepare_reserve();
+  if (!reserve && reserve.error().code != ErrorCode::disk_full) return reserve;
   return {};
 }
 
@@ -118,14 +145,26 @@ Result<> JournalFiles::fill_with_zeros(JournalFile& file, std::uint64_t until,
 
 Result<> JournalFiles::finish(JournalFile& file, std::uint64_t room, const std::atomic<bool>* stop) {
   const std::uint64_t capacity = file.position + round_up(room, kGroupAlignment);
-  if (auto filled = fill_with_zeros(file, capacity, stop); !filled) {
-    file.file.reset();
-    // Gives the space back now; if even this fails, the next start removes it.
-    static_cast<void>(files_.unlink(temporary_name(file.path)));
+  return finish(file, capacity, fill_with_zeros(file, capacity, stop));
+}
+
+void JournalFiles::abandon(JournalFile& file) {
+  file.file.reset();
+  // Gives the space back now; if even this fails, the next start removes it.
+  static_cast<void>(files_.unlink(temporary_name(file.path)));
+}
+
+Result<> JournalFiles::finish(JournalFile& file, std::uint64_t capacity, Result<> filled) {
+  if (!filled) {
+    abandon(file);
     return filled;
   }
   file.capacity = capacity;
-  GEMINGA_TRY_VOID(files_.rename(temporary_name(file.path), file.path));
+  auto named = files_.rename(temporary_name(file.path), file.path);
+  if (!named) {
+    abandon(file);
+    return named;
+  }
   return sync_directory();
 }
 
@@ -136,13 +175,17 @@ Result<JournalFile> JournalFiles::create(std::uint64_t bytes, const std::atomic<
 }
 
 Result<JournalFile> JournalFiles::reuse_spare() {
-  Spare spare;
+  JournalSpare spare;
   {
     const std::lock_guard lock(mutex_);
     if (spares_.empty()) return fail(ErrorCode::not_found, "no spare journal file");
     spare = std::move(spares_.back());
     spares_.pop_back();
   }
+  return reuse(spare);
+}
+
+Result<JournalFile> JournalFiles::reuse(const JournalSpare& spare) {
   JournalFile file{.path = {}, .generation = take_generation(), .file = nullptr, .capacity = spare.bytes};
   file.path = options_.directory / journal_file_name(file.generation);
   // Its old groups carry lower generations, so nothing has to be cleared.
@@ -152,22 +195,69 @@ Result<JournalFile> JournalFiles::reuse_spare() {
   return file;
 }
 
-Result<> JournalFiles::reserve(std::uint64_t bytes) {
+bool JournalFiles::leaves_enough(std::uint64_t bytes) const {
+  const auto space = files_.space(options_.directory);
+  return !space || space->free_bytes >= space_limit(space->total_bytes) + bytes;
+}
+
+Result<> JournalFiles::grow(std::uint64_t bytes) {
+  GEMINGA_TRY_VOID(current_.file->preallocate(current_.capacity, bytes));
+  current_.capacity += bytes;
+  return {};
+}
+
+Result<> JournalFiles::take_reserve() {
+  JournalSpare reserve;
+  {
+    const std::lock_guard lock(mutex_);
+    reserve = *std::exchange(reserve_, std::nullopt);
+  }
+  GEMINGA_TRY(JournalFile file, reuse(reserve));
+  const std::lock_guard lock(mutex_);
+  written_generation_ = file.generation;
+  full_.push_back(std::exchange(current_, std::move(file)));
+  return {};
+}
+
+Result<> JournalFiles::make_room(std::uint64_t bytes, RoomFor who) {
   GEMINGA_ASSERT(bytes % kGroupAlignment == 0);
-  if (current_.position + bytes <= current_.capacity) return {};
-  if (const std::lock_guard lock(mutex_); next_ && bytes <= next_->capacity) {
-    full_.push_back(std::move(current_));
-    current_ = *std::move(next_);
-    next_.reset();
-  } else {
+  std::uint64_t reserve = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    if (reserve_) reserve = reserve_->bytes;
+    if (who == RoomFor::publishing && reserve == 0)
+      return fail(ErrorCode::disk_full,
+                  fmt::format("the disk of '{}' is full: what is left of the journal is for "
+                              "acknowledgements; publishing resumes by itself when there is space",
+                              options_.directory.string()));
+    if (current_.position + bytes > current_.capacity && next_ && bytes <= next_->capacity)
+      full_.push_back(std::exchange(current_, *std::exchange(next_, std::nullopt)));
+  }
+  if (current_.position + bytes > current_.capacity) {
     const std::uint64_t needed = current_.position + bytes - current_.capacity;
-    const std::uint64_t growth = round_up(std::max(needed, kGrowthBytes), kGroupAlignment);
-    GEMINGA_TRY_VOID(current_.file->preallocate(current_.capacity, growth));
-    current_.capacity += growth;
+    const std::uint64_t growth =
+        round_up(std::max(needed, std::min(kGrowthBytes, file_bytes())), kGroupAlignment);
+    Result<> grown = fail(ErrorCode::disk_full,
+                          fmt::format("the disk of '{}' is full: the journal cannot grow; publishing "
+                                      "resumes by itself when there is space",
+                                      options_.directory.string()));
+    if (leaves_enough(growth)) grown = grow(growth);
+    if (!grown && grown.error().code == ErrorCode::disk_full && who != RoomFor::publishing) {
+      if (bytes <= reserve)
+        grown = take_reserve();
+      else if (who == RoomFor::upkeep_at_last)
+        grown = grow(round_up(needed, kGroupAlignment));
+    }
+    GEMINGA_TRY_VOID(grown);
   }
   current_capacity_ = current_.capacity;
   current_position_ = current_.position;
   return {};
+}
+
+bool JournalFiles::wants_checkpoint() const {
+  const std::lock_guard lock(mutex_);
+  return !reserve_ && !full_.empty();
 }
 
 Result<> JournalFiles::write(std::span<const std::byte> group, std::uint64_t number) {
@@ -180,41 +270,61 @@ Result<> JournalFiles::write(std::span<const std::byte> group, std::uint64_t num
   return {};
 }
 
-bool JournalFiles::needs_next() const {
+Result<> JournalFiles::prepare(const std::atomic<bool>& stop) {
+  GEMINGA_TRY_VOID(prepare_reserve());
+  return prepare_next(stop);
+}
+
+Result<> JournalFiles::prepare_reserve() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (reserve_) return {};
+    if (!spares_.empty()) {
+      reserve_ = std::move(spares_.back());
+      spares_.pop_back();
+      return {};
+    }
+  }
+  // Reserved, not zeroed: it is made at the first start too, and is seldom written.
+  GEMINGA_TRY(JournalFile file, create_empty());
+  auto filled = file.file->preallocate(0, reserve_bytes());
+  if (filled) filled = file.file->sync_data();
+  GEMINGA_TRY_VOID(finish(file, reserve_bytes(), std::move(filled)));
   const std::lock_guard lock(mutex_);
-  return !next_;
+  reserve_ = JournalSpare{file.path, file.capacity};
+  return {};
 }
 
 Result<> JournalFiles::prepare_next(const std::atomic<bool>& stop) {
-  if (!needs_next()) return {};
+  if (const std::lock_guard lock(mutex_); next_) return {};
   auto next = reuse_spare();
-  if (!next && next.error().code == ErrorCode::not_found) next = create(options_.file_bytes, &stop);
+  if (!next && next.error().code == ErrorCode::not_found) {
+    if (!leaves_enough(file_bytes())) return {};  // the current one grows as long as it may
+    next = create(file_bytes(), &stop);
+  }
   if (!next) return std::unexpected(std::move(next).error());
   const std::lock_guard lock(mutex_);
-  next_ = *std::move(next);
+  if (next->generation < written_generation_) {
+    // The reserve came into use meanwhile: groups must stand in files of ascending generations.
+    spares_.push_back({std::move(next->path), next->capacity});
+  } else {
+    next_ = *std::move(next);
+  }
   return {};
 }
 
 Result<> JournalFiles::release(std::uint64_t covered_group) {
   std::vector<JournalFile> covered;
-  std::size_t spares = 0;
   {
     const std::lock_guard lock(mutex_);
     const auto first_covered = std::stable_partition(
         full_.begin(), full_.end(), [&](const JournalFile& file) { return file.last_group > covered_group; });
     std::move(first_covered, full_.end(), std::back_inserter(covered));
     full_.erase(first_covered, full_.end());
-    spares = spares_.size();
   }
   for (JournalFile& file : covered) {
     file.file.reset();
-    // A small first file or one that grew is not worth keeping: files of one size are recycled.
-    if (file.capacity == file_bytes() && spares < kSparesMax) {
-      add_spare(file.path, file.capacity);
-      ++spares;
-    } else {
-      GEMINGA_TRY_VOID(files_.unlink(file.path));
-    }
+    GEMINGA_TRY_VOID(keep_or_remove({file.path, file.capacity}));
   }
   return {};
 }
@@ -224,7 +334,8 @@ std::uint64_t JournalFiles::bytes() const {
   const std::lock_guard lock(mutex_);
   if (next_) total += next_->capacity;
   for (const JournalFile& file : full_) total += file.capacity;
-  for (const Spare& spare : spares_) total += spare.bytes;
+  for (const JournalSpare& spare : spares_) total += spare.bytes;
+  if (reserve_) total += reserve_->bytes;
   return total;
 }
 
@@ -232,13 +343,6 @@ std::uint64_t JournalFiles::held_bytes() const {
   std::uint64_t total = current_position_;
   const std::lock_guard lock(mutex_);
   for (const JournalFile& file : full_) total += file.capacity;
-  return total;
-}
-
-std::uint64_t JournalFiles::reserved_bytes() const {
-  std::uint64_t total = current_capacity_ - current_position_;
-  const std::lock_guard lock(mutex_);
-  if (next_) total += next_->capacity;
   return total;
 }
 

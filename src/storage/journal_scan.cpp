@@ -39,9 +39,13 @@ class Scan {
   Result<ScanResult> run() {
     GEMINGA_TRY_VOID(find_files());
     result_.last_group = options_.covered;
-    std::size_t next = 0;
-    while (next < candidates_.size() && !torn_) GEMINGA_TRY_VOID(walk(next++));
-    for (; next < candidates_.size(); ++next) result_.spares.push_back({candidates_[next].path, 0});
+    for (std::size_t i = 0; i < candidates_.size(); ++i) {
+      if (torn_) {
+        result_.torn.push_back(candidates_[i].path);
+      } else {
+        GEMINGA_TRY_VOID(walk(i));
+      }
+    }
     return std::move(result_);
   }
 
@@ -149,8 +153,11 @@ class Scan {
   Result<> remember(const Candidate& candidate, std::optional<std::uint64_t> first_needed, std::uint64_t end,
                     std::uint64_t size) {
     if (!first_needed) {
-      // A group that is cut gives its number to another one: a second crash must not meet both.
-      result_.spares.push_back({candidate.path, torn_ ? 0 : size});
+      if (torn_) {
+        result_.torn.push_back(candidate.path);
+      } else {
+        result_.spares.push_back({candidate.path, size});
+      }
       return {};
     }
     if (result_.tail) {
@@ -241,17 +248,17 @@ Result<ScanResult> list_journal(base::FileSystem& files, const std::filesystem::
   return result;
 }
 
-Result<JournalFile> rewrite_tail(base::FileSystem& files, JournalFiles& journal, const Tail& tail,
-                                 std::uint64_t room) {
-  GEMINGA_TRY(const auto reader, JournalFileReader::open(files, tail.path));
-  GEMINGA_TRY(JournalFile fresh, journal.create_empty());
+namespace {
+
+/// The groups of `tail` behind the position of `fresh`, under its generation.
+Result<> copy_groups(JournalFileReader& reader, const Tail& tail, JournalFile& fresh) {
   AlignedBuffer copy;
   for (std::uint64_t offset = tail.first; offset < tail.end;) {
-    GEMINGA_TRY(const auto head, reader->at(offset, kGroupHeaderBytes));
+    GEMINGA_TRY(const auto head, reader.at(offset, kGroupHeaderBytes));
     auto header = decode_group_header(head);
     if (!header) return fail(ErrorCode::disk_error, "a journal group changed while it was copied");
     const std::uint64_t bytes = group_bytes(*header);
-    GEMINGA_TRY(const auto group, reader->at(offset, bytes));
+    GEMINGA_TRY(const auto group, reader.at(offset, bytes));
     if (copy.size() < bytes) copy = AlignedBuffer(bytes);
     std::memcpy(copy.span().data(), group.data(), group.size());
     header->generation = fresh.generation;
@@ -260,6 +267,19 @@ Result<JournalFile> rewrite_tail(base::FileSystem& files, JournalFiles& journal,
     fresh.position += bytes;
     fresh.last_group = header->number;
     offset += bytes;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<JournalFile> rewrite_tail(base::FileSystem& files, JournalFiles& journal, const Tail& tail,
+                                 std::uint64_t room) {
+  GEMINGA_TRY(const auto reader, JournalFileReader::open(files, tail.path));
+  GEMINGA_TRY(JournalFile fresh, journal.create_empty());
+  if (auto copied = copy_groups(*reader, tail, fresh); !copied) {
+    journal.abandon(fresh);
+    return std::unexpected(std::move(copied).error());
   }
   GEMINGA_TRY_VOID(journal.finish(fresh, room));
   GEMINGA_TRY_VOID(files.unlink(tail.path));

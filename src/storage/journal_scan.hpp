@@ -69,11 +69,10 @@ struct ScanResult {
     std::uint64_t last_group = 0;
   };
   std::vector<Full> full;  ///< files in front of the tail that hold needed groups
-  struct Spare {
-    std::filesystem::path path;
-    std::uint64_t bytes = 0;  ///< 0: must go, not be used again
-  };
-  std::vector<Spare> spares;  ///< files that hold nothing that is needed
+  /// Files that begin with a group that was not finished, and those behind it. They go before anything is
+  /// written: beside later groups what is left of that one would look like damage.
+  std::vector<std::filesystem::path> torn;
+  std::vector<JournalSpare> spares;  ///< files that hold nothing that is needed
   std::optional<Tail> tail;
 };
 

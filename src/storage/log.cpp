@@ -2,6 +2,7 @@
 
 #include "base/assert.hpp"
 #include "base/try.hpp"
+#include "storage/disk_bounds.hpp"
 #include "storage/log_impl.hpp"
 
 namespace geminga::storage {
@@ -96,6 +97,8 @@ Log::~Log() = default;
 Result<std::unique_ptr<Log>> Log::open(base::FileSystem& files, base::Clock& clock, LogOptions options,
                                        const std::set<TopicId>& live_topics,
                                        const std::set<TopicId>& tombstoned_topics, LogListener& listener) {
+  if (const auto space = files.space(options.directory))
+    options = fit_to_disk(std::move(options), space->total_bytes);
   auto impl = std::make_unique<Impl>(files, clock, std::move(options), listener);
   GEMINGA_TRY_VOID(impl->recover(live_topics, tombstoned_topics));
   GEMINGA_TRY_VOID(impl->start_threads());

@@ -8,6 +8,8 @@
 #include <gtest/gtest.h>
 
 #include "base/fault_file_system.hpp"
+#include "storage/journal_files.hpp"
+#include "storage/journal_format.hpp"
 #include "storage/log.hpp"
 #include "storage/testing.hpp"
 
@@ -210,6 +212,70 @@ TEST(LogCrashTest, SurvivesCrashesDuringRecovery) {
       image = image->crash(number % 2 == 0 ? Loss::everything : Loss::torn, seed + number);
     }
     EXPECT_THAT(check(*image, knowledge, {}), ::testing::IsEmpty()) << "seed " << seed;
+  }
+}
+
+/// A disk whose last group is torn, and where in its file that group begins.
+struct TornDisk {
+  std::unique_ptr<FaultFileSystem> files;
+  std::uint64_t offset = 0;
+};
+
+TornDisk torn_disk(std::uint64_t groups) {
+  FaultFileSystem files;
+  Knowledge ignored;
+  Listener listener(ignored);
+  auto log = Log::open(files, base::Clock::system(), options_with({}), {kLeft}, {}, listener).value();
+  for (std::uint64_t i = 0; i < groups; ++i) {
+    std::vector<Operation> operations;
+    operations.emplace_back(append_of(kLeft, body("left", i)));
+    EXPECT_TRUE(commit(*log, std::move(operations)));
+  }
+  TornDisk disk{.files = files.crash(Loss::nothing, 0)};
+  const auto entries = disk.files->list(kDirectory).value();
+  for (const base::DirectoryEntry& entry : entries) {
+    if (!journal_generation(entry.name)) continue;
+    const std::filesystem::path path = std::filesystem::path(kDirectory) / entry.name;
+    std::string content = disk.files->content(path);
+    for (std::uint64_t at = 0; at < content.size(); at += kGroupAlignment) {
+      const auto header =
+          decode_group_header(std::as_bytes(std::span(content)).subspan(at, kGroupHeaderBytes));
+      if (!header || header->number != groups) continue;
+      content[at + kGroupHeaderBytes + header->bytes - 9] ^= 1;
+      disk.offset = at;
+      disk.files->put(path, content);
+      return disk;
+    }
+  }
+  ADD_FAILURE() << "no file holds group " << groups;
+  return disk;
+}
+
+TEST(LogCrashTest, ATornGroupAtTheBeginOfAFileDoesNotOutliveTheNextGroups) {
+  std::uint64_t groups = 2;
+  TornDisk disk = torn_disk(groups);
+  while (disk.offset != 0) disk = torn_disk(++groups);
+  // Recovery and the group that takes the number of the torn one are stopped at operation 1, 2, 3 ...
+  for (std::uint64_t number = 1; number < 60; ++number) {
+    const auto image = disk.files->crash(Loss::nothing, 0);
+    image->stop_at(number);
+    Knowledge ignored;
+    Listener listener(ignored);
+    {
+      auto log = open(*image, listener, {});
+      std::vector<Operation> operations;
+      operations.emplace_back(append_of(kLeft, "again"));
+      if (log) static_cast<void>(commit(**log, std::move(operations)));
+    }
+    for (const Loss loss : {Loss::nothing, Loss::everything, Loss::names}) {
+      const auto after = image->crash(loss, 0);
+      const auto log = open(*after, listener, {});
+      ASSERT_TRUE(log) << "operation " << number << ": " << log.error().message;
+      const auto bodies = testing::read_all(**log, kLeft);
+      ASSERT_TRUE(bodies) << "operation " << number << ": " << bodies.error().message;
+      ASSERT_GE(bodies->size(), groups - 1);
+      ASSERT_LE(bodies->size(), groups);
+    }
   }
 }
 

@@ -49,7 +49,7 @@ class Log::Impl {
   Result<> replay(const ScannedGroup& group);
   void take_offline(const ScannedGroup& group, const JournalRecord& record, std::size_t damaged);
   Result<> refuse_unknown_topics(const std::set<TopicId>& live) const;
-  Result<> begin_journal(const ScanResult& scan);
+  Result<> begin_journal(ScanResult scan);
   Result<> remove_leftovers();
   [[nodiscard]] CheckpointStates freeze();
   Result<> write_clean_marker();
@@ -60,10 +60,13 @@ class Log::Impl {
   struct Batch {
     std::vector<Submitted> chosen;
     std::uint64_t record_bytes = 0;
+    bool publishes = false;
   };
   Batch choose(std::vector<Submitted>& backlog, std::size_t& at);
   [[nodiscard]] Result<> admit(const Submitted& submitted);
-  Result<> reserve(Batch& batch);
+  Result<> make_room(Batch& batch);
+  Result<> make_room_for_upkeep(std::uint64_t bytes);
+  [[nodiscard]] std::uint64_t group_bytes_max() const;
   /// All of it, or what publishes.
   void refuse_from(Batch& batch, const Error& error, bool all);
   void write_group(Batch batch);

@@ -30,7 +30,7 @@ void Log::Impl::run_journal() {
     for (std::size_t at = 0; at < backlog.size();) {
       Batch batch = choose(backlog, at);
       throttle(batch);
-      if (auto room = reserve(batch); !room) fail_for_good(room.error());
+      if (auto room = make_room(batch); !room) fail_for_good(room.error());
       if (!batch.chosen.empty()) write_group(std::move(batch));
       flush_when_due();
     }
@@ -47,10 +47,9 @@ Result<> Log::Impl::admit(const Submitted& submitted) {
   if (background_.disk_full() && publishes(submitted.transaction))
     return fail(
         ErrorCode::disk_full,
-        fmt::format(
-            "the disk of '{}' is full (less than {} bytes free); reads and acknowledgements go on, and "
-            "publishing resumes by itself when there is space",
-            options_.directory.string(), background_.space_limit()));
+        fmt::format("the disk of '{}' is full (less than the smaller of 5 % and 256 MiB is free); reads and "
+                    "acknowledgements go on, and publishing resumes by itself when there is space",
+                    options_.directory.string()));
   return builder_.check(submitted.transaction);
 }
 
@@ -72,42 +71,58 @@ void Log::Impl::throttle(const Batch& batch) {
 
 void Log::Impl::flush_when_due() {
   if (failure_) return;
-  const std::uint64_t table = options_.memory_table_bytes / 2;
-  std::uint64_t journal = options_.journal_bytes_max / 4;
-  // On a small disk a segment must still fit beside the journal.
-  if (const std::uint64_t total = background_.space_total(); total > 0)
-    journal = std::min(journal, total / 16);
-  if (topics_.active_bytes() < table && bytes_since_freeze_ < journal) return;
-  if (background_.idle()) background_.flush(freeze());
+  const bool due = topics_.active_bytes() >= options_.memory_table_bytes / 2 ||
+                   bytes_since_freeze_ >= options_.journal_bytes_max / 4 || journal_.wants_checkpoint();
+  if (due && background_.idle()) background_.flush(freeze());
 }
 
 Log::Impl::Batch Log::Impl::choose(std::vector<Submitted>& backlog, std::size_t& at) {
   Batch batch;
-  while (at < backlog.size() && batch.record_bytes < kGroupBytesMax) {
+  while (at < backlog.size() && batch.record_bytes < group_bytes_max()) {
     Submitted& next = backlog[at++];
     if (auto admitted = admit(next); !admitted) {
       refuse(next, admitted.error());
       continue;
     }
     batch.record_bytes += GroupBuilder::record_bytes_of(next.transaction);
+    batch.publishes |= publishes(next.transaction);
     batch.chosen.push_back(std::move(next));
   }
   return batch;
 }
 
-Result<> Log::Impl::reserve(Batch& batch) {
+std::uint64_t Log::Impl::group_bytes_max() const {
+  // A group of acknowledgements must fit into what is kept for them.
+  return std::min(kGroupBytesMax, journal_.reserve_bytes() / 2);
+}
+
+Result<> Log::Impl::make_room(Batch& batch) {
   // No id was given yet, so nothing has to be taken back. What publishes is refused first: the rest is small
-  // and goes on as long as the journal has room at all.
-  for (const bool all : {false, true}) {
+  // and goes on.
+  for (const RoomFor who : {RoomFor::publishing, RoomFor::upkeep}) {
     if (batch.chosen.empty()) return {};
+    if (who == RoomFor::publishing && !batch.publishes) continue;
+    const std::uint64_t bytes = group_bytes({.bytes = batch.record_bytes});
     const std::uint64_t generation = journal_.generation();
-    auto room = journal_.reserve(group_bytes({.bytes = batch.record_bytes}));
+    auto room = who == RoomFor::publishing ? journal_.make_room(bytes, who) : make_room_for_upkeep(bytes);
     if (journal_.generation() != generation) background_.wake();
     if (room) return {};
-    refuse_from(batch, room.error(), all || room.error().code != ErrorCode::disk_full);
-    if (room.error().code != ErrorCode::disk_full) return room;
+    const bool full = room.error().code == ErrorCode::disk_full;
+    refuse_from(batch, room.error(), who == RoomFor::upkeep || !full);
+    if (!full) return room;
   }
   return {};
+}
+
+Result<> Log::Impl::make_room_for_upkeep(std::uint64_t bytes) {
+  // The reserve may be used up sooner than a checkpoint gives a file back: then it is waited for.
+  for (int round = 0; round < 2; ++round) {
+    auto room = journal_.make_room(bytes, RoomFor::upkeep);
+    if (room || room.error().code != ErrorCode::disk_full) return room;
+    if (background_.idle()) background_.flush(freeze());
+    background_.wait_step();
+  }
+  return journal_.make_room(bytes, RoomFor::upkeep_at_last);
 }
 
 void Log::Impl::refuse_from(Batch& batch, const Error& error, bool all) {

@@ -9,7 +9,6 @@ namespace {
 
 // What is prepared at a start; the next file is prepared in the background.
 constexpr std::uint64_t kStartRoomBytes = 1ULL << 20;
-constexpr std::size_t kSparesMax = 2;
 // Says that the last close was complete and the journal holds nothing new.
 constexpr char kCleanFile[] = "CLEAN";
 
@@ -20,7 +19,6 @@ std::string clean_text(std::uint64_t covered) {
 }  // namespace
 
 Result<> Log::Impl::recover(const std::set<TopicId>& live, const std::set<TopicId>& tombstoned) {
-  background_.watch_space();
   background_.needs_metadata(options_.metadata_sequence);
   topics_.add_dropped(tombstoned);
   auto scan = read_everything(live);
@@ -32,7 +30,7 @@ Result<> Log::Impl::recover(const std::set<TopicId>& live, const std::set<TopicI
   last_group_ = scan->last_group;
   GEMINGA_TRY_VOID(remove_leftovers());
   topics_.assign_from_durable();
-  GEMINGA_TRY_VOID(begin_journal(*scan));
+  GEMINGA_TRY_VOID(begin_journal(*std::move(scan)));
   if (!spilled_.empty()) GEMINGA_TRY_VOID(background_.flush_now(freeze()));
   topics_.visit([this](TopicId id, const Topic& topic) { recovered_.emplace(id, topic.state); });
   return {};
@@ -205,25 +203,23 @@ Result<> Log::Impl::refuse_unknown_topics(const std::set<TopicId>& live) const {
                   options_.directory.string(), unknown->value));
 }
 
-Result<> Log::Impl::begin_journal(const ScanResult& scan) {
-  // On a small disk big files would leave no room for anything else.
-  if (const std::uint64_t total = background_.space_total(); total > 0)
-    journal_.limit_file_bytes(std::max(total / 16, kStartRoomBytes));
+Result<> Log::Impl::begin_journal(ScanResult scan) {
   journal_.set_next_generation(scan.next_generation);
-  std::size_t spares = 0;
-  for (const ScanResult::Spare& spare : scan.spares) {
-    if (spare.bytes == journal_.file_bytes() && spares < kSparesMax) {
-      journal_.add_spare(spare.path, spare.bytes);
-      ++spares;
-    } else {
-      GEMINGA_TRY_VOID(files_.unlink(spare.path));
-    }
-  }
+  for (const std::filesystem::path& torn : scan.torn) GEMINGA_TRY_VOID(files_.unlink(torn));
+  if (!scan.torn.empty()) GEMINGA_TRY_VOID(journal_.sync_directory());
   std::optional<JournalFile> tail;
   if (scan.tail) {
-    GEMINGA_TRY(tail,
-                rewrite_tail(files_, journal_, *scan.tail, std::min(kStartRoomBytes, journal_.file_bytes())));
+    const std::uint64_t room = std::min(kStartRoomBytes, journal_.file_bytes());
+    auto fresh = rewrite_tail(files_, journal_, *scan.tail, room);
+    if (!fresh && fresh.error().code == ErrorCode::disk_full) {
+      // What was kept for a full disk is for this, too.
+      for (const JournalSpare& spare : scan.spares) GEMINGA_TRY_VOID(files_.unlink(spare.path));
+      scan.spares.clear();
+      fresh = rewrite_tail(files_, journal_, *scan.tail, room);
+    }
+    GEMINGA_TRY(tail, std::move(fresh));
   }
+  GEMINGA_TRY_VOID(journal_.adopt_spares(std::move(scan.spares)));
   for (const ScanResult::Full& full : scan.full)
     journal_.add_full({.path = full.path, .capacity = full.bytes, .last_group = full.last_group});
   return journal_.begin(std::move(tail));
