@@ -116,6 +116,17 @@ TEST_F(HttpTransportTest, ATimeOutCancelsAndTheServerStays) {
   EXPECT_TRUE(call("r", "echo"));
 }
 
+TEST_F(HttpTransportTest, StopCancelsWhatRunsThenEndsTheSession) {
+  open_remote();
+  std::promise<CallOutcome> promise;
+  registry_->call("r", "slow", "{}", {}, [&](CallOutcome outcome) { promise.set_value(std::move(outcome)); });
+  ASSERT_TRUE(eventually([&] { return remote_.count("tools/call") == 1; }));
+  registry_->stop();
+  EXPECT_EQ(promise.get_future().get().error().kind, FailureClass::outcome_unknown);
+  EXPECT_EQ(remote_.count("notifications/cancelled"), 1);
+  EXPECT_EQ(remote_.count("DELETE session-1"), 1);
+}
+
 TEST_F(HttpTransportTest, AServerThatRefusesUsAtFirstIsTriedAgain) {
   remote_.status_for_initialize = 401;
   open_remote();

@@ -23,7 +23,8 @@ constexpr std::size_t kErrorBodyMax = 64 * 1024;
 struct Exchange {
   explicit Exchange(std::size_t max_bytes) : events(max_bytes) {}
   std::optional<std::int64_t> id;  // of the request that it carries
-  std::uint64_t number = 0;        // at the HTTP client
+  bool is_notification = false;
+  std::uint64_t number = 0;  // at the HTTP client
   bool with_session = false;
   int status = 0;
   net::HttpHeaders headers;
@@ -42,7 +43,8 @@ class HttpCore : public std::enable_shared_from_this<HttpCore> {
         name_(std::move(name)),
         endpoint_(std::move(endpoint)),
         max_message_bytes_(max_bytes),
-        listen_again_(std::make_unique<base::Timer>(loop)) {}
+        listen_again_(std::make_unique<base::Timer>(loop)),
+        grace_(std::make_unique<base::Timer>(loop)) {}
 
   void start(Transport::Events events) { events_ = std::move(events); }
   void post(std::optional<std::int64_t> id, std::string text, std::function<void()> taken);
@@ -67,7 +69,7 @@ class HttpCore : public std::enable_shared_from_this<HttpCore> {
   void listen();
   void listen_finished(const ExchangePtr& exchange);
   void end_session();
-  void maybe_gone();
+  void go_on_closing();
 
   net::HttpClient& client_;
   const std::string name_;
@@ -80,6 +82,7 @@ class HttpCore : public std::enable_shared_from_this<HttpCore> {
   ExchangePtr listening_;
   std::string last_event_id_;  // of the listen stream
   std::unique_ptr<base::Timer> listen_again_;
+  std::unique_ptr<base::Timer> grace_;  // after close()
   bool closed_ = false;
   std::uint64_t noise_ = 0;
 };
@@ -104,6 +107,7 @@ void HttpCore::post(std::optional<std::int64_t> id, std::string text, std::funct
   if (closed_) return;
   const auto exchange = std::make_shared<Exchange>(max_message_bytes_);
   exchange->id = id;
+  exchange->is_notification = !id.has_value();
   net::ClientRequest what = request("POST", exchange);
   what.headers.add("Content-Type", "application/json");
   what.headers.add("Accept", "application/json, text/event-stream");
@@ -178,7 +182,7 @@ void HttpCore::request_failed(const ExchangePtr& exchange, CallFailure failure) 
 
 void HttpCore::finished(const ExchangePtr& exchange, Result<net::ClientResponse> result) {
   running_.erase(exchange);
-  if (closed_) return maybe_gone();
+  if (closed_) return go_on_closing();
   if (exchange->broken) return request_failed(exchange, *exchange->broken);
   if (!result) return request_failed(exchange, http_client_failure(result.error()));
   const int status = exchange->status;
@@ -229,7 +233,7 @@ void HttpCore::listen() {
 }
 
 void HttpCore::listen_finished(const ExchangePtr& exchange) {
-  if (closed_) return maybe_gone();
+  if (closed_) return go_on_closing();
   if (exchange != listening_) return;
   listening_ = nullptr;
   // 405: this server says nothing unasked. Other refusals are no reason to ask again either.
@@ -244,11 +248,12 @@ void HttpCore::end_session() {
   net::ClientRequest what = request("DELETE", exchange);
   what.timeout = kDeleteTimeout;
   what.connect_timeout = kDeleteTimeout;
+  session_id_.clear();
   running_.insert(exchange);
   exchange->number = client_.send(std::move(what),
                                   [self = shared_from_this(), exchange](const Result<net::ClientResponse>&) {
                                     self->running_.erase(exchange);
-                                    self->maybe_gone();
+                                    self->go_on_closing();
                                   });
 }
 
@@ -257,13 +262,21 @@ void HttpCore::close() {
   closed_ = true;
   listen_again_->cancel();
   listening_ = nullptr;
-  for (const ExchangePtr& exchange : running_) client_.cancel(exchange->number);
-  if (!session_id_.empty()) end_session();
-  maybe_gone();
+  for (const ExchangePtr& exchange : running_) {
+    if (!exchange->is_notification) client_.cancel(exchange->number);
+  }
+  grace_->set_after(kClosingGrace, [this] {
+    for (const ExchangePtr& exchange : running_) client_.cancel(exchange->number);
+  });
+  go_on_closing();
 }
 
-void HttpCore::maybe_gone() {
-  if (running_.empty() && events_.on_gone) std::exchange(events_.on_gone, nullptr)();
+// The last notifications, then the end of the session, then nothing.
+void HttpCore::go_on_closing() {
+  if (!running_.empty()) return;
+  grace_->cancel();
+  if (!session_id_.empty()) return end_session();
+  if (events_.on_gone) std::exchange(events_.on_gone, nullptr)();
 }
 
 class HttpTransport final : public Transport {

@@ -117,6 +117,18 @@ TEST_F(RegistryTest, CancelEndsACallAndTellsTheServer) {
   EXPECT_TRUE(eventually([&] { return log_lines("cancelled cancelled") == 1; }));
 }
 
+TEST_F(RegistryTest, StopTellsTheServerWhichCallsAreCancelled) {
+  open({{"s", fixture_server()}});
+  std::promise<CallOutcome> promise;
+  registry_->call("s", "slow", R"({"ms": 60000})", {},
+                  [&](CallOutcome outcome) { promise.set_value(std::move(outcome)); });
+  ASSERT_TRUE(eventually([&] { return log_lines("call slow") == 1; }));
+  registry_->stop();
+  EXPECT_EQ(promise.get_future().get().error().kind, FailureClass::outcome_unknown);
+  EXPECT_EQ(log_lines("cancelled the client is stopping"), 1U);
+  EXPECT_TRUE(processes_with(log_.native()).empty());
+}
+
 TEST_F(RegistryTest, HundredsOfCallsAtOnceEachGetTheirOwnAnswer) {
   open({{"s", {{"command", GEMINGA_MCP_FIXTURE}}}});  // no log: that would be an fsync for each
   constexpr int kCalls = 500;

@@ -49,7 +49,7 @@ struct ServerSettings {
   RetryPolicy retry = RetryPolicy::retry_unknown;
   bool retry_tool_errors = false;                          ///< an answer with isError counts as a failure
   std::chrono::milliseconds timeout{60'000};               ///< of one call
-  std::chrono::milliseconds start_timeout{30'000};         ///< from spawn to the end of the listing
+  std::chrono::milliseconds start_timeout{60'000};         ///< from spawn to the end of the listing
   std::size_t max_concurrent = 256;                        ///< calls in flight at once
   std::size_t max_queued = 1'024;                          ///< calls that wait for a free place
   std::size_t max_message_bytes = std::size_t{16} << 20U;  ///< one message from the server

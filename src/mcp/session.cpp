@@ -101,6 +101,7 @@ std::int64_t Session::call(Call call) {
     return id;
   }
   Pending& pending = pending_[id];
+  pending.is_call = true;
   pending.text = wire::mcp::encode_request(id, "tools/call", *params);
   pending.on_progress = std::move(call.on_progress);
   auto done = std::make_shared<CallDone>(std::move(call.done));
@@ -114,12 +115,15 @@ std::int64_t Session::call(Call call) {
   return id;
 }
 
+void Session::tell_cancelled(std::int64_t call, std::string_view reason) {
+  transport_->send(
+      wire::mcp::encode_notification("notifications/cancelled", wire::mcp::cancelled_params(call, reason)));
+}
+
 bool Session::abandon(std::int64_t call, std::string_view reason) {
   if (pending_.erase(call) == 0) return true;
   const bool left = lost_.erase(call) == 0 && transport_->left(call);
-  if (left)
-    transport_->send(
-        wire::mcp::encode_notification("notifications/cancelled", wire::mcp::cancelled_params(call, reason)));
+  if (left) tell_cancelled(call, reason);
   transport_->forget(call);
   return left;
 }
@@ -127,6 +131,9 @@ bool Session::abandon(std::int64_t call, std::string_view reason) {
 void Session::close() {
   if (down_) return;
   down_ = true;
+  for (const auto& [id, pending] : pending_)
+    if (pending.is_call && !lost_.contains(id) && transport_->left(id))
+      tell_cancelled(id, "the client is stopping");
   fail_all({ErrorCode::closed, fmt::format("server '{}' is being stopped", server_)});
   transport_->close();
 }

@@ -34,11 +34,13 @@ class Session final : public Upstream {
     std::string text;
     std::function<void(Answer)> done;
     std::function<void(const Progress&)> on_progress;
+    bool is_call = false;  ///< of a tool
     bool sent_again = false;
   };
 
   std::int64_t request(std::string_view method, std::string_view params, std::function<void(Answer)> done);
   void finish(std::int64_t id, Answer answer);
+  void tell_cancelled(std::int64_t call, std::string_view reason);
   void fail_all(const Error& error);
   void take(const wire::mcp::Message& message);
   void take_request(const wire::mcp::Message& message);

@@ -37,8 +37,9 @@ std::string exit_text(int status) {
   return "ended";
 }
 
-// States: idle -> running -> down (server ended, or closed by us) -> gone (no process left). Handlers of Asio
-// hold the object, so that it may be let go at any time.
+// States: idle -> running -> down (server ended, or closed by us) -> gone (no process left). Closed by us,
+// the server is first told so by the end of its stdin, then its reaper ends it and all that it started.
+// Handlers of Asio hold the object, so that it may be let go at any time.
 class StdioCore : public std::enable_shared_from_this<StdioCore> {
  public:
   StdioCore(base::EventLoop& loop, std::string name, StdioEndpoint endpoint, ReaperCommand reaper,
@@ -87,6 +88,8 @@ class StdioCore : public std::enable_shared_from_this<StdioCore> {
   void output_ended();
   void down_soon();
   void down(Error error);
+  void end_input();
+  void end_now();
   void write_next();
   void close_descriptors();
   void reap();
@@ -201,6 +204,7 @@ void StdioCore::take_status(std::string_view bytes) {
             fmt::format("'{}' cannot be started: {}", endpoint_.command, std::strerror(number))});
     } else if (text.starts_with(kReaperEnded)) {
       ended_ = exit_text(number);
+      if (is_down_) return end_now();
       output_open_ ? down_soon() : down(death());
     }
   }
@@ -226,17 +230,31 @@ void StdioCore::down_soon() {
 void StdioCore::down(Error error) {
   if (is_down_) return;
   const auto self = shared_from_this();  // events may drop the owner
-  close();
+  is_down_ = true;
+  end_now();
   if (events_.on_down) events_.on_down(std::move(error));
 }
 
 void StdioCore::close() {
   if (is_down_) return;
   is_down_ = true;
-  last_words_->cancel();
+  std::erase_if(queue_, [](const Outgoing& outgoing) { return outgoing.id.has_value(); });
+  last_words_->set_after(kClosingGrace, [this] { end_now(); });
+  if (writing_.empty()) end_input();
+}
+
+// What a server that behaves well waits for.
+void StdioCore::end_input() {
   error_code ignored;
-  input_.close(ignored);    // what a server that behaves well waits for
-  control_.close(ignored);  // the reaper ends the others
+  input_.close(ignored);
+}
+
+// The reaper ends whatever is left.
+void StdioCore::end_now() {
+  last_words_->cancel();
+  end_input();
+  error_code ignored;
+  control_.close(ignored);
 }
 
 // The status pipe has ended, so the reaper has or is about to.
@@ -286,7 +304,8 @@ void StdioCore::write_next() {
   for (std::size_t i = 0; i < buffers.size(); ++i) buffers[i] = asio::buffer(writing_[i].text);
   asio::async_write(input_, buffers, [self = shared_from_this()](error_code error, std::size_t) {
     self->writing_.clear();
-    if (!error && !self->queue_.empty() && !self->is_down_) self->write_next();
+    if (!error && !self->queue_.empty()) return self->write_next();
+    if (self->is_down_) self->end_input();
     // A write that failed means that the server is gone; its reaper and its stdout say so.
   });
 }

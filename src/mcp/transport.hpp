@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -12,6 +13,9 @@
 #include "wire/mcp/json_rpc.hpp"
 
 namespace geminga::mcp {
+
+/// How long the server has to take the last messages and to end by itself.
+inline constexpr std::chrono::milliseconds kClosingGrace{200};
 
 /// Carries the JSON-RPC messages of one connection. It lives on the registry's loop: every member and every
 /// event runs there. Events may end the call they come from by close(), but must not destroy the transport.
@@ -41,7 +45,8 @@ class Transport {
   /// The handshake is about to start; what an earlier one agreed on is void.
   virtual void handshake_begins() {}
   virtual void handshake_ended(std::string_view protocol_version) { static_cast<void>(protocol_version); }
-  /// Ends it; on_gone follows. Idempotent.
+  /// Ends it; on_gone follows. What send() took before still leaves where the server takes it within
+  /// kClosingGrace; requests that had not left do not. Idempotent.
   virtual void close() = 0;
 
   [[nodiscard]] virtual std::vector<std::string> stderr_tail() const { return {}; }
