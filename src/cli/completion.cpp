@@ -14,13 +14,30 @@ void walk(const Verb& verb, const std::string& parent, const Visit& visit) {
   for (const auto& child : verb.verbs) walk(child, path, visit);
 }
 
+/// The names of an option as they are typed: "--config" and "-c".
+std::vector<std::string> names_of(const Option& option) {
+  std::vector<std::string> names{"--" + option.name};
+  if (option.letter != 0) names.push_back(fmt::format("-{}", option.letter));
+  return names;
+}
+
+/// 'it'\''s', for every shell but fish.
+std::string quoted(std::string_view text) {
+  std::string out = "'";
+  for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+// --- bash
+// -------------------------------------------------------------------------------------------------------
+
 std::vector<std::string> words_of(const Verb& verb) {
   std::vector<std::string> words;
   words.reserve(verb.verbs.size() + 2 * verb.options.size() + 1);
   for (const auto& child : verb.verbs) words.push_back(child.name);
   for (const auto& option : verb.options) {
-    words.push_back("--" + option.name);
-    if (option.letter != 0) words.push_back(fmt::format("-{}", option.letter));
+    const auto names = names_of(option);
+    words.insert(words.end(), names.begin(), names.end());
   }
   words.emplace_back("--help");
   for (const auto& positional : verb.positionals) {
@@ -29,15 +46,14 @@ std::vector<std::string> words_of(const Verb& verb) {
   return words;
 }
 
-/// What completes the value of an option; shared by bash and zsh, which runs the bash script.
-std::string value_completion(const Option& option) {
+std::string bash_value(const Option& option) {
   switch (option.value) {
     case Value::choice:
       return fmt::format("COMPREPLY=($(compgen -W '{}' -- \"$cur\"))", fmt::join(option.choices, " "));
     case Value::file:
-      return "COMPREPLY=($(compgen -f -- \"$cur\"))";
+      return "compopt -o filenames; COMPREPLY=($(compgen -f -- \"$cur\"))";
     case Value::directory:
-      return "COMPREPLY=($(compgen -d -- \"$cur\"))";
+      return "compopt -o filenames; COMPREPLY=($(compgen -d -- \"$cur\"))";
     default:
       return "COMPREPLY=()";
   }
@@ -50,10 +66,8 @@ std::string bash_script(const Verb& root) {
   walk(root, "", [&](const std::string& path, const Verb& verb) {
     for (const auto& option : verb.options) {
       if (option.value == Value::none) continue;
-      for (const auto& name : {"--" + option.name, fmt::format("-{}", option.letter)}) {
-        if (name.size() == 2 && option.letter == 0) continue;
-        values += fmt::format("    '{} {}') {}; return ;;\n", path, name, value_completion(option));
-      }
+      for (const auto& name : names_of(option))
+        values += fmt::format("    '{} {}') {}; return ;;\n", path, name, bash_value(option));
     }
     words += fmt::format("    '{}') COMPREPLY=($(compgen -W '{}' -- \"$cur\")) ;;\n", path,
                          fmt::join(words_of(verb), " "));
@@ -75,11 +89,71 @@ complete -F _geminga geminga
                      paths, values, words);
 }
 
-std::string zsh_script(const Verb& root) {
-  return "#compdef geminga\n# zsh completion of geminga; made by `geminga completion zsh`\n"
-         "autoload -U +X bashcompinit && bashcompinit\n" +
-         bash_script(root);
+// --- zsh
+// --------------------------------------------------------------------------------------------------------
+
+std::string zsh_value(const Option& option) {
+  switch (option.value) {
+    case Value::choice:
+      return fmt::format("compadd -- {}", fmt::join(option.choices, " "));
+    case Value::file:
+      return "_files";
+    case Value::directory:
+      return "_files -/";
+    default:
+      return "_message " + quoted(option.metavar);
+  }
 }
+
+/// An entry of _describe: 'name:what it is'.
+std::string zsh_entry(std::string_view name, const std::string& help) {
+  return quoted(fmt::format("{}:{}", name, help)) + " ";
+}
+
+std::string zsh_script(const Verb& root) {
+  std::string paths;
+  std::string values;
+  std::string words;
+  walk(root, "", [&](const std::string& path, const Verb& verb) {
+    if (&verb != &root) paths += fmt::format("{}'{}'", paths.empty() ? "" : "|", path);
+    std::string verbs;
+    std::string options;
+    for (const auto& child : verb.verbs) verbs += zsh_entry(child.name, child.summary);
+    for (const auto& positional : verb.positionals)
+      for (const auto& choice : positional.choices) verbs += zsh_entry(choice, positional.help);
+    for (const auto& option : verb.options) {
+      for (const auto& name : names_of(option)) {
+        options += zsh_entry(name, option.help);
+        if (option.value != Value::none)
+          values += fmt::format("    '{} {}') {}; return ;;\n", path, name, zsh_value(option));
+      }
+    }
+    options += zsh_entry("--help", "what it does and how");
+    words += fmt::format("    '{}')\n      verbs=({})\n      options=({}) ;;\n", path, verbs, options);
+  });
+  return fmt::format(R"(#compdef geminga
+# zsh completion of geminga; made by `geminga completion zsh`
+_geminga() {{
+  local at=geminga word
+  local -a verbs options
+  for word in "${{(@)words[2,CURRENT-1]}}"; do
+    case "$at $word" in {}) at="$at $word" ;; esac
+  done
+  case "$at ${{words[CURRENT-1]}}" in
+{}  esac
+  case "$at" in
+{}  esac
+  (( $#verbs )) && _describe -t verbs verb verbs
+  _describe -o -t options option options
+}}
+# In a folder of $fpath this file is the function itself; sourced, it announces it.
+if [[ "$funcstack[1]" == _geminga ]]; then _geminga "$@"; else compdef _geminga geminga; fi
+)",
+                     paths, values, words);
+}
+
+// --- fish
+// -------------------------------------------------------------------------------------------------------
 
 std::string fish_quoted(std::string_view text) {
   std::string out = "'";
@@ -127,12 +201,15 @@ std::string fish_script(const Verb& root) {
       std::string line = fmt::format("complete -c geminga -n '{}' -l {}", condition, option.name);
       if (option.letter != 0) line += fmt::format(" -s {}", option.letter);
       if (option.value == Value::choice) line += fmt::format(" -x -a '{}'", fmt::join(option.choices, " "));
-      if (option.value == Value::file || option.value == Value::directory)
+      if (option.value == Value::file)
         line += " -r -F";
+      else if (option.value == Value::directory)
+        line += " -x -a '(__fish_complete_directories)'";
       else if (option.value != Value::none && option.value != Value::choice)
         line += " -x";
       out += line + " -d " + fish_quoted(option.help) + "\n";
     }
+    out += fmt::format("complete -c geminga -n '{}' -l help -s h -d 'what it does and how'\n", condition);
   });
   return out;
 }
@@ -157,6 +234,8 @@ Verb completion_verb() {
           .positionals = {{.name = "SHELL", .help = "your shell", .choices = {"bash", "zsh", "fish"}}},
           .examples = {{"geminga completion bash > ~/.local/share/bash-completion/completions/geminga",
                         "for bash, from the next shell on"},
+                       {"geminga completion zsh > ~/.zsh/completions/_geminga",
+                        "for zsh, when that folder stands in $fpath before compinit runs"},
                        {"geminga completion fish > ~/.config/fish/completions/geminga.fish", "for fish"}},
           .run = run};
 }
