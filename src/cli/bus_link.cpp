@@ -85,7 +85,7 @@ class EngineLink final : public BusLink {
 Option url_option() {
   return {
       .name = "url",
-      .value = Value::text,
+      .value = Value::endpoint,
       .metavar = "URL",
       .help =
           "open this bus here instead of asking a server: embedded:DIR (a directory that no serve holds)"};

@@ -91,6 +91,10 @@ std::string help_text(const std::vector<const Verb*>& path) {
   for (const auto& option : verb.options) out += row(option_name(option), option_help(option));
   out += row("-h, --help", "this text");
   if (path.size() == 1) out += row("    --version", "the version and what this build can do");
+  for (const auto& listing : verb.listings) {
+    out += "\n" + listing.title + ":\n";
+    for (const auto& [name, help] : listing.rows) out += row(name, help);
+  }
   if (!verb.examples.empty()) {
     out += "\nexamples:\n";
     for (const auto& example : verb.examples) {

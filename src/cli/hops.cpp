@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "base/clock.hpp"
 #include "cli/message_json.hpp"
 #include "cli/output.hpp"
 #include "cli/remote.hpp"
@@ -32,8 +31,8 @@ std::expected<std::string, Failure> executions_topic(Remote& remote) {
 std::optional<Hop> hop_of(const Message& message) {
   const auto body = ordered_json::parse(message.body, nullptr, false);
   if (!body.is_object()) return std::nullopt;
-  const auto started = base::parse_iso8601(body.value("startedAt", ""));
-  const auto ended = base::parse_iso8601(body.value("endedAt", ""));
+  const auto started = orchestrator::parse_hop_time(body.value("startedAt", ""));
+  const auto ended = orchestrator::parse_hop_time(body.value("endedAt", ""));
   if (!started || !ended) return std::nullopt;
   Hop hop{.name = body.value("step", ""), .attempt = body.value("attempt", std::uint64_t{0})};
   if (body.contains("toolId")) hop.tool = body.value("serverId", "") + "/" + body.value("toolId", "");
@@ -108,20 +107,20 @@ std::expected<std::vector<Hop>, Failure> hops_of(Remote& remote, const std::stri
 void print_hops(const std::vector<Hop>& hops, bool json) {
   Table table({"HOP", "AFTER", "TOOK", "OUTCOME", "TOOL", "ERROR"});
   for (const Hop& hop : hops) {
-    const auto took = (hop.ended - hop.started).count();
+    const std::chrono::duration<double, std::milli> took = hop.ended - hop.started;
     if (json) {
       print_json({{"hop", hop.name},
                   {"attempt", hop.attempt},
-                  {"startedAt", base::to_iso8601(hop.started)},
-                  {"endedAt", base::to_iso8601(hop.ended)},
-                  {"ms", took},
+                  {"startedAt", orchestrator::hop_time_text(hop.started)},
+                  {"endedAt", orchestrator::hop_time_text(hop.ended)},
+                  {"ms", took.count()},
                   {"outcome", hop.outcome},
                   {"tool", hop.tool},
                   {"error", hop.error}});
     } else {
       table.add({hop.attempt == 0 ? hop.name : fmt::format("{} (attempt {})", hop.name, hop.attempt + 1),
-                 fmt::format("{} ms", (hop.started - hops.front().started).count()),
-                 fmt::format("{} ms", took), hop.outcome, hop.tool, hop.error});
+                 orchestrator::hop_duration_text(hop.started - hops.front().started),
+                 orchestrator::hop_duration_text(hop.ended - hop.started), hop.outcome, hop.tool, hop.error});
     }
   }
   if (!json && !table.empty()) table.print();

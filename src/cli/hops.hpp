@@ -6,6 +6,7 @@
 #include <geminga/types.hpp>
 
 #include "cli/verb.hpp"
+#include "orchestrator/events/hop_time.hpp"
 
 namespace geminga::cli {
 
@@ -18,8 +19,8 @@ struct Hop {
   std::string tool;  ///< "server/tool"; may be empty
   std::string outcome;
   std::string error;
-  Timestamp started{};
-  Timestamp ended{};
+  orchestrator::HopTime started{};
+  orchestrator::HopTime ended{};
 };
 
 /// The hops of one request, oldest first, read from the topic of executions backwards until messages are

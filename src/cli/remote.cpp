@@ -25,7 +25,7 @@ struct Remote::Impl {
 
 Option server_option() {
   return {.name = "server",
-          .value = Value::text,
+          .value = Value::endpoint,
           .metavar = "URL",
           .help = "the running `geminga serve` (http://127.0.0.1:8080)",
           .environment = "GEMINGA_URL"};

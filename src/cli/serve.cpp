@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/file_keys.hpp"
 #include "cli/serve_process.hpp"
 #include "cli/serve_settings.hpp"
 #include "cli/verb.hpp"
@@ -16,6 +17,14 @@ Outcome run(const Arguments& arguments) {
   if (!settings) return failed(settings.error());
   settings->ready_json = arguments.has("ready-json");
   return serve(*settings);
+}
+
+template <class Target>
+Listing listing_of(std::string title, std::span<const FileKey<Target>> keys) {
+  Listing listing{.title = std::move(title), .rows = {}};
+  for (const auto& key : keys)
+    listing.rows.emplace_back(key.name, fmt::format("{} ({})", key.help, key.show(Target{})));
+  return listing;
 }
 
 }  // namespace
@@ -35,6 +44,8 @@ Verb serve_verb() {
               "the environment "
               "beats the file.",
           .options = std::move(options),
+          .listings = {listing_of("[orchestrator] in geminga.toml", kOrchestratorKeys),
+                       listing_of("[servers.NAME] in geminga.toml", kServerKeys)},
           .examples = {{"geminga serve", "data in ./geminga-data, HTTP on 127.0.0.1:8080, no MCP server yet"},
                        {"geminga serve --mcp mcp.json --rules rules.toml", "with tools"},
                        {"geminga serve --http 127.0.0.1:0 --ready-json",

@@ -6,6 +6,7 @@
 #include <ctime>
 #include <memory>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -35,14 +36,11 @@ constexpr std::string_view kLog = "serve";
 constexpr milliseconds kOrchestratorStop{6'000};
 constexpr milliseconds kHttpStop{500};
 
-constexpr int kDiskSignal = SIGUSR1;
-std::atomic<bool> disk_failed{false};
-
-/// On the journal's thread: wakes the main one, which ends the process.
-void on_disk_error(const Error& error) {
+/// On the thread of journal or jobs store. An orderly stop would wait for a disk that is gone; an end by
+/// force loses nothing that was acknowledged.
+[[noreturn]] void on_disk_error(const Error& error) {
   log::error(kLog, "{}; nothing more is acknowledged, ending with exit code {}", error.message, kExitDisk);
-  disk_failed = true;
-  ::kill(::getpid(), kDiskSignal);
+  ::_exit(kExitDisk);
 }
 
 /// The signals that end serve, blocked in this thread and so in every thread that it starts.
@@ -52,7 +50,6 @@ class EndingSignals {
     ::sigemptyset(&set_);
     ::sigaddset(&set_, SIGTERM);
     ::sigaddset(&set_, SIGINT);
-    ::sigaddset(&set_, kDiskSignal);
     ::pthread_sigmask(SIG_BLOCK, &set_, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
   }
@@ -169,6 +166,8 @@ Result<> start_orchestrator(Parts& parts, const ServeSettings& settings, net::Ro
   options.registry = parts.registry.get();
   options.store_path = settings.data_dir / "jobs.sqlite";
   options.rules_path = settings.rules;
+  options.on_disk_error = on_disk_error;
+  options.settings = settings.orchestrator;
   GEMINGA_TRY(options.topics, orchestrator::Topics::resolve(
                                   orchestrator::topic_style_of(parts.bus->url()),
                                   [](const char* name) -> const char* { return std::getenv(name); }));
@@ -234,11 +233,9 @@ Outcome serve(const ServeSettings& settings) {
   warn_when_open(settings);
   Parts parts;
   if (auto started = start(parts, settings); !started) {
-    return std::unexpected(Failure{disk_failed ? kExitDisk : kExitFailed, started.error().message});
+    return failed(started.error().message);
   }
   const int signal = run(parts, settings, signals);
-  // What runs waits for a disk that is gone; an end by force loses nothing that was acknowledged.
-  if (signal == kDiskSignal) ::_exit(kExitDisk);
   signals.let_through();
   log::info(kLog, "{}: taking no more work; a second one ends at once",
             signal == SIGINT ? "SIGINT" : "SIGTERM");

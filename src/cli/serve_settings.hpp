@@ -10,6 +10,7 @@
 #include "base/log.hpp"
 #include "cli/verb.hpp"
 #include "mcp/server_config.hpp"
+#include "orchestrator/settings.hpp"
 
 namespace geminga::cli {
 
@@ -28,6 +29,7 @@ struct ServeSettings {
   bool ready_json = false;
   log::Config log;
   mcp::SettingsByServer servers;
+  orchestrator::OrchestratorSettings orchestrator;
 };
 
 /// Finds a variable of the environment; nullptr when it is not set.

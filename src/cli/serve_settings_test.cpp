@@ -3,7 +3,10 @@
 #include <fstream>
 #include <map>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+
+#include "cli/file_keys.hpp"
 
 namespace geminga::cli {
 namespace {
@@ -120,6 +123,88 @@ TEST_F(Settings, WhatCannotBeUsedIsNamedWithItsLine) {
   EXPECT_NE(error("http = [1]\n").find(":1: 'http' must be a text"), std::string::npos);
   EXPECT_NE(error("servers = 1\n").find(":1: 'servers'"), std::string::npos);
   EXPECT_NE(error("a = = 1\n").find(":1: not TOML"), std::string::npos);
+}
+
+TEST_F(Settings, SettingsOfTheOrchestrator) {
+  write(
+      "[orchestrator]\nmax_attempts = 5\nretry_delays = ['250ms', '2s', '1h']\nquery_timeout = "
+      "'3s'\nplan_window = "
+      "'1s'\nlease = '10s'\nconfidence_threshold = 0.85\nquery_bytes_max = 100\nwaiting_queries_max = "
+      "7\ncalls_max "
+      "= 9\n");
+  const auto settings = load({}, true);
+  ASSERT_TRUE(settings) << settings.error().message;
+  const orchestrator::OrchestratorSettings expected{
+      .max_attempts = 5,
+      .retry_delays = {std::chrono::milliseconds{250}, std::chrono::seconds{2}, std::chrono::hours{1}},
+      .query_timeout = std::chrono::seconds{3},
+      .plan_window = std::chrono::seconds{1},
+      .lease = std::chrono::seconds{10},
+      .confidence_threshold = 0.85,
+      .query_bytes_max = 100,
+      .waiting_queries_max = 7,
+      .calls_max = 9};
+  EXPECT_EQ(settings->orchestrator, expected);
+  write("[orchestrator]\nconfidence_threshold = 1\nretry_delays = '4s'\n");
+  const auto again = load({}, true);
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(again->orchestrator.confidence_threshold, 1.0);
+  EXPECT_EQ(again->orchestrator.retry_delays,
+            std::vector<std::chrono::milliseconds>{std::chrono::seconds{4}});
+}
+
+TEST_F(Settings, WhatTheOrchestratorCannotUseIsNamedWithLineKeyValueAndRemedy) {
+  const std::string at = file_.string() + ":2: ";
+  const auto wrong = [&](const std::string& line) { return error("[orchestrator]\n" + line + "\n"); };
+  EXPECT_EQ(wrong("lese = '1s'"), at + "unknown key 'lese' in [orchestrator]; did you mean 'lease'?");
+  EXPECT_EQ(wrong("lease = '10ms'"),
+            at + "'lease' in [orchestrator]: '10ms' does not do; write a duration from 1s to 1h");
+  EXPECT_EQ(wrong("lease = 'soon'"),
+            at + "'lease' in [orchestrator]: 'soon' is not a duration; write 250ms, 5s, 2m, 1h or 7d");
+  EXPECT_EQ(wrong("max_attempts = 0"),
+            at + "'max_attempts' in [orchestrator]: '0' does not do; write a whole number from 1 to 100");
+  EXPECT_EQ(wrong("max_attempts = -3"),
+            at + "'max_attempts' in [orchestrator]: '-3' does not do; write a whole number from 1 to 100");
+  EXPECT_EQ(wrong("confidence_threshold = 1.5"),
+            at + "'confidence_threshold' in [orchestrator]: '1.5' does not do; "
+                 "write a number from 0 to 1, for example 0.7");
+  EXPECT_EQ(
+      wrong("retry_delays = []"),
+      at + "'retry_delays' in [orchestrator]: it has 0 values; write 1 to 10, for example [\"5s\", \"30s\"]");
+  EXPECT_EQ(wrong("retry_delays = ['5s', '3d']"),
+            at + "'retry_delays' in [orchestrator]: '3d' does not do; write a duration from 1ms to 24h");
+  EXPECT_EQ(wrong("retry_delays = ['5s', ['1s']]"),
+            at + "'retry_delays' must be a text, a number, true or false");
+  EXPECT_EQ(wrong("query_timeout = {}"), at + "'query_timeout' must be a text, a number, true or false");
+  EXPECT_EQ(wrong("calls_max = true"),
+            at + "'calls_max' in [orchestrator]: 'true' does not do; write a whole number from 1 to 100000");
+  EXPECT_EQ(error("\norchestrator = 3\n"), at + "[orchestrator] must be a table");
+}
+
+/// Reads the guide as it would be a file of the user's.
+TEST_F(Settings, TheGuideShowsEveryKeyWithItsDefault) {
+  std::ifstream in(std::filesystem::path(GEMINGA_SOURCE_DIR) / "docs/guide/configuration.md");
+  const std::string guide((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  const auto shows = [&](std::string_view key, const std::string& value) {
+    return guide.find(fmt::format("\n{} = {} ", key, value)) != std::string::npos;
+  };
+  for (const auto& key : kOrchestratorKeys)
+    EXPECT_TRUE(shows(key.name, key.show(orchestrator::OrchestratorSettings{}))) << key.name;
+  for (const auto& key : kServerKeys)
+    EXPECT_TRUE(shows(key.name, key.show(mcp::ServerSettings{}))) << key.name;
+}
+
+/// What --help prints as a default is what the file may hold.
+TEST(FileKeys, ADefaultCanBeReadBack) {
+  const auto read_back = [](const auto& key, auto target) {
+    const auto before = target;
+    std::string text = key.show(target);
+    std::erase_if(text, [](char c) { return c == '"' || c == '[' || c == ']' || c == ' '; });
+    EXPECT_TRUE(key.apply(target, text)) << key.name;
+    EXPECT_EQ(target, before) << key.name;
+  };
+  for (const auto& key : kOrchestratorKeys) read_back(key, orchestrator::OrchestratorSettings{});
+  for (const auto& key : kServerKeys) read_back(key, mcp::ServerSettings{});
 }
 
 TEST_F(Settings, AFileThatIsNamedMustBeThere) {

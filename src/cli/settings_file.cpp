@@ -1,16 +1,20 @@
 #include <algorithm>
-#include <charconv>
 
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
 #include "base/try.hpp"
+#include "cli/file_keys.hpp"
 #include "cli/nearest.hpp"
 #include "cli/serve_settings.hpp"
 #include "cli/setting_table.hpp"
 
 namespace geminga::cli {
 namespace {
+
+constexpr std::string_view kServers = "servers";
+constexpr std::string_view kTools = "tools";
+constexpr std::string_view kOrchestrator = "orchestrator";
 
 /// Where an error is: "geminga.toml:12".
 struct Source {
@@ -30,6 +34,7 @@ Result<std::string> scalar_text(const Source& source, std::string_view key, cons
   if (const auto text = node.value_exact<std::string>()) return *text;
   if (const auto flag = node.value_exact<bool>()) return std::string(*flag ? "true" : "false");
   if (const auto number = node.value_exact<std::int64_t>()) return std::to_string(*number);
+  if (const auto number = node.value_exact<double>()) return fmt::format("{}", *number);
   return source.error(node.source(), fmt::format("'{}' must be a text, a number, true or false", key));
 }
 
@@ -45,73 +50,38 @@ Result<> apply_setting(const Source& source, ServeSettings& settings, const Sett
   return {};
 }
 
-Result<std::chrono::milliseconds> duration_value(const std::string& text) {
-  return parse_duration(text);
-}
-
-Result<std::uint64_t> count_value(const std::string& text) {
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || end != text.data() + text.size() || number == 0) {
-    return fail(ErrorCode::config_error, fmt::format("'{}' is not a whole number above 0", text));
+/// "a,b" for an array, the value's own text otherwise.
+Result<std::string> value_text(const Source& source, std::string_view key, const toml::node& node) {
+  const toml::array* list = node.as_array();
+  if (list == nullptr) return scalar_text(source, key, node);
+  std::string text;
+  for (const auto& element : *list) {
+    GEMINGA_TRY(const std::string part, scalar_text(source, key, element));
+    if (&element != &list->front()) text += ',';
+    text += part;
   }
-  return number;
+  return text;
 }
 
-Result<bool> flag_value(const std::string& text) {
-  if (text == "true") return true;
-  if (text == "false") return false;
-  return fail(ErrorCode::config_error, fmt::format("'{}' is neither true nor false", text));
+/// `also`: a key of this table that is read elsewhere.
+template <class Target>
+Result<> apply_key(const Source& source, std::string_view where, std::span<const FileKey<Target>> table,
+                   const toml::key& key, const toml::node& value, Target& target,
+                   std::string_view also = {}) {
+  const auto found =
+      std::find_if(table.begin(), table.end(), [&](const auto& known) { return known.name == key.str(); });
+  if (found == table.end()) {
+    std::vector<std::string> known;
+    if (!also.empty()) known.emplace_back(also);
+    for (const auto& file_key : table) known.emplace_back(file_key.name);
+    return source.unknown_key(key, where, known);
+  }
+  GEMINGA_TRY(const std::string text, value_text(source, key.str(), value));
+  if (auto applied = found->apply(target, text); !applied)
+    return source.error(value.source(),
+                        fmt::format("'{}' in {}: {}", key.str(), where, applied.error().message));
+  return {};
 }
-
-struct ServerKey {
-  std::string_view name;
-  Result<> (*apply)(mcp::ServerSettings& settings, const std::string& text);
-};
-
-/// The keys of [servers.NAME] that hold one value.
-constexpr ServerKey kServerKeys[] = {
-    {"protocol",
-     [](mcp::ServerSettings& s, const std::string& v) -> Result<> {
-       GEMINGA_TRY(s.protocol, mcp::parse_protocol(v));
-       return {};
-     }},
-    {"retry",
-     [](mcp::ServerSettings& s, const std::string& v) -> Result<> {
-       GEMINGA_TRY(s.retry, mcp::parse_retry_policy(v));
-       return {};
-     }},
-    {"retry_tool_errors",
-     [](mcp::ServerSettings& s, const std::string& v) -> Result<> {
-       GEMINGA_TRY(s.retry_tool_errors, flag_value(v));
-       return {};
-     }},
-    {"timeout",
-     [](mcp::ServerSettings& s, const std::string& v) -> Result<> {
-       GEMINGA_TRY(s.timeout, duration_value(v));
-       return {};
-     }},
-    {"start_timeout",
-     [](mcp::ServerSettings& s, const std::string& v) -> Result<> {
-       GEMINGA_TRY(s.start_timeout, duration_value(v));
-       return {};
-     }},
-    {"max_concurrent",
-     [](mcp::ServerSettings& s, const std::string& v) -> Result<> {
-       GEMINGA_TRY(s.max_concurrent, count_value(v));
-       return {};
-     }},
-    {"max_queued",
-     [](mcp::ServerSettings& s, const std::string& v) -> Result<> {
-       GEMINGA_TRY(s.max_queued, count_value(v));
-       return {};
-     }},
-    {"max_message_bytes",
-     [](mcp::ServerSettings& s, const std::string& v) -> Result<> {
-       GEMINGA_TRY(s.max_message_bytes, count_value(v));
-       return {};
-     }},
-};
 
 /// One [[servers.NAME.tools]], for servers of the `invoke` form that cannot list their tools.
 Result<mcp::DeclaredTool> read_tool(const Source& source, const std::string& where, const toml::node& node) {
@@ -155,22 +125,11 @@ Result<> read_server(const Source& source, const std::string& name, const toml::
   const toml::table* table = node.as_table();
   if (table == nullptr) return source.error(node.source(), fmt::format("{} must be a table", where));
   for (const auto& [key, value] : *table) {
-    if (key.str() == "tools") {
+    if (key.str() == kTools) {
       GEMINGA_TRY_VOID(read_tools(source, where, value, settings));
       continue;
     }
-    const auto* found = std::find_if(std::begin(kServerKeys), std::end(kServerKeys),
-                                     [&](const ServerKey& known) { return known.name == key.str(); });
-    if (found == std::end(kServerKeys)) {
-      std::vector<std::string> known{"tools"};
-      for (const ServerKey& server_key : kServerKeys) known.emplace_back(server_key.name);
-      return source.unknown_key(key, where, known);
-    }
-    GEMINGA_TRY(const std::string text, scalar_text(source, key.str(), value));
-    if (auto applied = found->apply(settings, text); !applied) {
-      return source.error(value.source(),
-                          fmt::format("'{}' in {}: {}", key.str(), where, applied.error().message));
-    }
+    GEMINGA_TRY_VOID(apply_key(source, where, kServerKeys, key, value, settings, kTools));
   }
   return {};
 }
@@ -185,16 +144,29 @@ Result<> read_servers(const Source& source, const toml::node& node, ServeSetting
   return {};
 }
 
+Result<> read_orchestrator(const Source& source, const toml::node& node, ServeSettings& settings) {
+  const std::string where = fmt::format("[{}]", kOrchestrator);
+  const toml::table* table = node.as_table();
+  if (table == nullptr) return source.error(node.source(), where + " must be a table");
+  for (const auto& [key, value] : *table)
+    GEMINGA_TRY_VOID(apply_key(source, where, kOrchestratorKeys, key, value, settings.orchestrator));
+  return {};
+}
+
 Result<> apply_table(const Source& source, ServeSettings& settings, const toml::table& table) {
   for (const auto& [key, value] : table) {
-    if (key.str() == "servers") {
+    if (key.str() == kServers) {
       GEMINGA_TRY_VOID(read_servers(source, value, settings));
+      continue;
+    }
+    if (key.str() == kOrchestrator) {
+      GEMINGA_TRY_VOID(read_orchestrator(source, value, settings));
       continue;
     }
     const auto found = std::find_if(kSettings.begin(), kSettings.end(),
                                     [&](const Setting& setting) { return setting.key == key.str(); });
     if (found == kSettings.end()) {
-      std::vector<std::string> known{"servers"};
+      std::vector<std::string> known{std::string(kServers), std::string(kOrchestrator)};
       for (const Setting& setting : kSettings) known.emplace_back(setting.key);
       return source.unknown_key(key, "", known);
     }

@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <geminga/error.hpp>
@@ -64,6 +65,12 @@ struct Example {
   std::string says;
 };
 
+/// Rows of --help beside options: what is set elsewhere.
+struct Listing {
+  std::string title;
+  std::vector<std::pair<std::string, std::string>> rows;  ///< name, what it is
+};
+
 class Arguments;
 
 struct Verb {
@@ -72,6 +79,7 @@ struct Verb {
   std::string about = {};  ///< a paragraph that teaches; may be empty
   std::vector<Positional> positionals = {};
   std::vector<Option> options = {};
+  std::vector<Listing> listings = {};
   std::vector<Example> examples = {};
   std::vector<Verb> verbs = {};
   Outcome (*run)(const Arguments&) = nullptr;

@@ -21,8 +21,8 @@ Result<> check(const OrchestratorOptions& options) {
   if (!options.bus) return fail(ErrorCode::invalid_argument, "the orchestrator needs an open bus");
   if (options.registry == nullptr)
     return fail(ErrorCode::invalid_argument, "the orchestrator needs a registry");
-  if (options.max_attempts == 0) return fail(ErrorCode::config_error, "max_attempts must not be 0");
-  if (options.retry_delays.empty())
+  if (options.settings.max_attempts == 0) return fail(ErrorCode::config_error, "max_attempts must not be 0");
+  if (options.settings.retry_delays.empty())
     return fail(ErrorCode::config_error, "retry_delays needs at least one delay");
   const auto& delays = options.bus->capabilities().of(Feature::delayed_delivery);
   if (delays.support == Support::impossible)
@@ -194,7 +194,9 @@ Orchestrator::~Orchestrator() {
 
 Result<std::unique_ptr<Orchestrator>> Orchestrator::start(OrchestratorOptions options, net::Router& router) {
   GEMINGA_TRY_VOID(check(options));
-  GEMINGA_TRY(auto store, open_sqlite_job_store({.file = options.store_path, .clock = options.clock}));
+  GEMINGA_TRY(auto store, open_sqlite_job_store({.file = options.store_path,
+                                                 .clock = options.clock,
+                                                 .on_disk_error = options.on_disk_error}));
   auto impl = std::make_shared<Impl>(std::make_shared<Core>(std::move(options), std::move(store)));
   auto started = impl->start(router);
   if (!started) {

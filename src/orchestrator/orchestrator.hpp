@@ -1,16 +1,16 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include <geminga/bus.hpp>
 
 #include "base/clock.hpp"
+#include "orchestrator/settings.hpp"
 #include "orchestrator/topics.hpp"
 
 namespace geminga::base {
@@ -35,20 +35,12 @@ struct OrchestratorOptions {
   /// processes share the file by an explicit path.
   bool exclusive_store = true;
 
-  // Retry: before the first retry, then before later ones (the last value for all that follow).
-  std::vector<std::chrono::milliseconds> retry_delays{std::chrono::seconds{5}, std::chrono::seconds{30}};
-  std::uint32_t max_attempts = 3;
+  OrchestratorSettings settings;
+  std::chrono::milliseconds plan_look_again{100};  ///< how often the plan fallback looks for the decision
+  std::chrono::milliseconds publish_sweep{5'000};  ///< after which a job that no bus has is published again
 
-  std::chrono::milliseconds query_timeout{20'000};  ///< then 504
-  std::chrono::milliseconds plan_window{2'000};     ///< how long the plan fallback waits for the matcher
-  std::chrono::milliseconds plan_look_again{100};
-  std::chrono::milliseconds lease{30'000};  ///< of a running call; renewed while it runs
-  std::chrono::milliseconds publish_sweep{5'000};
-  double confidence_threshold = 0.7;
-  std::size_t query_bytes_max = 8 << 10;
-  std::size_t body_bytes_max = 5 << 20;
-  std::size_t waiting_queries_max = 10'000;  ///< 503 above
-  std::size_t calls_max = 2'048;             ///< tool calls in flight; above, signals wait on the bus
+  /// The jobs store can write nothing any more; on a thread of the store.
+  std::function<void(const Error&)> on_disk_error;
 
   base::Metrics* metrics = nullptr;  ///< must outlive the orchestrator
   base::Clock* clock = nullptr;      ///< the system's where it is not given

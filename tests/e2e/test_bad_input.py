@@ -5,8 +5,9 @@ import shutil
 import socket
 import subprocess
 import unittest
+import uuid
 
-from harness import GEMINGA, RULES, Case, Serve, environment, eventually, run, tool_server
+from harness import GEMINGA, RULES, Case, Serve, environment, eventually, json_lines, run, tool_calls, tool_server
 
 
 class BadRequests(Case):
@@ -72,6 +73,8 @@ class BadRequests(Case):
                 (("consume", "orders"), 2, "subscription"),
                 (("consume", "orders", "-s", ""), 2, "subscription"),
                 (("produce", "orders", "--url", "carrier-pigeon://x", "-m", "x"), 1, "carrier-pigeon"),
+                (("query", "x", "--server", ""), 2, "--server"),
+                (("produce", "orders", "--url", "", "-m", "x"), 2, "--url"),
                 (("flub",), 2, "flub"),
         ):
             with self.subTest(arguments=arguments):
@@ -107,11 +110,22 @@ class BadStart(Case):
         self.fails(2, "perhaps", flags=("--log-level", "perhaps"))
         self.fails(2, "8080", flags=("--http", "8080"))
 
+    def test_empty_values(self):
+        for flag in ("--http", "--data-dir", "--bus", "--mcp", "--rules", "--config", "--advertise"):
+            with self.subTest(flag=flag):
+                self.fails(2, flag, flags=(flag, ""))
+
     def test_an_unknown_key_is_named_with_its_line_and_the_nearest_one(self):
         config = self.write("geminga.toml", "log_level = 'info'\nhtpp = '127.0.0.1:0'\n")
         self.fails(1, f"{config}:2", "htpp", "did you mean 'http'", flags=("--config", config))
         config = self.write("geminga.toml", "[servers.a]\ntimeot = '5s'\n")
         self.fails(1, f"{config}:2", "did you mean 'timeout'", flags=("--config", config))
+        config = self.write("geminga.toml", "[orchestrator]\nlese = '5s'\n")
+        self.fails(1, f"{config}:2", "did you mean 'lease'", flags=("--config", config))
+
+    def test_a_value_out_of_its_range_is_named_with_key_and_remedy(self):
+        config = self.write("geminga.toml", "[orchestrator]\nmax_attempts = 0\n")
+        self.fails(1, f"{config}:2", "max_attempts", "'0'", "from 1 to 100", flags=("--config", config))
 
     def test_files_that_are_missing_or_broken(self):
         self.fails(1, "/nowhere/geminga.toml", flags=("--config", "/nowhere/geminga.toml"))
@@ -214,6 +228,88 @@ class BadServers(Case):
         geminga = self.serve(mcp={"tools": tool_server(self.folder / "tools", "flood")}, rules=RULES)
         self.assertEqual("tool", geminga.query("echo through the flood")[1].get("status"))
         self.assertLess(geminga.log_path.stat().st_size, 5 << 20, "the flood is not passed on")
+
+
+    def test_one_that_does_not_answer_a_call(self):
+        config = "[servers.tools]\ntimeout = '300ms'\n[orchestrator]\nmax_attempts = 2\nretry_delays = ['50ms']\n"
+        geminga = self.serve(mcp={"tools": tool_server(self.folder / "tools")}, rules=RULES, config=config)
+        status, answer = geminga.query("sleep 60")
+        self.assertEqual(500, status, answer)
+        self.assertIn("did not answer within 300 ms", answer["message"])
+        self.assertEqual(2, len(tool_calls(self.folder / "tools")))
+        self.assertEqual("tool", geminga.query("echo afterwards")[1].get("status"))
+        self.assertEqual(0, geminga.terminate()[0])
+
+    def test_one_that_dies_in_the_middle_of_a_call(self):
+        state = self.folder / "tools"
+        geminga = self.serve(mcp={"tools": tool_server(state)}, rules=RULES, config="[orchestrator]\nretry_delays = ['50ms', '100ms']\n")
+        job = geminga.ended_job(geminga.submit("die"))
+        self.assertEqual(("FAILED", 3), (job["status"], job["attempts"]), job)
+        self.assertIn("exited with code 3", job["error"])
+        letter, = json_lines(geminga.cli("dlq", "list", "-o", "json").stdout)
+        self.assertEqual((job["requestId"], "tools", "die", 3), (letter["requestId"], letter["server"], letter["tool"], len(letter["attempts"])))
+        destroyed = geminga.ended_job(geminga.submit("destroy"))
+        self.assertEqual(("FAILED", 1), (destroyed["status"], destroyed["attempts"]), "it says that it destroys, so it is not called again")
+        self.assertEqual("tool", geminga.query("echo afterwards")[1].get("status"))
+        self.assertEqual(0, geminga.terminate()[0])
+
+
+class BadEvents(Case):
+    """What others publish straight to the topics of the orchestrator."""
+
+    def setUp(self):
+        super().setUp()
+        self.geminga = self.serve(mcp={"tools": tool_server(self.folder / "tools")}, rules=RULES)
+
+    def publish(self, topic, event):
+        body = event if isinstance(event, str) else json.dumps(event)
+        request = event.get("requestId", "") if isinstance(event, dict) else ""
+        done = self.geminga.cli("produce", f"persistent://mcp-core/orchestrator/{topic}", "-P", f"requestId={request}", stdin=body)
+        self.assertEqual(0, done.returncode, done.stderr)
+
+    def letters(self, count):
+        listed = eventually(f"{count} dead letters", lambda: len(found := json_lines(self.geminga.cli("dlq", "list", "-o", "json").stdout)) >= count and found)
+        self.assertEqual(count, len(listed))
+        return listed
+
+    def request(self, **more):
+        return {"requestId": str(uuid.uuid4()), "normalizedQuery": "echo x", "timestamp": "2026-01-01T00:00:00Z", **more}
+
+    def signal(self, **more):
+        return {"requestId": str(uuid.uuid4()), "toolId": "echo", "serverId": "tools", "params": {"text": "x"}, "confidence": 1, "status": "TOOL_READY",
+                "timestamp": "2026-01-01T00:00:00Z", **more}
+
+    def test_what_does_not_fit_is_dead_lettered_with_the_reason(self):
+        misfits = [
+            ("user-requests", "this is no JSON {{{", "JSON"),
+            ("user-requests", self.request(normalizedQuery=7), "normalizedQuery"),
+            ("user-requests", {"requestId": "r"}, "normalizedQuery"),
+            ("user-requests", self.request(normalizedQuery="echo " + "x" * 8188), "8193 bytes; 8192 is the limit"),
+            ("tool-signals", self.signal(confidence="high"), "confidence"),
+            ("plans", {"requestId": "r", "plan": "none", "timestamp": "2026-01-01T00:00:00Z"}, "plan"),
+            ("results", {"requestId": "r", "status": "perhaps", "timestamp": "2026-01-01T00:00:00Z"}, "status"),
+        ]
+        for number, (topic, event, reason) in enumerate(misfits, 1):
+            self.publish(topic, event)
+            letter = self.letters(number)[-1]
+            self.assertIn(reason, letter["reason"])
+            self.assertEqual(event, letter["event"])
+        self.assertEqual([], tool_calls(self.folder / "tools"))
+        self.assertEqual("tool", self.geminga.query("echo afterwards")[1].get("status"))
+
+    def test_an_unknown_server_or_tool_fails_at_once_by_name(self):
+        for event, text in ((self.signal(serverId="nobody"), "nobody"), (self.signal(toolId="nothing"), "nothing")):
+            self.publish("tool-signals", event)
+
+            def result():
+                peeked = self.geminga.cli("topics", "peek", "persistent://mcp-core/orchestrator/results", "-n", "100", "-o", "json")
+                bodies = [json.loads(line["body"]) for line in json_lines(peeked.stdout)]
+                return next((body for body in bodies if body["requestId"] == event["requestId"]), None)
+
+            failed = eventually(f"the result of the signal to {text}", result)
+            self.assertEqual("failed", failed["status"])
+            self.assertIn(text, failed["error"])
+        self.assertEqual([], json_lines(self.geminga.cli("dlq", "list", "-o", "json").stdout))
 
 
 if __name__ == "__main__":

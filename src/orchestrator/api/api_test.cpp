@@ -88,7 +88,7 @@ TEST_F(ApiTest, TheSameIdempotencyKeyIsTheSameJob) {
 }
 
 TEST_F(ApiTest, AQueryThatTakesTooLongIs504WithItsRequestId) {
-  world_.options.query_timeout = milliseconds{300};
+  world_.options.settings.query_timeout = milliseconds{300};
   world_.registry.add_tool("work", [](std::size_t, const std::string&) -> std::optional<mcp::CallOutcome> {
     return std::nullopt;
   });

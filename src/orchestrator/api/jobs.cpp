@@ -63,7 +63,7 @@ std::int64_t last_event_id(const net::HttpRequest& request) {
 
 void Api::post_job(const net::HttpRequest& request, net::Responder responder) {
   if (!accepting(responder)) return;
-  auto submission = read_submission(request, parts_.core->options);
+  auto submission = read_submission(request, parts_.core->options.settings.query_bytes_max);
   if (!submission) return responder.respond(submission.error());
   parts_.ingress->submit(
       *std::move(submission), [](const InsertedJob&) {},

@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "net/json_errors.hpp"
@@ -43,7 +44,7 @@ net::HttpResponse answer_of(const std::string& result_json, const std::string& j
 
 void Api::post_query(const net::HttpRequest& request, net::Responder responder) {
   if (!accepting(responder)) return;
-  auto submission = read_submission(request, parts_.core->options);
+  auto submission = read_submission(request, parts_.core->options.settings.query_bytes_max);
   if (!submission) return responder.respond(submission.error());
   const auto shared = std::make_shared<net::Responder>(std::move(responder));
   // The waiter stands before the message is on the bus, so that no result can pass it by.
@@ -72,9 +73,11 @@ void Api::wait_for_answer(const InsertedJob& inserted, const std::shared_ptr<net
 
 void Api::get_match(const net::HttpRequest& request, net::Responder responder) {
   const auto query = request.query_value("query");
-  if (!query || query->empty() || query->size() > parts_.core->options.query_bytes_max)
+  const auto bytes_max = parts_.core->options.settings.query_bytes_max;
+  if (!query || query->empty() || query->size() > bytes_max)
     return responder.respond(
-        Error{ErrorCode::invalid_argument, "'query' must hold a sentence of at most 8 KiB"});
+        Error{ErrorCode::invalid_argument,
+              fmt::format("'query' must hold a sentence of at most {} bytes", bytes_max)});
   const auto matcher = parts_.matcher->matcher();
   responder.respond(net::HttpResponse::json(200, matcher->explain(normalise_query(*query))));
 }

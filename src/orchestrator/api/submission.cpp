@@ -11,6 +11,8 @@ namespace {
 
 using nlohmann::json;
 
+/// As much as one message of the bus carries.
+constexpr std::size_t kBodyBytesMax = 5 << 20;
 constexpr std::size_t kSessionIdMax = 256;
 constexpr std::size_t kIdempotencyKeyMax = 256;
 
@@ -57,13 +59,13 @@ Result<std::optional<std::string>> idempotency_key_of(const net::HttpRequest& re
 
 }  // namespace
 
-Result<Submission> read_submission(const net::HttpRequest& request, const OrchestratorOptions& limits) {
-  if (request.body.size() > limits.body_bytes_max)
-    return fail(ErrorCode::too_large, fmt::format("the body has {} bytes; {} is the limit",
-                                                  request.body.size(), limits.body_bytes_max));
+Result<Submission> read_submission(const net::HttpRequest& request, std::size_t query_bytes_max) {
+  if (request.body.size() > kBodyBytesMax)
+    return fail(ErrorCode::too_large,
+                fmt::format("the body has {} bytes; {} is the limit", request.body.size(), kBodyBytesMax));
   GEMINGA_TRY(const auto body, net::parse_json_object(request.body));
   Submission submission;
-  GEMINGA_TRY(submission.query, query_of(body, limits.query_bytes_max));
+  GEMINGA_TRY(submission.query, query_of(body, query_bytes_max));
   GEMINGA_TRY(submission.session_id, session_of(body));
   GEMINGA_TRY(submission.context_snapshot, object_member(body, "contextSnapshot"));
   GEMINGA_TRY(submission.metadata, object_member(body, "metadata"));

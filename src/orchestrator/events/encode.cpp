@@ -178,8 +178,8 @@ std::string to_json(const Execution& event) {
       .maybe("serverId", event.server_id)
       .maybe("toolId", event.tool_id)
       .maybe("argumentsHash", event.arguments_hash)
-      .time("startedAt", event.started_at)
-      .time("endedAt", event.ended_at)
+      .text("startedAt", hop_time_text(event.started_at))
+      .text("endedAt", hop_time_text(event.ended_at))
       .text("outcome", to_string(event.outcome))
       .maybe("error", event.error)
       .done();

@@ -9,6 +9,8 @@
 #include <geminga/error.hpp>
 #include <geminga/types.hpp>
 
+#include "orchestrator/events/hop_time.hpp"
+
 /// What travels on the topics of the orchestrator: JSON objects with camelCase names. Pure values; any
 /// thread.
 ///
@@ -130,14 +132,15 @@ struct Execution {
   std::optional<std::string> server_id{};
   std::optional<std::string> tool_id{};
   std::optional<std::string> arguments_hash{};
-  Timestamp started_at{};
-  Timestamp ended_at{};
+  HopTime started_at{};
+  HopTime ended_at{};
   Outcome outcome = Outcome::ok;
   std::optional<std::string> error{};
   bool operator==(const Execution&) const = default;
 };
 
-/// One line of JSON; times in UTC with milliseconds. Bytes that are no UTF-8 become U+FFFD.
+/// One line of JSON; times in UTC with milliseconds, those of hops with microseconds. Bytes that are no UTF-8
+/// become U+FFFD.
 std::string to_json(const UserRequest& event);
 std::string to_json(const ToolSignal& event);
 std::string to_json(const Plan& event);

@@ -96,7 +96,7 @@ TEST(Events, ExecutionKeepsEveryFieldAndEveryOutcome) {
                           .tool_id = "t",
                           .arguments_hash = "ab12",
                           .started_at = kNow,
-                          .ended_at = kNow + std::chrono::milliseconds{7},
+                          .ended_at = kNow + std::chrono::microseconds{7'042},
                           .outcome = static_cast<Outcome>(i),
                           .error = "e"};
     EXPECT_EQ(parse_execution(to_json(event)).value(), event);

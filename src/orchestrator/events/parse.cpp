@@ -38,6 +38,12 @@ Timestamp time_of(const json& event, const char* name) {
   return *time;
 }
 
+HopTime hop_time_of(const json& event, const char* name) {
+  const auto time = parse_hop_time(event.at(name).get_ref<const std::string&>());
+  GEMINGA_ASSERT(time.has_value());
+  return *time;
+}
+
 std::uint32_t count_of(const json& event, const char* name, std::uint32_t otherwise) {
   const auto member = event.find(name);
   return member == event.end() ? otherwise : static_cast<std::uint32_t>(member->get<double>());
@@ -161,8 +167,8 @@ Result<Execution> parse_execution(std::string_view text) {
                    .server_id = optional_text(event, "serverId"),
                    .tool_id = optional_text(event, "toolId"),
                    .arguments_hash = optional_text(event, "argumentsHash"),
-                   .started_at = time_of(event, "startedAt"),
-                   .ended_at = time_of(event, "endedAt"),
+                   .started_at = hop_time_of(event, "startedAt"),
+                   .ended_at = hop_time_of(event, "endedAt"),
                    .outcome = outcome_of(text_of(event, "outcome")),
                    .error = optional_text(event, "error")};
 }

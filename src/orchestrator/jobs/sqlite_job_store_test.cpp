@@ -1,6 +1,8 @@
 #include <atomic>
+#include <csignal>
 #include <latch>
 #include <set>
+#include <sys/resource.h>
 
 #include <gmock/gmock.h>
 #include <sqlite3.h>
@@ -18,12 +20,32 @@ using testing::new_job;
 using ::testing::SizeIs;
 using testing::TemporaryFolder;
 
+/// While it lives, every write to a file fails with EFBIG.
+class NoWrites {
+ public:
+  NoWrites() {
+    std::signal(SIGXFSZ, SIG_IGN);
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit none{.rlim_cur = 0, .rlim_max = before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &none);
+  }
+  ~NoWrites() { ::setrlimit(RLIMIT_FSIZE, &before_); }
+  NoWrites(const NoWrites&) = delete;
+  NoWrites& operator=(const NoWrites&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
 class SqliteJobStoreTest : public ::testing::Test {
  protected:
   void SetUp() override { open(); }
   void open() {
     store_.reset();
-    auto opened = open_sqlite_job_store({.file = folder_.path() / "jobs.db", .clock = &clock_});
+    auto opened = open_sqlite_job_store(
+        {.file = folder_.path() / "jobs.db", .clock = &clock_, .on_disk_error = [this](const Error& error) {
+           disk_errors_.push_back(error);
+         }});
     ASSERT_TRUE(opened) << opened.error().message;
     store_ = *std::move(opened);
   }
@@ -95,6 +117,7 @@ class SqliteJobStoreTest : public ::testing::Test {
   }
 
   TemporaryFolder folder_;
+  std::vector<Error> disk_errors_;  // the store's thread, until it has stopped
   base::ManualClock clock_;
   std::unique_ptr<JobStore> store_;
 };
@@ -419,6 +442,31 @@ TEST_F(SqliteJobStoreTest, AnswersClosedAfterItsStop) {
   store_->stop();
   const auto late = await<Job>([&](auto done) { store_->find_job("job-r1", std::move(done)); });
   EXPECT_EQ(late.error().code, ErrorCode::closed);
+}
+
+TEST_F(SqliteJobStoreTest, AfterAFailedWriteNothingIsWrittenAnyMore) {
+  insert("safe");
+  const auto write = [&](const std::string& request) {
+    return await<InsertedJob>([&](auto done) { store_->insert_job(new_job(request), std::move(done)); });
+  };
+  {
+    const NoWrites disk;
+    const auto lost = write("lost");
+    ASSERT_FALSE(lost);
+    EXPECT_EQ(lost.error().code, ErrorCode::disk_error);
+    EXPECT_EQ(write("lost too").error().code, ErrorCode::disk_error);
+  }
+  EXPECT_EQ(write("after").error().code, ErrorCode::disk_error) << "the disk is there again, but who knows";
+  EXPECT_TRUE(await<Job>([&](auto done) { store_->find_job("job-safe", std::move(done)); }))
+      << "reading goes on";
+  store_->stop();
+  ASSERT_THAT(disk_errors_, SizeIs(1)) << "told once";
+  EXPECT_THAT(disk_errors_[0].message, ::testing::HasSubstr("jobs.db"));
+  open();
+  EXPECT_TRUE(await<Job>([&](auto done) { store_->find_job("job-safe", std::move(done)); }));
+  EXPECT_EQ(await<Job>([&](auto done) { store_->find_job("job-lost", std::move(done)); }).error().code,
+            ErrorCode::not_found);
+  insert("after");
 }
 
 TEST_F(SqliteJobStoreTest, RefusesANewerSchemaAndAFileThatIsNoDatabase) {

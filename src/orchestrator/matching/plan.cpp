@@ -10,8 +10,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::string_view kNoModel =
-    "No model is configured, so nothing was executed; configure a planner, write a rule, or name the tool "
-    "and its "
+    "No model is configured, so nothing was executed; name the tool, or write a rule that fills its "
     "arguments.";
 
 std::string describe(const Candidate& candidate) {

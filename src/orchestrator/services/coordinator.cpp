@@ -27,7 +27,8 @@ Coordinator::Coordinator(std::shared_ptr<Core> core)
 
 Result<> Coordinator::consume() {
   core_->loop.run([this] {
-    renewal_ = std::make_unique<Repeat>(core_->loop, core_->options.lease / 3, [this] { renew_leases(); });
+    renewal_ =
+        std::make_unique<Repeat>(core_->loop, core_->options.settings.lease / 3, [this] { renew_leases(); });
     postponement_ = std::make_unique<Repeat>(core_->loop, kLookAgain, [this] {
       for (auto& step : std::exchange(postponed_, {})) step();
     });
@@ -62,13 +63,13 @@ void Coordinator::on_signal(const Item& item) {
   auto signal = parse_tool_signal(item.message().body);
   if (!signal) return item.dead_letter(signal.error().message);
   if (!acceptable(item, item.envelope())) return;
-  if (calls_in_progress_ >= core_->options.calls_max) return item.hand_back(kNoRoom);
+  if (calls_in_progress_ >= core_->options.settings.calls_max) return item.hand_back(kNoRoom);
   ++calls_in_progress_;
   auto envelope = envelope_for(item, signal->request_id);
   auto call = std::make_shared<Call>(Call{.item = item,
                                           .signal = *std::move(signal),
                                           .envelope = std::move(envelope),
-                                          .began = core_->now(),
+                                          .began = hop_now(),
                                           .token = {},
                                           .failures = {},
                                           .id = {}});
@@ -90,7 +91,7 @@ void Coordinator::begin(CallPtr call) {
   take.generation = call->envelope.generation;
   take.attempt = call->signal.attempt;
   take.owner = core_->owner;
-  take.lease = core_->options.lease;
+  take.lease = core_->options.settings.lease;
   core_->store->take_claim(
       std::move(take), [self = shared_from_this(), call = std::move(call)](Result<TakenClaim> claim) mutable {
         self->on_loop([self = self.get(), call = std::move(call), claim = std::move(claim)]() mutable {
@@ -153,7 +154,7 @@ void Coordinator::invoke(const CallPtr& call) {
     return conclude(call, std::move(ending));
   }
   call->calling = true;
-  call->began = core_->now();
+  call->began = hop_now();
   mcp::CallOptions options;
   options.idempotency_key = call->signal.request_id;
   options.traceparent = call->envelope.traceparent;
@@ -284,7 +285,7 @@ std::vector<TopicMessage> Coordinator::end_messages(const Envelope& envelope, co
 }
 
 Timestamp Coordinator::retry_at(const Call& call, std::chrono::milliseconds at_least) const {
-  const auto& tiers = core_->options.retry_delays;
+  const auto& tiers = core_->options.settings.retry_delays;
   const auto tier = tiers.empty() ? std::chrono::milliseconds{0}
                                   : tiers[std::min<std::size_t>(call.signal.attempt, tiers.size() - 1)];
   // The clock was cut to milliseconds; one more and it is never early.
@@ -353,7 +354,7 @@ Execution Coordinator::execution_of(const Call& call, const Ending& ending) cons
   execution.tool_id = call.signal.tool_id;
   execution.arguments_hash = arguments_hash(call.signal.params);
   execution.started_at = call.began;
-  execution.ended_at = core_->now();
+  execution.ended_at = hop_now();
   execution.outcome = ending.outcome;
   if (!ending.error.empty()) execution.error = ending.error.substr(0, 2'048);
   return execution;
@@ -366,7 +367,7 @@ void Coordinator::count(const Call& call, const Ending& ending) {
       .counter("geminga_orchestrator_calls_total", "Tool calls by server and how they ended",
                {{"server", server}, {"outcome", std::string(to_string(ending.outcome))}})
       .add();
-  const std::chrono::duration<double> took = core_->now() - call.began;
+  const std::chrono::duration<double> took = hop_now() - call.began;
   core_->metrics
       .histogram("geminga_orchestrator_call_seconds", "From call to answer", base::latency_buckets(),
                  {{"server", server}})
@@ -379,7 +380,7 @@ void Coordinator::renew_leases() {
     if (!call->token.empty()) held.push_back({.request_id = id, .token = call->token});
   if (held.empty()) return;
   core_->store->renew_leases(
-      std::move(held), core_->options.lease,
+      std::move(held), core_->options.settings.lease,
       [self = shared_from_this()](Result<std::vector<HeldClaim>> lost) {
         if (!lost || lost->empty()) return;
         self->on_loop([self = self.get(), lost = *std::move(lost)] {
@@ -439,7 +440,7 @@ void Coordinator::on_plan(const Item& item) {
   Execution execution;
   execution.request_id = plan->request_id;
   execution.step = "coordinator";
-  execution.started_at = core_->now();
+  execution.started_at = hop_now();
   TakeClaim take;
   take.request_id = plan->request_id;
   take.kind = ClaimKind::plan;
@@ -450,7 +451,7 @@ void Coordinator::on_plan(const Item& item) {
                                              execution](Result<TakenClaim> claim) mutable {
     if (!claim) return item.hand_back(claim.error());
     if (claim->result != TakeResult::done) return item.acknowledge();  // a tool's claim won, or it is over
-    execution.ended_at = self->core_->now();
+    execution.ended_at = hop_now();
     auto messages = self->end_messages(envelope, claim->result_json, claim->dead_letter_json);
     messages.push_back(self->core_->record(envelope, execution));
     item.forward(std::move(messages));

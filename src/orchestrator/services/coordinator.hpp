@@ -37,7 +37,7 @@ class Coordinator : public std::enable_shared_from_this<Coordinator> {
     Item item;
     ToolSignal signal;
     Envelope envelope;
-    Timestamp began{};
+    HopTime began{};
     std::string token;  ///< of the claim, once it is taken
     std::vector<AttemptFailure> failures;
     mcp::CallId id;

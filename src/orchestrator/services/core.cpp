@@ -3,7 +3,10 @@
 #include <charconv>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "base/assert.hpp"
+#include "base/try.hpp"
 #include "base/uuid.hpp"
 
 namespace geminga::orchestrator {
@@ -92,6 +95,17 @@ TopicMessage Core::message(TopicRole role, const Envelope& envelope, std::string
   message.message.key = envelope.request_id;
   message.message.properties = envelope.properties(status);
   return message;
+}
+
+Result<UserRequest> Core::read_request(const Message& message) const {
+  GEMINGA_TRY(auto request, parse_user_request(message.body));
+  const auto size = request.normalized_query.size();
+  const auto limit = options.settings.query_bytes_max;
+  if (size > limit)
+    return fail(ErrorCode::schema_mismatch,
+                fmt::format("UserRequest: normalizedQuery has {} bytes; {} is the limit (query_bytes_max)",
+                            size, limit));
+  return request;
 }
 
 TopicMessage Core::record(const Envelope& envelope, const Execution& execution) const {

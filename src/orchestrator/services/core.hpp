@@ -81,6 +81,8 @@ struct Core {
   /// A message of `envelope`'s request, with its id as the key.
   [[nodiscard]] TopicMessage message(TopicRole role, const Envelope& envelope, std::string_view status,
                                      std::string body) const;
+  /// What a user asked. Errors: schema_mismatch, also for a sentence over the limit that HTTP keeps.
+  [[nodiscard]] Result<UserRequest> read_request(const Message& message) const;
   /// One hop or call, for the executions topic.
   [[nodiscard]] TopicMessage record(const Envelope& envelope, const Execution& execution) const;
 };

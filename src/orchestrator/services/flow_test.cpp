@@ -231,6 +231,36 @@ TEST_F(FlowTest, AMisfitIsDeadLetteredWithItsReason) {
   EXPECT_EQ(world_.query("echo still alive").status, 200);
 }
 
+TEST_F(FlowTest, ASentenceOverTheLimitIsDeadLetteredOnEveryWayIn) {
+  world_.options.settings.query_bytes_max = 100;
+  world_.start();
+  auto producer = world_.bus().create_producer({.topic = world_.topic(TopicRole::user_requests)}).value();
+  const auto publish = [&](std::size_t bytes) {
+    UserRequest request;
+    request.request_id = base::random_uuid();
+    request.normalized_query = "echo " + std::string(bytes - 5, 'x');
+    request.timestamp = base::Clock::system().wall_now();
+    OutgoingMessage message;
+    message.body = to_json(request);
+    message.key = request.request_id;
+    message.properties = {{"requestId", request.request_id}};
+    ASSERT_TRUE(producer.send(message));
+  };
+  publish(101);
+  publish(100);
+  eventually("the one at the limit is called", [&] { return world_.registry.calls().size() == 1; });
+  eventually("the one above it is a dead letter", [&] { return world_.dead_letters().size() == 1; });
+  EXPECT_THAT(world_.dead_letters()[0]["reason"].get<std::string>(),
+              HasSubstr("normalizedQuery has 101 bytes; 100 is the limit"));
+  // Normalised it is longer than it was sent.
+  std::string asks = "echo ";
+  while (asks.size() + 6 <= 100) asks += "who's ";
+  const auto refused = world_.query(asks);
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_THAT(refused.body["message"].get<std::string>(), HasSubstr("100 is the limit"));
+  EXPECT_THAT(world_.messages(TopicRole::plans), SizeIs(0));
+}
+
 TEST_F(FlowTest, ASignalOfAnotherStoreIsRefused) {
   world_.start();
   auto producer = world_.bus().create_producer({.topic = world_.topic(TopicRole::tool_signals)}).value();

@@ -44,17 +44,22 @@ void Ingress::start() {
 }
 
 void Ingress::submit(Submission submission, std::function<void(const InsertedJob&)> written, Done done) {
-  const auto began = core_->now();
+  const auto began = hop_now();
   UserRequest request;
   request.normalized_query = normalise_query(submission.query);
   if (request.normalized_query.empty())
     return done(fail(ErrorCode::invalid_argument,
                      "the query holds no sentence once greeting and markers are taken off; say what to do"));
+  const auto limit = core_->options.settings.query_bytes_max;
+  if (request.normalized_query.size() > limit)
+    return done(fail(ErrorCode::invalid_argument,
+                     fmt::format("the query has {} bytes once it is normalised; {} is the limit",
+                                 request.normalized_query.size(), limit)));
   request.request_id = base::random_uuid();
   request.session_id = submission.session_id;
   request.context_snapshot = std::move(submission.context_snapshot);
   request.metadata = std::move(submission.metadata);
-  request.timestamp = began;
+  request.timestamp = core_->now();
 
   Envelope envelope;
   envelope.request_id = request.request_id;
@@ -87,13 +92,13 @@ void Ingress::submit(Submission submission, std::function<void(const InsertedJob
   });
 }
 
-void Ingress::publish(const InsertedJob& inserted, const OutboxMessage& outbox, Timestamp began) {
+void Ingress::publish(const InsertedJob& inserted, const OutboxMessage& outbox, HopTime began) {
   const auto& request_id = inserted.job.request_id;
   Execution hop;
   hop.request_id = request_id;
   hop.step = "ingress";
   hop.started_at = began;
-  hop.ended_at = core_->now();
+  hop.ended_at = hop_now();
   std::vector<TopicMessage> messages;
   messages.push_back(message_of(outbox, request_id));
   messages.push_back(core_->record(envelope_of_outbox(outbox, request_id), hop));

@@ -40,7 +40,7 @@ class Ingress : public std::enable_shared_from_this<Ingress> {
   [[nodiscard]] std::uint64_t accepted() const { return static_cast<std::uint64_t>(accepted_.value()); }
 
  private:
-  void publish(const InsertedJob& inserted, const OutboxMessage& outbox, Timestamp began);
+  void publish(const InsertedJob& inserted, const OutboxMessage& outbox, HopTime began);
   void on_published(InsertedJob inserted, Result<std::vector<MessageId>> ids);
   void known(InsertedJob inserted, Done done);
   void answer(const std::string& job_id, const Result<InsertedJob>& result);

@@ -15,7 +15,7 @@ Result<> JobUpdater::consume() {
 }
 
 void JobUpdater::work(const Item& item) {
-  const auto began = core_->now();
+  const auto began = hop_now();
   auto result = parse_result(item.message().body);
   if (!result) return item.dead_letter(result.error().message);
   ResultUpdate update;
@@ -31,14 +31,14 @@ void JobUpdater::work(const Item& item) {
                              });
 }
 
-void JobUpdater::applied(const Item& item, Timestamp began, ResultApplied how) {
+void JobUpdater::applied(const Item& item, HopTime began, ResultApplied how) {
   if (how == ResultApplied::unknown_request) unknown_.add();
   if (how != ResultApplied::applied) return item.acknowledge();
   Execution hop;
   hop.request_id = item.envelope().request_id;
   hop.step = "job-updater";
   hop.started_at = began;
-  hop.ended_at = core_->now();
+  hop.ended_at = hop_now();
   std::vector<TopicMessage> messages;
   messages.push_back(core_->record(item.envelope(), hop));
   item.forward(std::move(messages));

@@ -16,7 +16,7 @@ class JobUpdater : public std::enable_shared_from_this<JobUpdater> {
 
  private:
   void work(const Item& item);
-  void applied(const Item& item, Timestamp began, ResultApplied how);
+  void applied(const Item& item, HopTime began, ResultApplied how);
 
   const std::shared_ptr<Core> core_;
   const std::shared_ptr<Intake> intake_;

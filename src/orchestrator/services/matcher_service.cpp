@@ -29,7 +29,7 @@ std::string signal_of(const Core& core, const UserRequest& request, const Decisi
   signal.server_id = decision.server;
   signal.params = decision.params;
   signal.confidence = decision.confidence;
-  signal.max_attempts = core.options.max_attempts;
+  signal.max_attempts = core.options.settings.max_attempts;
   signal.timestamp = core.now();
   return to_json(signal);
 }
@@ -104,9 +104,9 @@ void MatcherService::rebuild() {
     const std::lock_guard lock(mutex_);
     rules = rule_set_;
   }
-  auto built =
-      std::make_shared<const Matcher>(std::move(rules), views_of(*catalogue, core_->usage),
-                                      MatcherOptions{.threshold = core_->options.confidence_threshold});
+  auto built = std::make_shared<const Matcher>(
+      std::move(rules), views_of(*catalogue, core_->usage),
+      MatcherOptions{.threshold = core_->options.settings.confidence_threshold});
   const std::lock_guard lock(mutex_);
   matcher_ = std::move(built);
   status_.rules = matcher_->rule_count();
@@ -130,8 +130,8 @@ Result<> MatcherService::consume() {
 }
 
 void MatcherService::work(const Item& item) {
-  const auto began = core_->now();
-  auto request = parse_user_request(item.message().body);
+  const auto began = hop_now();
+  auto request = core_->read_request(item.message());
   if (!request) return item.dead_letter(request.error().message);
   const auto decision = matcher()->match(request->normalized_query);
   StoredDecision stored;
@@ -147,7 +147,7 @@ void MatcherService::work(const Item& item) {
                                 });
 }
 
-void MatcherService::decided(const Item& item, const UserRequest& request, Timestamp began,
+void MatcherService::decided(const Item& item, const UserRequest& request, HopTime began,
                              const StoredDecision& stands) {
   auto envelope = item.envelope();
   envelope.request_id = request.request_id;
@@ -157,7 +157,7 @@ void MatcherService::decided(const Item& item, const UserRequest& request, Times
   hop.request_id = request.request_id;
   hop.step = "matcher";
   hop.started_at = began;
-  hop.ended_at = core_->now();
+  hop.ended_at = hop_now();
   hop.outcome = stands.matched ? Outcome::ok : Outcome::no_match;
   std::vector<TopicMessage> messages;
   if (stands.matched) {

@@ -45,7 +45,7 @@ class MatcherService : public std::enable_shared_from_this<MatcherService> {
   void rebuild();
   void reload_rules();
   void work(const Item& item);
-  void decided(const Item& item, const UserRequest& request, Timestamp began, const StoredDecision& stands);
+  void decided(const Item& item, const UserRequest& request, HopTime began, const StoredDecision& stands);
 
   const std::shared_ptr<Core> core_;
   const std::shared_ptr<Intake> intake_;

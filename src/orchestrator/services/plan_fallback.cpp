@@ -19,13 +19,13 @@ Result<> PlanFallback::consume() {
 }
 
 void PlanFallback::work(const Item& item) {
-  auto request = parse_user_request(item.message().body);
+  auto request = core_->read_request(item.message());
   // The matcher reads the same topic and dead-letters what does not fit; once is enough.
   if (!request) return item.acknowledge();
-  look(item, *request, core_->now());
+  look(item, *request, hop_now());
 }
 
-void PlanFallback::look(const Item& item, const UserRequest& request, Timestamp began) {
+void PlanFallback::look(const Item& item, const UserRequest& request, HopTime began) {
   core_->store->find_decision(request.request_id, [self = shared_from_this(), item, request, began](
                                                       const Result<std::optional<StoredDecision>>& found) {
     if (!found) return item.hand_back(found.error());
@@ -38,12 +38,12 @@ void PlanFallback::look(const Item& item, const UserRequest& request, Timestamp 
   });
 }
 
-void PlanFallback::undecided(const Item& item, const UserRequest& request, Timestamp began) {
+void PlanFallback::undecided(const Item& item, const UserRequest& request, HopTime began) {
   if (!window_over(request.request_id)) return item.hand_back(core_->options.plan_look_again);
   forget(request.request_id);
   Decision silence;
   silence.explanation =
-      fmt::format("the matcher gave no decision within {} ms", core_->options.plan_window.count());
+      fmt::format("the matcher gave no decision within {} ms", core_->options.settings.plan_window.count());
   publish(item, request, began, silence);
 }
 
@@ -51,7 +51,7 @@ bool PlanFallback::window_over(const std::string& request_id) {
   const auto now = core_->clock.monotonic_now();
   const std::lock_guard lock(mutex_);
   const auto seen = first_seen_.emplace(request_id, now).first->second;
-  return !frozen_ && now - seen >= core_->options.plan_window;
+  return !frozen_ && now - seen >= core_->options.settings.plan_window;
 }
 
 void PlanFallback::forget(const std::string& request_id) {
@@ -59,7 +59,7 @@ void PlanFallback::forget(const std::string& request_id) {
   first_seen_.erase(request_id);
 }
 
-void PlanFallback::publish(const Item& item, const UserRequest& request, Timestamp began,
+void PlanFallback::publish(const Item& item, const UserRequest& request, HopTime began,
                            const Decision& decision) {
   auto envelope = item.envelope();
   envelope.request_id = request.request_id;
@@ -69,7 +69,7 @@ void PlanFallback::publish(const Item& item, const UserRequest& request, Timesta
   hop.request_id = request.request_id;
   hop.step = "fallback";
   hop.started_at = began;
-  hop.ended_at = core_->now();
+  hop.ended_at = hop_now();
   hop.outcome = Outcome::no_match;
   std::vector<TopicMessage> messages;
   messages.push_back(core_->message(TopicRole::plans, envelope, "PLAN_READY", to_json(plan)));

@@ -24,9 +24,9 @@ class PlanFallback : public std::enable_shared_from_this<PlanFallback> {
 
  private:
   void work(const Item& item);
-  void look(const Item& item, const UserRequest& request, Timestamp began);
-  void undecided(const Item& item, const UserRequest& request, Timestamp began);
-  void publish(const Item& item, const UserRequest& request, Timestamp began, const Decision& decision);
+  void look(const Item& item, const UserRequest& request, HopTime began);
+  void undecided(const Item& item, const UserRequest& request, HopTime began);
+  void publish(const Item& item, const UserRequest& request, HopTime began, const Decision& decision);
   bool window_over(const std::string& request_id);
   void forget(const std::string& request_id);
 

@@ -185,7 +185,7 @@ TEST_F(RecoveryTest, ARetryThatWasNotPublishedKeepsItsTime) {
 }
 
 TEST_F(RecoveryTest, ARestartDoesNotRestartTheWaitOfARetry) {
-  world_.options.retry_delays = {milliseconds{1'500}};
+  world_.options.settings.retry_delays = {milliseconds{1'500}};
   world_.registry.add_tool("work", [](std::size_t number, const std::string&) {
     if (number == 0) return FakeRegistry::failure(mcp::FailureClass::not_executed, "refused");
     return FakeRegistry::text("back");

@@ -25,7 +25,7 @@ class SingleServiceTest : public ::testing::Test {
     options.bus = *bus;
     options.registry = &registry_;
     options.metrics = &metrics_;
-    options.plan_window = milliseconds{400};
+    options.settings.plan_window = milliseconds{400};
     options.plan_look_again = milliseconds{20};
     options.topics =
         Topics::resolve(TopicStyle::pulsar, [](const char*) -> const char* { return nullptr; }).value();

@@ -32,12 +32,12 @@ void WaitingQueries::wait(const std::string& request_id, Answered answered) {
     const std::lock_guard lock(mutex_);
     if (stopped_)
       refusal = "the orchestrator is stopping";
-    else if (count_ >= core_->options.waiting_queries_max)
+    else if (count_ >= core_->options.settings.waiting_queries_max)
       refusal = fmt::format("{} queries wait already", count_);
     else {
       ++count_;
       waiters_[request_id].push_back({.answered = std::move(answered),
-                                      .deadline = now + core_->options.query_timeout,
+                                      .deadline = now + core_->options.settings.query_timeout,
                                       .look_at = now + kFirstLook});
       waiting_.set(static_cast<double>(count_));
     }
@@ -100,7 +100,7 @@ void WaitingQueries::tick() {
   for (auto& answered : late)
     answered(
         fail(ErrorCode::timeout, fmt::format("no result within {} ms; it may still come: ask for the job",
-                                             core_->options.query_timeout.count())));
+                                             core_->options.settings.query_timeout.count())));
   if (looks.empty()) return;
   core_->store->finished(std::move(looks),
                          [self = shared_from_this()](const Result<std::vector<FinishedRequest>>& finished) {

@@ -33,9 +33,9 @@ World::World() {
   options.topics =
       Topics::resolve(TopicStyle::pulsar, [](const char*) -> const char* { return nullptr; }).value();
   options.store_path = folder() / "jobs.sqlite";
-  options.retry_delays = {milliseconds{150}, milliseconds{300}};
+  options.settings.retry_delays = {milliseconds{150}, milliseconds{300}};
   options.plan_look_again = milliseconds{20};
-  options.plan_window = milliseconds{500};
+  options.settings.plan_window = milliseconds{500};
   options.registry = &registry;
   set_rules(std::string(kRules));
   registry.add_tool("echo", [](std::size_t, const std::string& arguments) {

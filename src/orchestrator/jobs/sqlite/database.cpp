@@ -10,6 +10,19 @@
 
 namespace geminga::orchestrator::sqlite {
 
+namespace {
+
+constexpr int kCheckpointPages = 4'000;
+
+/// SQLite's own checkpoint after a commit keeps its errors to itself; a failed sync must come out.
+int checkpoint(void*, sqlite3* handle, const char* name, int pages) {
+  if (pages < kCheckpointPages) return SQLITE_OK;
+  const int code = sqlite3_wal_checkpoint_v2(handle, name, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  return (code & 0xff) == SQLITE_IOERR ? code : SQLITE_OK;
+}
+
+}  // namespace
+
 void CloseDatabase::operator()(sqlite3* handle) const {
   sqlite3_close_v2(handle);
 }
@@ -92,9 +105,10 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& fi
   sqlite3_extended_result_codes(raw, 1);
   sqlite3_busy_timeout(raw, 10'000);
   // A file that is no database shows itself at the first statement.
-  if (mode == Mode::read_write)
-    GEMINGA_TRY_VOID(database->execute(
-        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000"));
+  if (mode == Mode::read_write) {
+    GEMINGA_TRY_VOID(database->execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL"));
+    sqlite3_wal_hook(raw, checkpoint, nullptr);
+  }
   return database;
 }
 

@@ -73,6 +73,8 @@ Result<> apply_one(Context& context, Operation& operation, Ended& ended) {
   GEMINGA_TRY_VOID(run(context.database, "SAVEPOINT one"));
   ended.result = operation.apply(context);
   if (ended.result) return run(context.database, "RELEASE one");
+  // A disk that fails one operation is not to be trusted with the others.
+  if (ended.result.error().code == ErrorCode::disk_error) return ended.result;
   context.events.resize(ended.first_event);
   // A full disk makes SQLite take back the whole transaction by itself.
   if (!context.database.in_transaction()) return ended.result;
@@ -91,7 +93,7 @@ Result<> apply_all(Context& context, Lane::Batch& batch, std::vector<Ended>& end
 
 }  // namespace
 
-std::vector<JobEvent> commit_group(Database& database, Timestamp now, Lane::Batch& batch) {
+Result<std::vector<JobEvent>> commit_group(Database& database, Timestamp now, Lane::Batch& batch) {
   std::vector<JobEvent> events;
   std::vector<Ended> ended(batch.size());
   Context context{database, now, events};
@@ -101,11 +103,15 @@ std::vector<JobEvent> commit_group(Database& database, Timestamp now, Lane::Batc
     if (database.in_transaction())
       if (auto undone = run(database, "ROLLBACK"); !undone)
         log::error("jobs", "rollback failed: {}", undone.error().message);
-    events.clear();
+    fail_each(batch, committed.error());
+    return std::unexpected(committed.error());
   }
-  for (std::size_t i = 0; i < batch.size(); ++i)
-    batch[i]->finish(committed ? std::move(ended[i].result) : Result<>(committed));
+  for (std::size_t i = 0; i < batch.size(); ++i) batch[i]->finish(std::move(ended[i].result));
   return events;
+}
+
+void fail_each(Lane::Batch& batch, const Error& error) {
+  for (auto& operation : batch) operation->finish(std::unexpected(error));
 }
 
 void read_each(Database& database, Timestamp now, Lane::Batch& batch) {

@@ -83,8 +83,10 @@ class Lane {
 };
 
 /// Runs a batch in one transaction, each operation in a savepoint of its own, and finishes them after the
-/// commit. Gives the events of those that stand.
-std::vector<JobEvent> commit_group(Database& database, Timestamp now, Lane::Batch& batch);
+/// commit. Gives the events of those that stand. Errors: why there was no commit; every operation was
+/// finished with it.
+Result<std::vector<JobEvent>> commit_group(Database& database, Timestamp now, Lane::Batch& batch);
+void fail_each(Lane::Batch& batch, const Error& error);
 /// Runs each by itself and finishes it at once.
 void read_each(Database& database, Timestamp now, Lane::Batch& batch);
 

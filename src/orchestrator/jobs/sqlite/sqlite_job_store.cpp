@@ -16,10 +16,11 @@ using sqlite::TypedOperation;
 
 class SqliteJobStore final : public JobStore {
  public:
-  SqliteJobStore(std::filesystem::path file, base::Clock& clock, std::string id,
-                 std::unique_ptr<Database> writer, std::unique_ptr<Database> reader)
-      : file_(std::move(file)),
-        clock_(clock),
+  SqliteJobStore(SqliteJobStoreOptions options, std::string id, std::unique_ptr<Database> writer,
+                 std::unique_ptr<Database> reader)
+      : file_(std::move(options.file)),
+        on_disk_error_(std::move(options.on_disk_error)),
+        clock_(options.clock != nullptr ? *options.clock : base::Clock::system()),
         id_(std::move(id)),
         writer_(std::move(writer)),
         reader_(std::move(reader)),
@@ -122,16 +123,27 @@ class SqliteJobStore final : public JobStore {
   }
 
   void write(Lane::Batch& batch) {
+    if (disk_failure_) return sqlite::fail_each(batch, *disk_failure_);
     const auto events = sqlite::commit_group(*writer_, clock_.wall_now(), batch);
+    if (!events) return not_committed(events.error());
     const std::lock_guard lock(listener_mutex_);
     if (!listener_) return;
-    for (const auto& event : events) listener_(event);
+    for (const auto& event : *events) listener_(event);
+  }
+
+  /// After a failed sync nobody knows what of the file is on disk: no commit may follow.
+  void not_committed(const Error& error) {
+    if (error.code != ErrorCode::disk_error) return;
+    disk_failure_ = error;
+    if (on_disk_error_) on_disk_error_(error);
   }
 
   const std::filesystem::path file_;
+  const std::function<void(const Error&)> on_disk_error_;
   base::Clock& clock_;
   const std::string id_;
   const std::unique_ptr<Database> writer_;  // the writing lane
+  std::optional<Error> disk_failure_;       // the writing lane
   const std::unique_ptr<Database> reader_;  // the reading lane
   std::mutex listener_mutex_;
   std::function<void(const JobEvent&)> listener_;  // under listener_mutex_
@@ -147,8 +159,7 @@ Result<std::unique_ptr<JobStore>> open_sqlite_job_store(SqliteJobStoreOptions op
   GEMINGA_TRY_VOID(sqlite::migrate(*writer));
   GEMINGA_TRY(auto id, sqlite::store_id(*writer));
   GEMINGA_TRY(auto reader, Database::open(options.file, Database::Mode::read_only));
-  auto& clock = options.clock != nullptr ? *options.clock : base::Clock::system();
-  return std::make_unique<SqliteJobStore>(std::move(options.file), clock, std::move(id), std::move(writer),
+  return std::make_unique<SqliteJobStore>(std::move(options), std::move(id), std::move(writer),
                                           std::move(reader));
 }
 

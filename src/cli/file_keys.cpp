@@ -1,0 +1,190 @@
+#include "cli/file_keys.hpp"
+
+#include <charconv>
+#include <concepts>
+#include <limits>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "base/try.hpp"
+#include "cli/verb.hpp"
+
+namespace geminga::cli {
+namespace {
+
+using mcp::ServerSettings;
+using orchestrator::OrchestratorSettings;
+using std::chrono::milliseconds;
+
+/// Both ends are allowed; milliseconds for a duration.
+struct Limits {
+  std::int64_t min = 1;
+  std::int64_t max = std::numeric_limits<std::int64_t>::max();
+};
+constexpr std::int64_t kSecond = 1'000;
+constexpr std::int64_t kHour = 3'600 * kSecond;
+constexpr std::size_t kListMax = 10;
+
+/// As people write it: 250ms, 60s, 24h, 7d.
+std::string duration_text(std::int64_t ms) {
+  if (ms > 24 * kHour && ms % (24 * kHour) == 0) return fmt::format("{}d", ms / (24 * kHour));
+  if (ms % kHour == 0) return fmt::format("{}h", ms / kHour);
+  return ms % kSecond == 0 ? fmt::format("{}s", ms / kSecond) : fmt::format("{}ms", ms);
+}
+
+std::string text_of(bool value) {
+  return value ? "true" : "false";
+}
+std::string text_of(std::unsigned_integral auto value) {
+  return std::to_string(value);
+}
+std::string text_of(double value) {
+  return fmt::format("{}", value);
+}
+std::string text_of(milliseconds value) {
+  return '"' + duration_text(value.count()) + '"';
+}
+std::string text_of(mcp::Protocol value) {
+  return value == mcp::Protocol::mcp ? R"("mcp")" : R"("invoke")";
+}
+std::string text_of(mcp::RetryPolicy value) {
+  switch (value) {
+    case mcp::RetryPolicy::never:
+      return R"("never")";
+    case mcp::RetryPolicy::always:
+      return R"("always")";
+    case mcp::RetryPolicy::retry_unknown:
+      return R"("retry_unknown")";
+  }
+  return {};
+}
+std::string text_of(const std::vector<milliseconds>& values) {
+  std::vector<std::string> parts;
+  parts.reserve(values.size());
+  for (const auto value : values) parts.push_back(text_of(value));
+  return fmt::format("[{}]", fmt::join(parts, ", "));
+}
+
+Result<> read(std::string_view text, Limits, bool& into) {
+  if (text != "true" && text != "false")
+    return fail(ErrorCode::config_error, fmt::format("'{}' is neither true nor false", text));
+  into = text == "true";
+  return {};
+}
+
+template <std::unsigned_integral Number>
+Result<> read(std::string_view text, Limits limits, Number& into) {
+  limits.max = std::min(limits.max, std::int64_t{std::numeric_limits<std::uint32_t>::max()});
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size() || number < limits.min || number > limits.max)
+    return fail(ErrorCode::config_error, fmt::format("'{}' does not do; write a whole number from {} to {}",
+                                                     text, limits.min, limits.max));
+  into = static_cast<Number>(number);
+  return {};
+}
+
+Result<> read(std::string_view text, Limits, double& into) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size() || !(number >= 0 && number <= 1))
+    return fail(ErrorCode::config_error,
+                fmt::format("'{}' does not do; write a number from 0 to 1, for example 0.7", text));
+  into = number;
+  return {};
+}
+
+Result<> read(std::string_view text, Limits limits, milliseconds& into) {
+  const auto duration = parse_duration(text);
+  if (!duration) return fail(ErrorCode::config_error, duration.error().message);
+  if (duration->count() < limits.min || duration->count() > limits.max)
+    return fail(ErrorCode::config_error, fmt::format("'{}' does not do; write a duration from {} to {}", text,
+                                                     duration_text(limits.min), duration_text(limits.max)));
+  into = *duration;
+  return {};
+}
+
+Result<> read(std::string_view text, Limits limits, std::vector<milliseconds>& into) {
+  std::vector<milliseconds> values;
+  for (bool more = !text.empty(); more;) {
+    const auto comma = text.find(',');
+    GEMINGA_TRY_VOID(read(text.substr(0, comma), limits, values.emplace_back()));
+    more = comma != std::string_view::npos;
+    if (more) text.remove_prefix(comma + 1);
+  }
+  if (values.empty() || values.size() > kListMax)
+    return fail(ErrorCode::config_error,
+                fmt::format(R"(it has {} values; write 1 to {}, for example ["5s", "30s"])", values.size(),
+                            kListMax));
+  into = std::move(values);
+  return {};
+}
+
+Result<> read(std::string_view text, Limits, mcp::Protocol& into) {
+  GEMINGA_TRY(into, mcp::parse_protocol(text));
+  return {};
+}
+Result<> read(std::string_view text, Limits, mcp::RetryPolicy& into) {
+  GEMINGA_TRY(into, mcp::parse_retry_policy(text));
+  return {};
+}
+
+template <auto Member, std::int64_t Min = Limits{}.min, std::int64_t Max = Limits{}.max, class Target>
+constexpr FileKey<Target> row(std::string_view name, std::string_view help) {
+  return {.name = name,
+          .help = help,
+          .apply = [](Target& target,
+                      std::string_view text) { return read(text, {.min = Min, .max = Max}, target.*Member); },
+          .show = [](const Target& target) { return text_of(target.*Member); }};
+}
+template <auto Member, std::int64_t Min = Limits{}.min, std::int64_t Max = Limits{}.max>
+constexpr auto server(std::string_view name, std::string_view help) {
+  return row<Member, Min, Max, ServerSettings>(name, help);
+}
+template <auto Member, std::int64_t Min = Limits{}.min, std::int64_t Max = Limits{}.max>
+constexpr auto orchestration(std::string_view name, std::string_view help) {
+  return row<Member, Min, Max, OrchestratorSettings>(name, help);
+}
+
+constexpr FileKey<ServerSettings> kServerTable[] = {
+    server<&ServerSettings::protocol>("protocol", "mcp, or invoke: POST URL/mcp/invoke {tool, arguments}"),
+    server<&ServerSettings::retry>(
+        "retry", "a call whose outcome is not known: never, always, or by what the tool says of itself"),
+    server<&ServerSettings::retry_tool_errors>("retry_tool_errors",
+                                               "an answer with isError is a failure like any other"),
+    server<&ServerSettings::timeout, 1, 24 * kHour>("timeout", "of one call"),
+    server<&ServerSettings::start_timeout, 1, kHour>(
+        "start_timeout", "from the start of the program to the end of its tool list"),
+    server<&ServerSettings::max_concurrent>("max_concurrent", "calls at once"),
+    server<&ServerSettings::max_queued>("max_queued", "calls that wait for a place"),
+    server<&ServerSettings::max_message_bytes>("max_message_bytes", "one message from the server"),
+};
+
+constexpr FileKey<OrchestratorSettings> kOrchestratorTable[] = {
+    orchestration<&OrchestratorSettings::max_attempts, 1, 100>(
+        "max_attempts", "calls of one request before it goes to the dead letters"),
+    orchestration<&OrchestratorSettings::retry_delays, 1, 24 * kHour>(
+        "retry_delays", "before the first retry, then before later ones; the last value for all that follow"),
+    orchestration<&OrchestratorSettings::query_timeout, 1, kHour>(
+        "query_timeout", "how long POST query waits before it answers 504; the job goes on"),
+    orchestration<&OrchestratorSettings::plan_window, 1, kHour>(
+        "plan_window", "how long the matcher may be silent before a request gets a plan"),
+    orchestration<&OrchestratorSettings::lease, kSecond, kHour>(
+        "lease", "how long a claim outlives a coordinator that does not renew it"),
+    orchestration<&OrchestratorSettings::confidence_threshold>("confidence_threshold",
+                                                               "below it no tool is called, from 0 to 1"),
+    orchestration<&OrchestratorSettings::query_bytes_max, 1, 1 << 20>("query_bytes_max", "of one sentence"),
+    orchestration<&OrchestratorSettings::waiting_queries_max, 1, 1'000'000>(
+        "waiting_queries_max", "queries that wait for their answer; above, 503"),
+    orchestration<&OrchestratorSettings::calls_max, 1, 100'000>(
+        "calls_max", "tool calls in flight; above, signals wait on the bus"),
+};
+
+}  // namespace
+
+const std::span<const FileKey<ServerSettings>> kServerKeys = kServerTable;
+const std::span<const FileKey<OrchestratorSettings>> kOrchestratorKeys = kOrchestratorTable;
+
+}  // namespace geminga::cli

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <geminga/error.hpp>
+
+#include "mcp/server_config.hpp"
+#include "orchestrator/settings.hpp"
+
+namespace geminga::cli {
+
+/// One key of a table of geminga.toml; such keys have neither flag nor variable.
+template <class Target>
+struct FileKey {
+  std::string_view name;
+  std::string_view help;
+  /// Takes the value as text, a list with commas. Errors: config_error with value and remedy.
+  Result<> (*apply)(Target& target, std::string_view text);
+  /// As it would stand in the file.
+  std::string (*show)(const Target& target);
+};
+
+/// [servers.NAME]; `tools` is a list of tables and not among them.
+extern const std::span<const FileKey<mcp::ServerSettings>> kServerKeys;
+/// [orchestrator]
+extern const std::span<const FileKey<orchestrator::OrchestratorSettings>> kOrchestratorKeys;
+
+}  // namespace geminga::cli

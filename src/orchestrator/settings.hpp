@@ -1,0 +1,26 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace geminga::orchestrator {
+
+/// What an operator may set, `[orchestrator]` of geminga.toml. Whoever fills it keeps to the limits that are
+/// named here.
+struct OrchestratorSettings {
+  std::uint32_t max_attempts = 3;  ///< calls of one request, at least 1
+  /// Before the first retry, then before later ones (the last value for all that follow); at least one.
+  std::vector<std::chrono::milliseconds> retry_delays{std::chrono::seconds{5}, std::chrono::seconds{30}};
+  std::chrono::milliseconds query_timeout{20'000};  ///< then 504; the job goes on
+  std::chrono::milliseconds plan_window{2'000};     ///< how long the plan fallback waits for the matcher
+  std::chrono::milliseconds lease{30'000};          ///< of a running call; renewed three times while it lasts
+  double confidence_threshold = 0.7;                ///< from 0 to 1; below it no tool is called
+  std::size_t query_bytes_max = 8 << 10;            ///< of one sentence
+  std::size_t waiting_queries_max = 10'000;         ///< 503 above
+  std::size_t calls_max = 2'048;                    ///< tool calls in flight; above, signals wait on the bus
+  bool operator==(const OrchestratorSettings&) const = default;
+};
+
+}  // namespace geminga::orchestrator
