@@ -157,11 +157,12 @@ Result<> Log::Impl::replay(const ScannedGroup& group) {
         continue;
       }
       const std::string_view bytes = record.bodies[body++];
+      // Given for ever, even where the topic has gone since.
+      topics_.set_next_ledger(std::max(topics_.next_ledger(), LedgerId{header->ledger.value + 1}));
       if (topics_.find_or_add(header->topic) == nullptr) continue;  // tombstoned
       std::copy(bytes.begin(), bytes.end(), free);
       applied.entries.push_back({*header, std::string_view(free, bytes.size()), block});
       free += bytes.size();
-      topics_.set_next_ledger(std::max(topics_.next_ledger(), LedgerId{header->ledger.value + 1}));
     }
   }
   applied.memory_bytes = bodies;

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/fault_file_system.hpp"
 #include "storage/testing.hpp"
 
 namespace geminga::storage {
@@ -111,6 +112,19 @@ TEST_F(LogTest, SkipsRecordsOfATombstonedTopic) {
   EXPECT_FALSE(log->recovered().contains(kTopic));
   EXPECT_THAT(read_all(*log, kOther).value(), ElementsAre("y"));
   EXPECT_EQ(publish(*log, kTopic, "late").error().code, ErrorCode::topic_not_found);
+}
+
+TEST_F(LogTest, GivesTheLedgerOfATombstonedTopicToNoOther) {
+  base::FaultFileSystem files;
+  std::unique_ptr<base::FaultFileSystem> killed;
+  LedgerId gone;
+  {
+    auto log = Log::open(files, base::Clock::system(), options(), {kTopic}, {}, listener_).value();
+    gone = publish(*log, kTopic, "x").value().appended.at(0).ledger;
+    killed = files.crash(base::FaultFileSystem::Loss::nothing, 0);
+  }
+  auto log = Log::open(*killed, base::Clock::system(), options(), {kOther}, {kTopic}, listener_).value();
+  EXPECT_GT(publish(*log, kOther, "y").value().appended.at(0).ledger, gone);
 }
 
 TEST_F(LogTest, RefusesWhatCanNeverBeWritten) {
