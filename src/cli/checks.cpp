@@ -16,6 +16,8 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/remote.hpp"
+#include "mcp/child_process.hpp"
+#include "net/http_client.hpp"
 #include "orchestrator/matching/rules.hpp"
 
 namespace geminga::cli {
@@ -173,17 +175,13 @@ std::vector<Finding> check_clock(const ServeSettings&, const Arguments&) {
                   "install systemd-timesyncd or chrony, unless the host keeps the time of this container")};
 }
 
-std::string find_command(const std::string& command) {
-  if (command.find('/') != std::string::npos) return ::access(command.c_str(), X_OK) == 0 ? command : "";
-  const char* path = std::getenv("PATH");
-  std::string_view rest = path == nullptr ? "" : path;
-  while (!rest.empty()) {
-    const std::string_view folder = rest.substr(0, rest.find(':'));
-    const fs::path candidate = fs::path(folder.empty() ? "." : folder) / command;
-    if (::access(candidate.c_str(), X_OK) == 0) return candidate.string();
-    rest.remove_prefix(std::min(rest.size(), folder.size() + 1));
-  }
-  return "";
+Finding check_command(const std::string& server, const mcp::StdioEndpoint& program) {
+  const auto path = mcp::find_command(program.command);
+  if (!path) return bad("mcp", fmt::format("{}: {}", server, path.error().message), "");
+  const fs::path file = program.cwd / *path;
+  if (::access(file.c_str(), X_OK) == 0) return good("mcp", fmt::format("{}: {}", server, file.string()));
+  return bad("mcp", fmt::format("{}: {}: {}", server, file.string(), std::strerror(errno)),
+             "install it, or correct 'command' in mcp.json");
 }
 
 std::vector<Finding> check_mcp(const ServeSettings& settings, const Arguments&) {
@@ -200,15 +198,11 @@ std::vector<Finding> check_mcp(const ServeSettings& settings, const Arguments&) 
     const auto* program = std::get_if<mcp::StdioEndpoint>(&server.endpoint);
     if (program == nullptr) {
       findings.push_back(
-          good("mcp", fmt::format("{}: {}", server.name, std::get<mcp::HttpEndpoint>(server.endpoint).url)));
+          good("mcp", fmt::format("{}: {}", server.name,
+                                  net::loggable_url(std::get<mcp::HttpEndpoint>(server.endpoint).url))));
       continue;
     }
-    const std::string path = find_command(program->command);
-    findings.push_back(
-        path.empty()
-            ? bad("mcp", fmt::format("{}: command '{}' is not found", server.name, program->command),
-                  "install it, or write its full path in mcp.json; it is looked up on the PATH of `serve`")
-            : good("mcp", fmt::format("{}: {}", server.name, path)));
+    findings.push_back(check_command(server.name, *program));
   }
   return findings;
 }

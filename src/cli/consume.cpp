@@ -32,6 +32,7 @@ Outcome settle(LinkConsumer& consumer, const Message& message, const Arguments& 
                std::uint64_t number) {
   const std::uint64_t every = arguments.number("nack-every", 0);
   print_message(message, wants_json(arguments));
+  if (auto written = all_written(); !written) return written;
   if (every != 0 && number % every == 0) return consumer.hand_back();
   return consumer.acknowledge();
 }

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/clock.hpp"
+#include "base/utf8.hpp"
 #include "cli/answer.hpp"
 #include "cli/event_lines.hpp"
 #include "cli/hops.hpp"
@@ -173,7 +174,7 @@ std::expected<ordered_json, Failure> submit_one(Remote& remote, const Arguments&
                                                 const std::string& sentence) {
   ordered_json request{{"query", sentence}};
   if (arguments.has("session")) request["sessionId"] = arguments.text("session");
-  Remote::Call call{.method = "POST", .path = std::string(kJobs), .body = request.dump()};
+  Remote::Call call{.method = "POST", .path = std::string(kJobs), .body = body_text(request)};
   call.idempotency_key = arguments.text("idempotency-key");
   GEMINGA_CLI_TRY(const Reply reply, remote.send(std::move(call)));
   return json_of(reply);
@@ -181,7 +182,11 @@ std::expected<ordered_json, Failure> submit_one(Remote& remote, const Arguments&
 
 Outcome submit_lines(Remote& remote, const Arguments& arguments, std::istream& in) {
   std::vector<std::string> sentences;
+  std::size_t number = 0;
   for (std::string line; std::getline(in, line);) {
+    ++number;
+    if (!base::is_utf8(line))
+      return failed(fmt::format("line {} is not UTF-8; nothing was submitted", number));
     if (line.find_first_not_of(" \t\r") != std::string::npos) sentences.push_back(line);
   }
   Progress progress("submitting", sentences.size());
@@ -207,9 +212,8 @@ Outcome submit(const Arguments& arguments) {
     if (!in) return failed(fmt::format("cannot read {}", arguments.text("file")));
     return submit_lines(remote, arguments, in);
   }
-  std::string sentence;
-  for (const auto& word : arguments.all("SENTENCE")) sentence += (sentence.empty() ? "" : " ") + word;
-  if (sentence.empty()) return usage("a sentence or --file is needed");
+  if (!arguments.has("SENTENCE")) return usage("a sentence or --file is needed");
+  GEMINGA_CLI_TRY(const std::string sentence, sentence_of(arguments));
   GEMINGA_CLI_TRY(const ordered_json job, submit_one(remote, arguments, sentence));
   if (wants_json(arguments))
     print_json(job);

@@ -67,9 +67,7 @@ void print_trials(const ordered_json& explained) {
 }
 
 Outcome run(const Arguments& arguments) {
-  std::string sentence;
-  for (const auto& word : arguments.all("SENTENCE")) sentence += (sentence.empty() ? "" : " ") + word;
-  if (sentence.empty()) return usage("the sentence is empty");
+  GEMINGA_CLI_TRY(const std::string sentence, sentence_of(arguments));
   Remote remote(arguments);
   GEMINGA_CLI_TRY(const ordered_json explained,
                   remote.get("/api/orchestrator/match?query=" + url_encoded(sentence)));

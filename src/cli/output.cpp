@@ -78,6 +78,11 @@ void print_line(std::string_view text) {
   std::fflush(stdout);
 }
 
+Outcome all_written() {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return {};
+  return failed("stdout cannot be written to; is the disk full?");
+}
+
 void note(std::string_view text) {
   fmt::print(stderr, "{}\n", text);
 }

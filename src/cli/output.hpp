@@ -20,6 +20,8 @@ void print_json(const nlohmann::ordered_json& value);
 /// Text on stdout as it is, but control characters of what came from elsewhere made harmless.
 void print_text(std::string_view text);
 void print_line(std::string_view text);
+/// What was printed so far has left this process; a failure where stdout takes no more (a full disk).
+Outcome all_written();
 /// A remark for people; stderr.
 void note(std::string_view text);
 

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "cli/nearest.hpp"
+#include "cli/output.hpp"
 #include "cli/verb.hpp"
 #include "cli/version.hpp"
 
@@ -116,6 +117,16 @@ std::string extras_text(const Bound& bound, const std::string& word) {
   return fmt::format("'{}' has no verb '{}'{}", verb_name(bound), word, did_you_mean(word, known));
 }
 
+/// Also where its output went nowhere, and where an answer has a form that the verb does not know.
+Outcome run_to_the_end(const Verb& verb, const Arguments& arguments) {
+  try {
+    const Outcome outcome = verb.run(arguments);
+    return outcome ? all_written() : outcome;
+  } catch (const std::exception& thrown) {
+    return failed(fmt::format("{}; is the server of another version?", thrown.what()));
+  }
+}
+
 int run_bound(const Bound& bound) {
   if (bound.verb->run == nullptr) {
     fmt::print(stderr, "{}", help_text(bound.path));
@@ -126,7 +137,7 @@ int run_bound(const Bound& bound) {
     arguments.declare(name);
     for (const auto& value : option->results()) arguments.add(name, value);
   }
-  const Outcome outcome = bound.verb->run(arguments);
+  const Outcome outcome = run_to_the_end(*bound.verb, arguments);
   if (outcome) return kExitOk;
   if (outcome.error().exit_code == kExitUsage) return usage_error(bound, outcome.error().text);
   if (!outcome.error().text.empty()) fmt::print(stderr, "geminga: {}\n", outcome.error().text);

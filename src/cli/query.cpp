@@ -16,9 +16,7 @@ namespace {
 using nlohmann::ordered_json;
 
 std::expected<ordered_json, Failure> request_of(const Arguments& arguments) {
-  std::string sentence;
-  for (const auto& word : arguments.all("SENTENCE")) sentence += (sentence.empty() ? "" : " ") + word;
-  if (sentence.find_first_not_of(" \t\n") == std::string::npos) return usage("the sentence is empty");
+  GEMINGA_CLI_TRY(const std::string sentence, sentence_of(arguments));
   ordered_json request{{"query", sentence}};
   if (arguments.has("session")) request["sessionId"] = arguments.text("session");
   if (arguments.has("context")) {
@@ -41,7 +39,7 @@ Outcome run(const Arguments& arguments) {
   Remote remote(arguments);
   const Timestamp asked_at = base::Clock::system().wall_now();
   const auto began = base::Clock::system().monotonic_now();
-  Remote::Call call{.method = "POST", .path = "/api/orchestrator/query", .body = request.dump()};
+  Remote::Call call{.method = "POST", .path = "/api/orchestrator/query", .body = body_text(request)};
   call.idempotency_key = arguments.text("idempotency-key");
   call.timeout = arguments.duration("timeout", std::chrono::minutes{5});
   GEMINGA_CLI_TRY(const Reply reply, remote.send(std::move(call)));

@@ -108,15 +108,17 @@ std::expected<ordered_json, Failure> Remote::get(std::string path) {
 
 std::expected<ordered_json, Failure> Remote::post(std::string path, const ordered_json& body) {
   GEMINGA_CLI_TRY(const Reply reply,
-                  send({.method = "POST",
-                        .path = std::move(path),
-                        .body = body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)}));
+                  send({.method = "POST", .path = std::move(path), .body = body_text(body)}));
   return json_of(reply);
 }
 
 std::expected<ordered_json, Failure> Remote::post(std::string path) {
   GEMINGA_CLI_TRY(const Reply reply, send({.method = "POST", .path = std::move(path)}));
   return json_of(reply);
+}
+
+std::string body_text(const ordered_json& body) {
+  return body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 std::string url_encoded(std::string_view text) {

@@ -63,6 +63,8 @@ std::string error_text(const Reply& reply);
 Failure failure_of(const Reply& reply);
 /// The JSON of a good reply, or its Failure.
 std::expected<nlohmann::ordered_json, Failure> json_of(const Reply& reply);
+/// JSON as a body; bytes that are not UTF-8 become U+FFFD.
+std::string body_text(const nlohmann::ordered_json& body);
 /// For one segment of a path or one value of a query.
 std::string url_encoded(std::string_view text);
 

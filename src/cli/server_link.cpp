@@ -57,7 +57,7 @@ class ServerConsumer final : public LinkConsumer {
   Outcome settle(std::string_view how) {
     GEMINGA_CLI_TRY(const Reply reply, remote_.send({.method = "POST",
                                                      .path = path_ + std::string(how),
-                                                     .body = ordered_json{{"ids", {id_}}}.dump()}));
+                                                     .body = body_text({{"ids", {id_}}})}));
     if (!reply.good()) return std::unexpected(failure_of(reply));
     return {};
   }

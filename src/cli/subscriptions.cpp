@@ -61,7 +61,7 @@ Outcome skip(const Arguments& arguments) {
   Remote remote(arguments);
   return done(remote.send({.method = "POST",
                            .path = fmt::format("{}/skip-all", kSubscriptions),
-                           .body = named(arguments).dump()}));
+                           .body = body_text(named(arguments))}));
 }
 
 }  // namespace

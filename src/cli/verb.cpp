@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/assert.hpp"
+#include "base/utf8.hpp"
 
 namespace geminga::cli {
 
@@ -46,6 +47,15 @@ std::chrono::milliseconds Arguments::duration(std::string_view name,
   if (values.empty()) return otherwise;
   const auto parsed = parse_duration(values.back());
   return parsed ? *parsed : otherwise;
+}
+
+std::expected<std::string, Failure> sentence_of(const Arguments& arguments) {
+  std::string sentence;
+  for (const auto& word : arguments.all("SENTENCE")) sentence += (sentence.empty() ? "" : " ") + word;
+  if (sentence.find_first_not_of(" \t\r\n") == std::string::npos)
+    return usage("the sentence is empty; say what you want");
+  if (!base::is_utf8(sentence)) return usage("the sentence is not UTF-8; set the terminal to it");
+  return sentence;
 }
 
 Result<std::chrono::milliseconds> parse_duration(std::string_view text) {

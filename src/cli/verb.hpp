@@ -103,6 +103,10 @@ class Arguments {
   std::map<std::string, std::vector<std::string>, std::less<>> values_;
 };
 
+/// The words of the positional SENTENCE with blanks between them; a usage error where it is blank or not
+/// UTF-8.
+std::expected<std::string, Failure> sentence_of(const Arguments& arguments);
+
 /// "250ms", "5s", "2m", "1h", "7d"; a bare number is seconds. Errors: parse_error.
 Result<std::chrono::milliseconds> parse_duration(std::string_view text);
 

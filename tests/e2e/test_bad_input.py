@@ -65,6 +65,10 @@ class BadRequests(Case):
                 (("query", ""), 2, "empty"),
                 (("query", "   "), 2, "empty"),
                 (("query",), 2, "SENTENCE"),
+                (("query", "caf\udce9"), 2, "UTF-8"),  # bytes that are no UTF-8
+                (("jobs", "submit", "caf\udce9"), 2, "UTF-8"),
+                (("match", "caf\udce9"), 2, "UTF-8"),
+                (("subscriptions", "skip", "orders", "\udce9"), 1, "orders"),
                 (("jobs", "show", "no-such-job"), 1, "no-such-job"),
                 (("jobs", "cancel", "7b1f6a52-0d3c-4c38-9a55-6c6f2a9e1111"), 1, "7b1f6a52"),
                 (("jobs", "list", "--status", "DONE"), 2, "DONE"),

@@ -1,9 +1,10 @@
 """produce, consume and topics: through a running serve, and on an embedded bus without one."""
 import json
+import subprocess
 import time
 import unittest
 
-from harness import Case, json_lines, run
+from harness import GEMINGA, Case, environment, json_lines, run
 
 FIELDS = {"id", "key", "body", "properties", "publish_time", "event_time", "redelivery_count", "topic"}
 
@@ -49,6 +50,15 @@ class OverTheServer(Case):
         lines = json_lines(self.good("consume", "again", "-s", "s", "--type", "shared", "--from", "earliest", "-n", 3, "--nack-every", 2, "-o", "json"))
         self.assertEqual(["a", "b", "b"], [line["body"] for line in lines])
         self.assertEqual([0, 0, 1], [line["redelivery_count"] for line in lines])
+
+    def test_what_could_not_be_printed_comes_again(self):
+        self.good("produce", "kept", "-m", "x")
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([GEMINGA, "consume", "kept", "-s", "s", "--from", "earliest", "-n", "1"], stdout=full, stderr=subprocess.PIPE, text=True,
+                                  timeout=60, env=environment(GEMINGA_URL=self.where.url))
+        self.assertEqual(1, done.returncode)
+        self.assertIn("stdout", done.stderr)
+        self.assertEqual("x\n", self.good("consume", "kept", "-s", "s", "-n", 1, "--timeout", "10s"))
 
     def test_topics(self):
         self.good("produce", "orders", "-m", "x")
