@@ -32,7 +32,7 @@ TEST_F(FlowTest, ASentenceIsAnsweredByItsTool) {
   EXPECT_EQ(answer.body["result"]["content"][0]["text"], "hello over the bus");
   const auto calls = world_.registry.calls();
   ASSERT_THAT(calls, SizeIs(1));
-  EXPECT_EQ(calls[0].idempotency_key, answer.body["requestId"]);
+  EXPECT_EQ(calls[0].idempotency_key, answer.body["requestId"].get<std::string>());
   EXPECT_THAT(calls[0].traceparent, SizeIs(55));
 }
 

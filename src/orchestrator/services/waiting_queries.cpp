@@ -40,9 +40,10 @@ void WaitingQueries::wait(const std::string& request_id, Answered answered) {
                                       .deadline = now + core_->options.settings.query_timeout,
                                       .look_at = now + kFirstLook});
       waiting_.set(static_cast<double>(count_));
+      return;
     }
   }
-  if (!refusal.empty()) answered(fail(ErrorCode::unavailable, refusal));
+  answered(fail(ErrorCode::unavailable, refusal));
 }
 
 std::vector<WaitingQueries::Waiter> WaitingQueries::take(const std::string& request_id) {
