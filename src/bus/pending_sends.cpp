@@ -1,5 +1,7 @@
 #include "bus/pending_sends.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/assert.hpp"
@@ -11,6 +13,10 @@ bool PendingSends::has_room(std::uint64_t bytes) const {
   return messages_ == 0 || (messages_ < limits_.messages_max && bytes_ + bytes <= limits_.bytes_max);
 }
 
+bool PendingSends::well_below_limits() const {
+  return messages_ <= limits_.messages_max / 4 * 3 && bytes_ <= limits_.bytes_max / 4 * 3;
+}
+
 Result<PendingSends::Begun> PendingSends::begin(std::uint64_t bytes, Done<MessageId>& done) {
   const auto deadline = clock_.monotonic_now() + limits_.send_timeout;
   std::unique_lock lock(mutex_);
@@ -19,7 +25,10 @@ Result<PendingSends::Begun> PendingSends::begin(std::uint64_t bytes, Done<Messag
                 fmt::format("{} messages ({} bytes) wait for their receipt; send slower or raise "
                             "max_pending_messages / max_pending_bytes",
                             messages_, bytes_));
-  if (!changed_.wait_until(lock, deadline, [&] { return closed_ || has_room(bytes); }))
+  ++waiting_for_room_;
+  const bool room = room_.wait_until(lock, deadline, [&] { return closed_ || has_room(bytes); });
+  --waiting_for_room_;
+  if (!room)
     return fail(ErrorCode::timeout,
                 fmt::format("no room among {} pending messages within the send time-out of {} ms", messages_,
                             limits_.send_timeout.count()));
@@ -47,7 +56,12 @@ void PendingSends::finish(const Ticket& ticket, Result<MessageId> result) {
       in_order_.pop_front();
       ++gone_;
     }
-    changed_.notify_all();
+    // A sender that is woken for each message that leaves sends one and sleeps again: it gets room for many.
+    if (waiting_for_room_ > 0 && well_below_limits()) room_.notify_all();
+    if (gone_ >= wake_at_) {
+      wake_at_ = kNobody;
+      answered_.notify_all();
+    }
   }
   done(std::move(result));
 }
@@ -74,7 +88,12 @@ void PendingSends::wait_for_answers() {
   const std::uint64_t target = begun_;
   while (gone_ < target) {
     const auto deadline = in_order_.front()->deadline;
-    if (changed_.wait_until(lock, deadline, [&] { return gone_ >= target; })) return;
+    const auto reached = [&] {
+      if (gone_ >= target) return true;
+      wake_at_ = std::min(wake_at_, target);
+      return false;
+    };
+    if (answered_.wait_until(lock, deadline, reached)) return;
     lock.unlock();
     expire();
     lock.lock();
@@ -84,7 +103,7 @@ void PendingSends::wait_for_answers() {
 void PendingSends::close() {
   const std::lock_guard lock(mutex_);
   closed_ = true;
-  changed_.notify_all();
+  room_.notify_all();
 }
 
 void PendingSends::abandon() {

@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <memory>
 #include <mutex>
 
@@ -53,15 +54,21 @@ class PendingSends : public std::enable_shared_from_this<PendingSends> {
 
  private:
   [[nodiscard]] bool has_room(std::uint64_t bytes) const;
+  [[nodiscard]] bool well_below_limits() const;
+
+  static constexpr std::uint64_t kNobody = std::numeric_limits<std::uint64_t>::max();
 
   const Limits limits_;
   const base::Clock& clock_;
   std::mutex mutex_;
-  std::condition_variable changed_;
+  std::condition_variable room_;      ///< there is room again, or no more begins
+  std::condition_variable answered_;  ///< gone_ reached wake_at_
   // Under mutex:
   std::deque<Ticket> in_order_;  ///< by deadline; answered ones leave when they reach the front
   std::uint64_t begun_ = 0;
-  std::uint64_t gone_ = 0;  ///< how many left in_order_
+  std::uint64_t gone_ = 0;           ///< how many left in_order_
+  std::uint64_t wake_at_ = kNobody;  ///< the lowest gone_ that somebody waits for
+  std::uint32_t waiting_for_room_ = 0;
   std::uint32_t messages_ = 0;
   std::uint64_t bytes_ = 0;
   bool closed_ = false;

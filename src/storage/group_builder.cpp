@@ -189,6 +189,7 @@ Group GroupBuilder::build(std::span<Submitted> transactions, std::uint64_t recor
   Group group;
   group.applied.number = numbers.number;
   group.members.reserve(transactions.size());
+  group.applied.entries.reserve(transactions.size());
   const GroupHeader header{.directory = directory_,
                            .generation = numbers.generation,
                            .number = numbers.number,
@@ -208,9 +209,9 @@ Group GroupBuilder::build(std::span<Submitted> transactions, std::uint64_t recor
     group.applied.memory_bytes = bodies;
   } else {
     // The entries share the group's own buffer: the bodies are copied once in the life of the process.
-    const auto shared = std::make_shared<AlignedBuffer>(total);
-    output.buffer = shared->span();
-    output.owner = shared;
+    const BlockPool::Block piece = slabs_.take(total);
+    output.buffer = piece.bytes;
+    output.owner = piece.owner;
     group.applied.memory_bytes = total;
   }
   encode_group_header(header, output.buffer);

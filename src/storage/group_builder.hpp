@@ -8,6 +8,7 @@
 
 #include "base/clock.hpp"
 #include "storage/aligned_buffer.hpp"
+#include "storage/blocks.hpp"
 #include "storage/journal_format.hpp"
 #include "storage/submit_queue.hpp"
 #include "storage/topic_table.hpp"
@@ -29,8 +30,9 @@ struct Group {
 /// Turns transactions into the bytes of one group, and gives out ids on the way. Journal thread only.
 class GroupBuilder {
  public:
-  GroupBuilder(TopicTable& topics, base::Clock& clock, RawUuid directory)
-      : topics_(topics), clock_(clock), directory_(directory) {}
+  /// `retained_bytes`: of memory of flushed groups that is kept for the next ones.
+  GroupBuilder(TopicTable& topics, base::Clock& clock, RawUuid directory, std::size_t retained_bytes)
+      : topics_(topics), clock_(clock), directory_(directory), slabs_(retained_bytes) {}
 
   /// Why this transaction can never be written, if so: offline topic, dropped topic, implausible count, too
   /// large. When it can, later transactions already see the topics that it drops as gone.
@@ -59,6 +61,7 @@ class GroupBuilder {
   base::Clock& clock_;
   const RawUuid directory_;
   AlignedBuffer scratch_;  ///< for small groups, whose entries get memory of their exact size
+  Slabs slabs_;            ///< for large ones
   Timestamp now_{};
 };
 

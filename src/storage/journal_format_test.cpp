@@ -18,7 +18,7 @@ namespace {
 std::string example_group() {
   TopicTable topics;
   base::ManualClock clock;
-  GroupBuilder builder(topics, clock, raw_uuid(testing::kUuid));
+  GroupBuilder builder(topics, clock, raw_uuid(testing::kUuid), 0);
   Transaction transaction;
   transaction.operations.emplace_back(testing::append_of(TopicId{7}, "hello"));
   transaction.operations.emplace_back(Acknowledge{.topic = TopicId{7},

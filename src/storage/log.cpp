@@ -31,7 +31,7 @@ Log::Impl::Impl(base::FileSystem& files, base::Clock& clock, LogOptions options,
                    .listener = listener_},
                   [this] { queue_.poke(); }),
       reads_(topics_, segments_),
-      builder_(topics_, clock_, uuid_) {}
+      builder_(topics_, clock_, uuid_, options_.memory_table_bytes / 2) {}
 
 Log::Impl::~Impl() {
   static_cast<void>(close());

@@ -10,8 +10,9 @@
 namespace geminga::storage {
 namespace {
 
-// Larger groups gain no bandwidth and make everybody in them wait longer.
-constexpr std::uint64_t kGroupBytesMax = 4ULL << 20;
+// Larger groups gain no bandwidth and make everybody in them wait longer. With its headers a group fits into
+// one slab.
+constexpr std::uint64_t kGroupBytesMax = (4ULL << 20) - (16 << 10);
 
 bool publishes(const Transaction& transaction) {
   for (const Operation& operation : transaction.operations) {
@@ -78,13 +79,15 @@ void Log::Impl::flush_when_due() {
 
 Log::Impl::Batch Log::Impl::choose(std::vector<Submitted>& backlog, std::size_t& at) {
   Batch batch;
-  while (at < backlog.size() && batch.record_bytes < group_bytes_max()) {
-    Submitted& next = backlog[at++];
+  for (; at < backlog.size(); ++at) {
+    Submitted& next = backlog[at];
+    const std::uint64_t bytes = GroupBuilder::record_bytes_of(next.transaction);
+    if (!batch.chosen.empty() && batch.record_bytes + bytes > group_bytes_max()) break;
     if (auto admitted = admit(next); !admitted) {
       refuse(next, admitted.error());
       continue;
     }
-    batch.record_bytes += GroupBuilder::record_bytes_of(next.transaction);
+    batch.record_bytes += bytes;
     batch.publishes |= publishes(next.transaction);
     batch.chosen.push_back(std::move(next));
   }

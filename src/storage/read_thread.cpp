@@ -85,7 +85,7 @@ Result<std::vector<Entry>> ReadThread::read_extents(const ReadRequest& request,
     auto reader = segments_.reader(extent.segment);
     if (!reader && !entries.empty()) break;  // the next read meets it again
     if (!reader) return std::unexpected(std::move(reader).error());
-    if (auto read = (*reader)->read(extent, from, request, entries, bytes); !read) {
+    if (auto read = (*reader)->read(extent, from, request, blocks_, entries, bytes); !read) {
       if (entries.empty()) return std::unexpected(std::move(read).error());
       break;
     }

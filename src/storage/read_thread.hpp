@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "storage/blocks.hpp"
 #include "storage/segment_store.hpp"
 #include "storage/topic_table.hpp"
 
@@ -24,6 +25,9 @@ class ReadThread {
   void stop();
 
  private:
+  /// What idle readers keep of memory.
+  static constexpr std::size_t kRetainedBlockBytes = 8 << 20;
+
   struct Job {
     ReadRequest request;
     Done done;
@@ -34,6 +38,7 @@ class ReadThread {
 
   TopicTable& topics_;
   SegmentStore& segments_;
+  BlockPool blocks_{kRetainedBlockBytes};
   std::mutex mutex_;  // guards what follows
   std::condition_variable wake_;
   std::vector<Job> waiting_;

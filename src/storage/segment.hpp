@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -13,6 +14,7 @@
 
 #include "base/file_system.hpp"
 #include "storage/aligned_buffer.hpp"
+#include "storage/blocks.hpp"
 #include "storage/bytes.hpp"
 #include "storage/entry.hpp"
 #include "storage/log.hpp"
@@ -83,22 +85,32 @@ class SegmentReader {
                                                      const std::filesystem::path& path, const RawUuid& uuid,
                                                      std::uint64_t number, bool verify = true);
   /// Appends entries of `extent` from `from` on until the request's limits; `bytes` counts the bodies so far.
-  /// Errors: corrupted (with the entry), disk_error.
-  Result<> read(const Extent& extent, EntryId from, const ReadRequest& request, std::vector<Entry>& into,
-                std::uint64_t& bytes);
+  /// The bodies stand in blocks of `blocks`. Errors: corrupted (with the entry), disk_error.
+  Result<> read(const Extent& extent, EntryId from, const ReadRequest& request, BlockPool& blocks,
+                std::vector<Entry>& into, std::uint64_t& bytes);
   [[nodiscard]] const std::vector<FooterLine>& footer() const { return footer_; }
   /// Reads everything and compares each extent's CRC.
   Result<> verify();
 
  private:
-  SegmentReader(std::filesystem::path path, std::unique_ptr<base::File> file, bool verify);
+  SegmentReader(base::FileSystem& files, std::filesystem::path path, std::unique_ptr<base::File> file,
+                bool verify);
   Result<> load(const RawUuid& uuid, std::uint64_t number);
   Result<std::uint64_t> offset_of(const Extent& extent, EntryId entry);
+  struct Piece {
+    std::span<const std::byte> bytes;  ///< fewer than asked for only at the end of the file
+    std::shared_ptr<const void> owner;
+  };
+  Result<Piece> read_piece(std::uint64_t offset, std::uint64_t bytes, BlockPool& blocks);
+  Result<base::File*> direct_file();
   [[nodiscard]] std::unexpected<Error> damaged(const std::string& what) const;
 
   const std::filesystem::path path_;
+  base::FileSystem& files_;
   const std::unique_ptr<base::File> file_;
   const bool verify_;
+  std::mutex mutex_;
+  std::unique_ptr<base::File> direct_;  // under mutex until it is open; then it stays
   std::vector<FooterLine> footer_;
 };
 

@@ -13,11 +13,15 @@ namespace geminga::storage {
 namespace {
 
 constexpr std::uint64_t kVerifyPieceBytes = 1 << 20;
+// A read of this size goes around the page cache: who catches up reads everything once, and to fill fresh
+// pages of the cache costs more than the disk does.
+constexpr std::uint64_t kDirectBytesMin = 256 << 10;
 
 }  // namespace
 
-SegmentReader::SegmentReader(std::filesystem::path path, std::unique_ptr<base::File> file, bool verify)
-    : path_(std::move(path)), file_(std::move(file)), verify_(verify) {}
+SegmentReader::SegmentReader(base::FileSystem& files, std::filesystem::path path,
+                             std::unique_ptr<base::File> file, bool verify)
+    : path_(std::move(path)), files_(files), file_(std::move(file)), verify_(verify) {}
 
 std::unexpected<Error> SegmentReader::damaged(const std::string& what) const {
   return fail(ErrorCode::corrupted, fmt::format("segment '{}': {}", path_.string(), what));
@@ -28,7 +32,7 @@ Result<std::unique_ptr<SegmentReader>> SegmentReader::open(base::FileSystem& fil
                                                            const RawUuid& uuid, std::uint64_t number,
                                                            bool verify) {
   GEMINGA_TRY(auto file, files.open(path, {.mode = base::OpenMode::read}));
-  std::unique_ptr<SegmentReader> reader(new SegmentReader(path, std::move(file), verify));
+  std::unique_ptr<SegmentReader> reader(new SegmentReader(files, path, std::move(file), verify));
   GEMINGA_TRY_VOID(reader->load(uuid, number));
   return reader;
 }
@@ -78,16 +82,37 @@ Result<std::uint64_t> SegmentReader::offset_of(const Extent& extent, EntryId ent
   return offset >= extent.offset && offset < extent.offset + extent.bytes ? offset : extent.offset;
 }
 
+Result<base::File*> SegmentReader::direct_file() {
+  const std::lock_guard lock(mutex_);
+  if (!direct_) {
+    GEMINGA_TRY(direct_, files_.open(path_, {.mode = base::OpenMode::read, .direct = true}));
+  }
+  return direct_.get();
+}
+
+Result<SegmentReader::Piece> SegmentReader::read_piece(std::uint64_t offset, std::uint64_t bytes,
+                                                       BlockPool& blocks) {
+  const bool direct = bytes >= kDirectBytesMin;
+  const std::uint64_t begin = direct ? offset - offset % base::kDirectAlignment : offset;
+  const BlockPool::Block block = blocks.take(offset + bytes - begin);
+  base::File* file = file_.get();
+  if (direct) {
+    GEMINGA_TRY(file, direct_file());
+  }
+  GEMINGA_TRY(const std::size_t got, file->read_at(begin, direct ? block.bytes : block.bytes.first(bytes)));
+  const std::uint64_t skipped = std::min<std::uint64_t>(offset - begin, got);
+  return Piece{block.bytes.subspan(skipped, std::min<std::uint64_t>(bytes, got - skipped)), block.owner};
+}
+
 Result<> SegmentReader::read(const Extent& extent, EntryId from, const ReadRequest& request,
-                             std::vector<Entry>& into, std::uint64_t& bytes) {
+                             BlockPool& blocks, std::vector<Entry>& into, std::uint64_t& bytes) {
   GEMINGA_TRY(std::uint64_t offset, offset_of(extent, std::max(from, extent.first)));
   const std::uint64_t end = extent.offset + extent.bytes;
   std::uint64_t piece = std::min(request.bytes_max + kIndexStepBytes, end - offset);
   while (offset < end) {
-    const auto block = std::make_shared_for_overwrite<std::byte[]>(piece);
-    const std::span<std::byte> all(block.get(), piece);
-    GEMINGA_TRY(const std::size_t got, file_->read_at(offset, all));
-    std::span<const std::byte> rest = all.first(got);
+    GEMINGA_TRY(const Piece block, read_piece(offset, piece, blocks));
+    const std::size_t got = block.bytes.size();
+    std::span<const std::byte> rest = block.bytes;
     std::uint64_t needed = kEntryHeaderBytes;
     while (rest.size() >= kEntryHeaderBytes) {
       const auto header = decode_entry_header(rest);
@@ -104,7 +129,7 @@ Result<> SegmentReader::read(const Extent& extent, EntryId from, const ReadReque
           return damaged(fmt::format("entry {}:{} of topic {} is damaged", header->ledger.value,
                                      header->entry.value, header->topic.value));
         bytes += body.size();
-        into.push_back({*header, body, block});
+        into.push_back({*header, body, block.owner});
       }
       rest = rest.subspan(needed);
       needed = kEntryHeaderBytes;

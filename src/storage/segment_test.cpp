@@ -40,11 +40,12 @@ class SegmentTest : public ::testing::Test {
     GEMINGA_TRY(const auto reader, SegmentReader::open(files_, kPath, kDirectory, 7));
     std::vector<Entry> into;
     std::uint64_t used = 0;
-    GEMINGA_TRY_VOID(reader->read(extent, request.from, request, into, used));
+    GEMINGA_TRY_VOID(reader->read(extent, request.from, request, blocks_, into, used));
     return into;
   }
 
   base::FaultFileSystem files_;
+  BlockPool blocks_{1 << 20};
 };
 
 TEST_F(SegmentTest, FindsAnyEntryOfALongExtent) {
