@@ -192,7 +192,8 @@ std::vector<Finding> check_mcp(const ServeSettings& settings, const Arguments&) 
   const auto set = mcp::load_servers(settings.mcp, settings.servers);
   if (!set) return {bad("mcp", set.error().message, "")};
   std::vector<Finding> findings{
-      good("mcp", fmt::format("{}: {} servers", settings.mcp.string(), set->servers.size()))};
+      good("mcp", fmt::format("{}: {} {}", settings.mcp.string(), set->servers.size(),
+                              set->servers.size() == 1 ? "server" : "servers"))};
   for (const auto& text : set->warnings) findings.push_back(warning("mcp", text, "this key has no effect"));
   for (const auto& server : set->servers) {
     const auto* program = std::get_if<mcp::StdioEndpoint>(&server.endpoint);

@@ -139,7 +139,7 @@ TEST_F(HostileServerTest, AStubbornDaemonGoesWithItsServer) {
 TEST_F(HostileServerTest, ADaemonGoesWhenItsServerDies) {
   open({{"s", fixture_server()}});
   const pid_t daemon = std::stoi(text_of(call("s", "stubborn_daemon")));
-  call("s", "die");
+  EXPECT_FALSE(call("s", "die"));
   EXPECT_TRUE(eventually([&] { return !is_alive(daemon); }, milliseconds{2'000}));
 }
 
@@ -185,7 +185,7 @@ TEST_F(HostileServerTest, AReaperThatIsKilledTakesTheServerWithIt) {
 TEST_F(HostileServerTest, ManyRestartsLeaveNoDescriptorAndNoZombie) {
   options_.restart_delay_max = milliseconds{20};
   open({{"s", fixture_server()}});
-  call("s", "die");
+  EXPECT_FALSE(call("s", "die"));
   ASSERT_TRUE(call("s", "echo"));
   const std::size_t descriptors = open_descriptors();
   for (int i = 0; i < 15; ++i) {

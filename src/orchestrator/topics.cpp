@@ -61,7 +61,7 @@ TopicStyle topic_style_of(std::string_view bus_url) {
 }
 
 const std::array<TopicRow, kTopicRoleCount>& topic_table() {
-  static const std::array<TopicRow, kTopicRoleCount> table{{
+  static const std::array<TopicRow, kTopicRoleCount> kTable{{
       {TopicRole::user_requests,
        "USER_REQUESTS",
        "user-requests",
@@ -89,7 +89,7 @@ const std::array<TopicRow, kTopicRoleCount>& topic_table() {
        {kUpdaterSubscription}},
       {TopicRole::executions, "", "orchestrator-executions", "orchestrator-executions", hours{30 * 24}, {}},
   }};
-  return table;
+  return kTable;
 }
 
 std::string_view to_string(TopicRole role) {

@@ -210,6 +210,7 @@ void forward(Bus& bus) {
       die(made.error());
   say("ready");
   std::vector<std::thread> threads;
+  threads.reserve(10);
   for (int number = 0; number < 2; ++number)
     threads.emplace_back([&, number] { produce(bus, "in", number, first_sequence, false); });
   threads.emplace_back([&] { produce(bus, "later", 0, first_sequence, true); });

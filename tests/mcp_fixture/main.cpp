@@ -79,7 +79,7 @@ void after(int delay_ms, std::function<void()> run) {
 // "<ms since 1970> <pid> <event> <tool> <idempotency key or -> <arguments>"
 void log_line(const char* event, const std::string& tool, const json& params) {
   if (options.log.empty()) return;
-  static const int file = ::open(options.log.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+  static const int kFile = ::open(options.log.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const json meta = params.value("_meta", json::object());
   const std::string line =
@@ -87,7 +87,7 @@ void log_line(const char* event, const std::string& tool, const json& params) {
       std::to_string(::getpid()) + " " + event + " " + tool + " " +
       meta.value("idempotencyKey", std::string("-")) + " " +
       params.value("arguments", json::object()).dump() + "\n";
-  if (::write(file, line.data(), line.size()) < 0 || ::fsync(file) != 0) std::_Exit(70);
+  if (::write(kFile, line.data(), line.size()) < 0 || ::fsync(kFile) != 0) std::_Exit(70);
 }
 
 struct Request {
@@ -186,7 +186,7 @@ struct ToolEntry {
 };
 
 const std::vector<ToolEntry>& tools() {
-  static const std::vector<ToolEntry> all{
+  static const std::vector<ToolEntry> kAll{
       {"echo",
        "Gives back the text.",
        {{"readOnlyHint", true}},
@@ -243,7 +243,7 @@ const std::vector<ToolEntry>& tools() {
        tool_stubborn_daemon},
       {"close_stdout", "Closes stdout and lives on.", nullptr, [](const Request&) { ::close(1); }},
   };
-  return all;
+  return kAll;
 }
 
 json listed_tools() {
