@@ -187,7 +187,8 @@ Result<> Background::reclaim() {
     std::erase_if(checkpoint.extents,
                   [&](const Checkpoint::ExtentPart& part) { return removable(part.extent.segment); });
     CheckpointStates states(checkpoint.covered, checkpoint.next_ledger);
-    for (const Checkpoint::TopicPart& topic : checkpoint.topics) states.add(topic.id, topic.state);
+    for (const Checkpoint::TopicPart& topic : checkpoint.topics)
+      states.add(topic.id, topic.state, topic.sequences);
     GEMINGA_TRY_VOID(replace_checkpoint(encode_checkpoint(parts_.uuid, states, checkpoint)));
   }
   GEMINGA_TRY_VOID(parts_.segments.remove(removable_));

@@ -9,7 +9,8 @@ namespace geminga::storage {
 namespace {
 
 constexpr std::uint64_t kMagic = 0x31'54'50'4b'43'4d'45'47;  // "GEMCKPT1" on disk
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
+constexpr std::uint32_t kVersionWithSequences = 2;
 constexpr std::size_t kExtentBytes = 52;
 
 std::unexpected<Error> damaged(const char* what) {
@@ -57,7 +58,23 @@ bool get_cursor(StreamReader& in, TopicState& state) {
   return in.ok();
 }
 
-bool get_topic(StreamReader& in, Checkpoint::TopicPart& topic) {
+bool get_sequences(StreamReader& in, SentSequences& sequences) {
+  const auto count = in.get<std::uint32_t>();
+  std::uint64_t behind = 0;
+  for (std::uint32_t i = 0; i < count && in.ok(); ++i) {
+    const auto producer = in.get<std::uint64_t>();
+    if (i > 0 && producer <= behind) return false;
+    behind = producer;
+    SentSequence sent;
+    sent.sequence = in.get<std::uint64_t>();
+    sent.entry = EntryId{in.get<std::uint64_t>()};
+    sent.publish_time = Timestamp{std::chrono::milliseconds{in.get<std::int64_t>()}};
+    sequences.emplace_hint(sequences.end(), producer, sent);
+  }
+  return in.ok();
+}
+
+bool get_topic(StreamReader& in, std::uint32_t version, Checkpoint::TopicPart& topic) {
   topic.id = TopicId{in.get<std::uint64_t>()};
   TopicState& state = topic.state;
   state.ledger = LedgerId{in.get<std::uint64_t>()};
@@ -70,6 +87,7 @@ bool get_topic(StreamReader& in, Checkpoint::TopicPart& topic) {
   for (std::uint32_t i = 0; i < cursors && in.ok(); ++i) {
     if (!get_cursor(in, state)) return false;
   }
+  if (version >= kVersionWithSequences && !get_sequences(in, topic.sequences)) return false;
   return in.ok() && state.first <= state.next;
 }
 
@@ -86,7 +104,7 @@ Extent get_extent(StreamReader& in) {
 
 }  // namespace
 
-void CheckpointStates::add(TopicId id, const TopicState& state) {
+void CheckpointStates::add(TopicId id, const TopicState& state, const SentSequences& sequences) {
   ++count_;
   topics_.put(id.value);
   topics_.put(state.ledger.value);
@@ -99,6 +117,13 @@ void CheckpointStates::add(TopicId id, const TopicState& state) {
   topics_.put_bytes(reason);
   topics_.put(static_cast<std::uint32_t>(state.cursors.size()));
   for (const auto& [subscription, cursor] : state.cursors) put_cursor(topics_, subscription, cursor);
+  topics_.put(static_cast<std::uint32_t>(sequences.size()));
+  for (const auto& [producer, sent] : sequences) {
+    topics_.put(producer);
+    topics_.put(sent.sequence);
+    topics_.put(sent.entry.value);
+    topics_.put(std::int64_t{sent.publish_time.time_since_epoch().count()});
+  }
 }
 
 std::string encode_checkpoint(const RawUuid& directory, const CheckpointStates& states,
@@ -136,7 +161,8 @@ Result<Checkpoint> decode_checkpoint(const RawUuid& directory, std::span<const s
   constexpr std::size_t kCrcBytes = sizeof(std::uint32_t);
   StreamReader head(bytes);
   if (head.get<std::uint64_t>() != kMagic) return damaged("no checkpoint at all");
-  if (const auto version = head.get<std::uint32_t>(); version > kVersion)
+  const auto version = head.get<std::uint32_t>();
+  if (version > kVersion)
     return fail(ErrorCode::format_too_new,
                 fmt::format("the checkpoint has version {}, this program knows up to {}; use a newer geminga",
                             version, kVersion));
@@ -162,7 +188,7 @@ Result<Checkpoint> decode_checkpoint(const RawUuid& directory, std::span<const s
   }
   for (std::uint64_t i = 0; i < topics && in.ok(); ++i) {
     Checkpoint::TopicPart topic;
-    if (!get_topic(in, topic)) return damaged("a topic's state cannot be");
+    if (!get_topic(in, version, topic)) return damaged("a topic's state cannot be");
     checkpoint.topics.push_back(std::move(topic));
   }
   if (in.remaining() / kExtentBytes < extents) return damaged("its extents are cut off");

@@ -32,6 +32,7 @@ struct Checkpoint {
   struct TopicPart {
     TopicId id;
     TopicState state;  ///< stored_bytes is counted again from the extents
+    SentSequences sequences;
   };
   std::vector<TopicPart> topics;
   struct ExtentPart {
@@ -49,7 +50,7 @@ class CheckpointStates {
  public:
   CheckpointStates(std::uint64_t covered, LedgerId next_ledger)
       : covered_(covered), next_ledger_(next_ledger) {}
-  void add(TopicId id, const TopicState& state);
+  void add(TopicId id, const TopicState& state, const SentSequences& sequences);
   [[nodiscard]] std::uint64_t covered() const { return covered_; }
   /// Not written: topics whose drop it covers, so that behind it nothing on the disk names them.
   void set_drops(std::vector<TopicId> drops) { drops_ = std::move(drops); }

@@ -16,8 +16,11 @@ std::string example() {
   state.cursors[SubscriptionId{3}] = {.next = EntryId{4},
                                       .acknowledged = {{EntryId{5}, EntryId{6}}},
                                       .batches = {{.entry = EntryId{7}, .acknowledged = {1, 2}}}};
-  states.add(TopicId{1}, state);
-  states.add(TopicId{2}, {.ledger = {}, .offline_reason = "hurt"});
+  states.add(
+      TopicId{1}, state,
+      {{11, {.sequence = 40, .entry = EntryId{6}, .publish_time = Timestamp{std::chrono::milliseconds{77}}}},
+       {12, {.sequence = 2, .entry = EntryId{8}}}});
+  states.add(TopicId{2}, {.ledger = {}, .offline_reason = "hurt"}, {});
   Checkpoint rest;
   rest.next_segment = 8;
   rest.metadata_sequence = 33;
@@ -46,6 +49,10 @@ TEST(CheckpointTest, ComesBackAsItWas) {
   EXPECT_THAT(cursor.acknowledged, ::testing::ElementsAre(EntryRange{EntryId{5}, EntryId{6}}));
   EXPECT_THAT(cursor.batches, ::testing::ElementsAre(BatchAck{.entry = EntryId{7}, .acknowledged = {1, 2}}));
   EXPECT_EQ(checkpoint.topics[1].state.offline_reason, "hurt");
+  ASSERT_EQ(checkpoint.topics[0].sequences.size(), 2U);
+  EXPECT_EQ(checkpoint.topics[0].sequences.at(11),
+            (SentSequence{40, EntryId{6}, Timestamp{std::chrono::milliseconds{77}}}));
+  EXPECT_TRUE(checkpoint.topics[1].sequences.empty());
   ASSERT_EQ(checkpoint.extents.size(), 1U);
   EXPECT_EQ(checkpoint.extents[0].extent.bytes, 700U);
 }

@@ -24,7 +24,13 @@ struct EntryFlags {
   static constexpr std::uint16_t kChunk = 2;
   static constexpr std::uint16_t kControl = 4;
   static constexpr std::uint16_t kEncrypted = 8;
+  /// Stored once for its producer and sequence id. A producer's ids rise.
+  static constexpr std::uint16_t kDeduplicate = 16;
 };
+
+/// (-1, -1), Pulsar's answer for a duplicate whose place is not known any more.
+inline constexpr LedgerId kUnknownLedger{~std::uint64_t{0}};
+inline constexpr EntryId kUnknownEntry{~std::uint64_t{0}};
 
 /// What stands in front of every entry on disk; docs/formats/journal.md has the bytes.
 struct EntryHeader {

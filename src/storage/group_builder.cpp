@@ -16,9 +16,15 @@ constexpr std::size_t kScratchBytes = 128 << 10;
 constexpr std::uint64_t kRecordBytesMax = 128ULL << 20;
 
 struct Sizes {
+  std::uint32_t count = 0;  ///< of the operations that are written
   std::uint64_t operations = 0;
   std::uint64_t bodies = 0;
 };
+
+bool is_duplicate(const Operation& operation) {
+  const auto* append = std::get_if<Append>(&operation);
+  return append != nullptr && append->duplicate;
+}
 
 std::size_t operation_bytes(const Operation& operation) {
   if (std::holds_alternative<Append>(operation)) return kEntryHeaderBytes;
@@ -29,13 +35,21 @@ std::size_t operation_bytes(const Operation& operation) {
 Sizes sizes_of(const Transaction& transaction) {
   Sizes sizes;
   for (const Operation& operation : transaction.operations) {
+    if (is_duplicate(operation)) continue;
+    sizes.count += 1;
     sizes.operations += operation_bytes(operation);
     if (const auto* append = std::get_if<Append>(&operation)) sizes.bodies += append->body.size();
   }
   return sizes;
 }
 
+/// All that was asked is stored already.
+bool writes_nothing(const Transaction& transaction) {
+  return !transaction.operations.empty() && std::ranges::all_of(transaction.operations, is_duplicate);
+}
+
 Result<> check_count(const Append& append) {
+  if (append.duplicate) return {};
   // The count is the producer's claim; an index that jumps by a lie would be given for ever.
   if (append.message_count >= 1 && append.message_count <= std::max<std::size_t>(1, append.body.size()))
     return {};
@@ -99,6 +113,39 @@ void GroupBuilder::uncheck(const Transaction& transaction) {
   }
 }
 
+void GroupBuilder::mark_duplicates(Transaction& transaction) {
+  for (Operation& operation : transaction.operations) {
+    auto* append = std::get_if<Append>(&operation);
+    if (append == nullptr || append->duplicate || !duplicates_.seen(*append)) continue;
+    append->duplicate = true;
+    append->body = std::string();
+  }
+}
+
+std::uint64_t GroupBuilder::find_duplicates(std::span<Submitted> transactions) {
+  duplicates_.begin_group();
+  std::uint64_t found = 0;
+  for (Submitted& one : transactions) {
+    if (!dedup_before_persist_) mark_duplicates(one.transaction);
+    found += static_cast<std::uint64_t>(std::ranges::count_if(one.transaction.operations, is_duplicate));
+  }
+  return found;
+}
+
+EntryHeader GroupBuilder::header_of_duplicate(const Append& append) const {
+  EntryHeader header;
+  header.topic = append.topic;
+  header.ledger = kUnknownLedger;
+  header.entry = kUnknownEntry;
+  header.producer = append.producer;
+  header.sequence = append.sequence;
+  if (const auto entry = duplicates_.place_of(append)) {
+    header.ledger = topics_.find(append.topic)->assigned.ledger;
+    header.entry = *entry;
+  }
+  return header;
+}
+
 EntryHeader GroupBuilder::assign(const Append& append) {
   // check() made it. A later transaction of this group may drop it: then the entry goes with it.
   Topic* topic = topics_.find(append.topic);
@@ -135,6 +182,7 @@ JournalOperation GroupBuilder::resolve(Operation& operation, Receipt& receipt) {
         using One = std::decay_t<decltype(one)>;
         if constexpr (std::is_same_v<One, Append>) {
           const EntryHeader header = assign(one);
+          duplicates_.placed(header);
           receipt.appended.push_back(header);
           return header;
         } else if constexpr (std::is_same_v<One, SetCursorToEnd>) {
@@ -152,12 +200,23 @@ JournalOperation GroupBuilder::resolve(Operation& operation, Receipt& receipt) {
 
 void GroupBuilder::add_record(Transaction& transaction, Group& group, Output& output) {
   const Sizes sizes = sizes_of(transaction);
+  if (writes_nothing(transaction)) {
+    Receipt receipt;
+    for (const Operation& operation : transaction.operations)
+      receipt.appended.push_back(header_of_duplicate(std::get<Append>(operation)));
+    group.members.push_back({std::move(transaction.done), std::move(receipt)});
+    return;
+  }
   const auto record = output.buffer.subspan(output.at, record_bytes(sizes.operations, sizes.bodies));
   std::size_t header_at = kRecordHeaderBytes;
   std::size_t body_at = kRecordHeaderBytes + sizes.operations;
   Receipt receipt;
   receipt.appended.reserve(transaction.operations.size());
   for (Operation& operation : transaction.operations) {
+    if (is_duplicate(operation)) {
+      receipt.appended.push_back(header_of_duplicate(std::get<Append>(operation)));
+      continue;
+    }
     const std::size_t bytes = operation_bytes(operation);
     JournalOperation resolved = resolve(operation, receipt);
     encode_operation(resolved, record.subspan(header_at, bytes));
@@ -178,8 +237,7 @@ void GroupBuilder::add_record(Transaction& transaction, Group& group, Output& ou
     }
   }
   std::memset(record.data() + body_at, 0, record.size() - body_at);
-  seal_record(record, static_cast<std::uint32_t>(transaction.operations.size()),
-              static_cast<std::uint32_t>(sizes.operations), sizes.bodies);
+  seal_record(record, sizes.count, static_cast<std::uint32_t>(sizes.operations), sizes.bodies);
   output.at += record.size();
   group.members.push_back({std::move(transaction.done), std::move(receipt)});
 }
@@ -190,11 +248,22 @@ Group GroupBuilder::build(std::span<Submitted> transactions, std::uint64_t recor
   group.applied.number = numbers.number;
   group.members.reserve(transactions.size());
   group.applied.entries.reserve(transactions.size());
+  group.duplicates = find_duplicates(transactions);
+  std::size_t records = transactions.size();
+  if (group.duplicates > 0) {
+    record_bytes = 0;
+    for (const Submitted& one : transactions) {
+      if (writes_nothing(one.transaction))
+        records -= 1;
+      else
+        record_bytes += record_bytes_of(one.transaction);
+    }
+  }
   const GroupHeader header{.directory = directory_,
                            .generation = numbers.generation,
                            .number = numbers.number,
                            .durable = numbers.durable,
-                           .records = static_cast<std::uint32_t>(transactions.size()),
+                           .records = static_cast<std::uint32_t>(records),
                            .bytes = record_bytes};
   const std::size_t total = group_bytes(header);
   Output output{.buffer = {}, .at = kGroupHeaderBytes, .owner = nullptr, .bodies = nullptr};
@@ -221,7 +290,7 @@ Group GroupBuilder::build(std::span<Submitted> transactions, std::uint64_t recor
   }
   GEMINGA_ASSERT(output.at == kGroupHeaderBytes + record_bytes);
   std::memset(output.buffer.data() + output.at, 0, total - output.at);
-  group.bytes = output.buffer;
+  if (records > 0) group.bytes = output.buffer;
   return group;
 }
 

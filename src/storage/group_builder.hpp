@@ -10,6 +10,7 @@
 #include "storage/aligned_buffer.hpp"
 #include "storage/blocks.hpp"
 #include "storage/journal_format.hpp"
+#include "storage/sent_sequences.hpp"
 #include "storage/submit_queue.hpp"
 #include "storage/topic_table.hpp"
 
@@ -24,15 +25,23 @@ struct Group {
   std::vector<Member> members;
   AppliedGroup applied;
   std::uint64_t budget = 0;
-  std::span<const std::byte> bytes;  ///< header to padding; lives as long as the builder or the entries
+  std::uint64_t duplicates = 0;  ///< appends that were stored before
+  /// Header to padding; lives as long as the builder or the entries. Empty: there is nothing to write.
+  std::span<const std::byte> bytes;
 };
 
 /// Turns transactions into the bytes of one group, and gives out ids on the way. Journal thread only.
 class GroupBuilder {
  public:
   /// `retained_bytes`: of memory of flushed groups that is kept for the next ones.
-  GroupBuilder(TopicTable& topics, base::Clock& clock, RawUuid directory, std::size_t retained_bytes)
-      : topics_(topics), clock_(clock), directory_(directory), slabs_(retained_bytes) {}
+  GroupBuilder(TopicTable& topics, base::Clock& clock, RawUuid directory, std::size_t retained_bytes,
+               bool dedup_before_persist = false)
+      : topics_(topics),
+        clock_(clock),
+        directory_(directory),
+        dedup_before_persist_(dedup_before_persist),
+        duplicates_(topics, dedup_before_persist),
+        slabs_(retained_bytes) {}
 
   /// Why this transaction can never be written, if so: offline topic, dropped topic, implausible count, too
   /// large. When it can, later transactions already see the topics that it drops as gone.
@@ -41,6 +50,10 @@ class GroupBuilder {
   void uncheck(const Transaction& transaction);
   /// Bytes that a record of it takes.
   static std::uint64_t record_bytes_of(const Transaction& transaction);
+
+  /// Takes the bodies of what is stored already. build() does it when nothing can refuse the group any more,
+  /// so that no number rises for what is not persisted; only the unsafe switch calls it before.
+  void mark_duplicates(Transaction& transaction);
 
   struct Numbers {
     std::uint64_t generation = 0;
@@ -52,14 +65,18 @@ class GroupBuilder {
 
  private:
   struct Output;
+  std::uint64_t find_duplicates(std::span<Submitted> transactions);
   Result<> check_topic(TopicId id, bool publishes);
   void add_record(Transaction& transaction, Group& group, Output& output);
   EntryHeader assign(const Append& append);
+  [[nodiscard]] EntryHeader header_of_duplicate(const Append& append) const;
   JournalOperation resolve(Operation& operation, Receipt& receipt);
 
   TopicTable& topics_;
   base::Clock& clock_;
   const RawUuid directory_;
+  const bool dedup_before_persist_;
+  DuplicateFinder duplicates_;
   AlignedBuffer scratch_;  ///< for small groups, whose entries get memory of their exact size
   Slabs slabs_;            ///< for large ones
   Timestamp now_{};

@@ -31,7 +31,8 @@ Log::Impl::Impl(base::FileSystem& files, base::Clock& clock, LogOptions options,
                    .listener = listener_},
                   [this] { queue_.poke(); }),
       reads_(topics_, segments_),
-      builder_(topics_, clock_, uuid_, options_.memory_table_bytes / 2) {}
+      builder_(topics_, clock_, uuid_, options_.memory_table_bytes / 2,
+               options_.unsafe.dedup_before_persist) {}
 
 Log::Impl::~Impl() {
   static_cast<void>(close());
@@ -61,6 +62,7 @@ LogStats Log::Impl::stats() const {
   stats.records = records_;
   stats.appended_bytes = appended_bytes_;
   stats.syncs = syncs_;
+  stats.duplicates = duplicates_;
   stats.journal_bytes = journal_.bytes();
   stats.memory_table_bytes = topics_.memory_bytes();
   stats.segments = segments_.count();
@@ -116,6 +118,12 @@ void Log::read(ReadRequest request, std::move_only_function<void(Result<std::vec
 }
 Result<TopicState> Log::state(TopicId topic) const {
   return impl_->state(topic);
+}
+std::optional<SentSequence> Log::sent_sequence(TopicId topic, std::uint64_t producer) const {
+  return impl_->sent_sequence(topic, producer);
+}
+void Log::hold_sequence(TopicId topic, std::uint64_t producer, bool connected) {
+  impl_->hold_sequence(topic, producer, connected);
 }
 void Log::needs_metadata(std::uint64_t sequence) {
   impl_->needs_metadata(sequence);

@@ -15,6 +15,7 @@
 
 #include "base/clock.hpp"
 #include "storage/entry.hpp"
+#include "storage/sent_sequences.hpp"
 #include "storage/transaction.hpp"
 
 namespace geminga::base {
@@ -31,6 +32,7 @@ struct UnsafeOptions {
   bool skip_crc = false;
   bool cursor_ahead = false;  ///< an acknowledgement covers what lies between its entries too
   bool lose_delayed = false;  ///< some messages that are held until their time are forgotten
+  bool dedup_before_persist = false;
   /// With ack_before_sync: so long a group lies in this process after its receipts. A kill finds it there;
   /// what the kernel has, a kill does not take.
   std::chrono::milliseconds write_delay{0};
@@ -96,7 +98,7 @@ struct ReadRequest {
 };
 
 struct LogStats {
-  std::uint64_t groups = 0, records = 0, appended_bytes = 0, syncs = 0;
+  std::uint64_t groups = 0, records = 0, appended_bytes = 0, syncs = 0, duplicates = 0;
   std::uint64_t journal_bytes = 0, memory_table_bytes = 0, segments = 0, segment_bytes = 0,
                 publish_budget_used = 0;
   std::chrono::nanoseconds last_sync{0};
@@ -131,6 +133,12 @@ class Log {
 
   /// Checkpoints from now on need the metadata store to have come this far. Any thread.
   void needs_metadata(std::uint64_t sequence);
+
+  /// What is durable of a producer's name, by its hash; nothing: nothing. Any thread.
+  [[nodiscard]] std::optional<SentSequence> sent_sequence(TopicId topic, std::uint64_t producer) const;
+  /// A producer of that name is (true) or is no longer (false) connected: while one is, the name is not
+  /// forgotten. Calls come in pairs. Any thread.
+  void hold_sequence(TopicId topic, std::uint64_t producer, bool connected);
 
   /// The durable state of a topic now. Any thread; not on the message path.
   [[nodiscard]] Result<TopicState> state(TopicId topic) const;

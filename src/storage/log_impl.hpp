@@ -36,6 +36,12 @@ class Log::Impl {
   void read(ReadRequest request, std::move_only_function<void(Result<std::vector<Entry>>)> done);
   [[nodiscard]] Result<TopicState> state(TopicId topic) const { return topics_.state(topic); }
   [[nodiscard]] LogStats stats() const;
+  [[nodiscard]] std::optional<SentSequence> sent_sequence(TopicId topic, std::uint64_t producer) const {
+    return topics_.sent_sequence(topic, producer);
+  }
+  void hold_sequence(TopicId topic, std::uint64_t producer, bool connected) {
+    topics_.hold_sequence(topic, producer, connected, clock_.wall_now());
+  }
   void needs_metadata(std::uint64_t sequence) { background_.needs_metadata(sequence); }
   Result<> close();
   [[nodiscard]] const std::map<TopicId, TopicState>& recovered() const { return recovered_; }
@@ -63,7 +69,7 @@ class Log::Impl {
     bool publishes = false;
   };
   Batch choose(std::vector<Submitted>& backlog, std::size_t& at);
-  [[nodiscard]] Result<> admit(const Submitted& submitted);
+  [[nodiscard]] Result<> admit(Submitted& submitted);
   Result<> make_room(Batch& batch);
   Result<> make_room_for_upkeep(std::uint64_t bytes);
   [[nodiscard]] std::uint64_t group_bytes_max() const;
@@ -103,7 +109,7 @@ class Log::Impl {
   std::vector<std::uint64_t> spilled_;  // at the start: segments that recovery wrote
 
   // any thread
-  std::atomic<std::uint64_t> groups_{0}, records_{0}, appended_bytes_{0}, syncs_{0};
+  std::atomic<std::uint64_t> groups_{0}, records_{0}, appended_bytes_{0}, syncs_{0}, duplicates_{0};
   std::atomic<std::int64_t> last_sync_ns_{0};
 
   std::mutex close_mutex_;  // makes close() idempotent

@@ -38,8 +38,9 @@ void Log::Impl::run_journal() {
   }
 }
 
-Result<> Log::Impl::admit(const Submitted& submitted) {
+Result<> Log::Impl::admit(Submitted& submitted) {
   if (failure_) return std::unexpected(*failure_);
+  if (options_.unsafe.dedup_before_persist) builder_.mark_duplicates(submitted.transaction);
   if (submitted.overloaded)
     return fail(
         ErrorCode::overloaded,
@@ -147,6 +148,8 @@ void Log::Impl::write_group(Batch batch) {
       batch.chosen, batch.record_bytes,
       {.generation = journal_.generation(), .number = last_group_ + 1, .durable = last_group_});
   batch.chosen.clear();
+  duplicates_ += group.duplicates;
+  if (group.bytes.empty()) return complete(group);  // all of it is durable already
   if (options_.unsafe.ack_before_sync) complete(group);
   if (options_.unsafe.write_delay.count() > 0) std::this_thread::sleep_for(options_.unsafe.write_delay);
   const auto before = std::chrono::steady_clock::now();

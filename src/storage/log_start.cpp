@@ -71,7 +71,8 @@ Result<bool> Log::Impl::load_checkpoint() {
   topics_.set_next_ledger(checkpoint.next_ledger);
   background_.needs_metadata(checkpoint.metadata_sequence);
   GEMINGA_TRY(const auto lost, segments_.adopt(checkpoint));
-  for (Checkpoint::TopicPart& topic : checkpoint.topics) topics_.restore(topic.id, std::move(topic.state));
+  for (Checkpoint::TopicPart& topic : checkpoint.topics)
+    topics_.restore(topic.id, std::move(topic.state), std::move(topic.sequences));
   for (const Checkpoint::ExtentPart& part : checkpoint.extents) {
     if (!topics_.restore(part.topic, part.extent)) segments_.bury({&part.extent, 1});  // tombstoned meanwhile
   }
@@ -129,9 +130,10 @@ Result<> Log::Impl::remove_leftovers() {
 }
 
 CheckpointStates Log::Impl::freeze() {
+  topics_.forget_idle_sequences(clock_.wall_now());
   CheckpointStates states(last_group_, topics_.next_ledger());
   topics_.freeze([&](const auto& topics) {
-    for (const auto& [id, topic] : topics) states.add(id, topic->state);
+    for (const auto& [id, topic] : topics) states.add(id, topic->state, topic->sequences);
   });
   states.set_drops(topics_.take_drops());
   bytes_since_freeze_ = 0;

@@ -50,12 +50,13 @@ Topic* TopicTable::find_or_add(TopicId id) {
   return topics_.emplace(id, std::make_unique<Topic>()).first->second.get();
 }
 
-void TopicTable::restore(TopicId id, TopicState state) {
+void TopicTable::restore(TopicId id, TopicState state, SentSequences sequences) {
   Topic* topic = find_or_add(id);
   if (topic == nullptr) return;
   topic->offline = !state.offline_reason.empty();
   topic->state = std::move(state);
   topic->state.stored_bytes = 0;
+  topic->sequences = std::move(sequences);
 }
 
 bool TopicTable::restore(TopicId id, const Extent& extent) {
@@ -87,6 +88,11 @@ void TopicTable::insert(Entry& entry) {
   state.next_index = entry.header.message_index + entry.header.message_count;
   state.last_publish_time = entry.header.publish_time;
   state.stored_bytes += stored_bytes(entry);
+  if (raises_sequence(entry.header)) {
+    SentSequence& sent = topic.sequences[entry.header.producer];
+    if (entry.header.sequence >= sent.sequence)
+      sent = {entry.header.sequence, entry.header.entry, entry.header.publish_time};
+  }
   if (topic.active.empty()) with_active_.push_back(&topic);
   topic.active.push_back(entry);
 }
@@ -188,6 +194,62 @@ void TopicTable::apply(const Trim& trim) {
   dead_.insert(dead_.end(), topic.extents.begin(), live);
   topic.extents.erase(topic.extents.begin(), live);
   topic.state.first = before;
+}
+
+// --- sequence ids of producers
+// -------------------------------------------------------------------------------------
+
+const SentSequence* TopicTable::durable_sequence(TopicId topic, std::uint64_t producer) const {
+  // No lock: only this thread changes them.
+  const auto found = topics_.find(topic);
+  if (found == topics_.end()) return nullptr;
+  const auto sent = found->second->sequences.find(producer);
+  return sent == found->second->sequences.end() ? nullptr : &sent->second;
+}
+
+std::optional<SentSequence> TopicTable::sent_sequence(TopicId topic, std::uint64_t producer) const {
+  const std::lock_guard lock(mutex_);
+  const SentSequence* sent = durable_sequence(topic, producer);
+  return sent == nullptr ? std::nullopt : std::optional(*sent);
+}
+
+void TopicTable::hold_sequence(TopicId topic, std::uint64_t producer, bool connected, Timestamp now) {
+  const std::lock_guard lock(mutex_);
+  Hold& hold = holds_[{topic, producer}];
+  GEMINGA_ASSERT(connected || hold.producers > 0);
+  hold.producers += connected ? 1 : -1;
+  hold.last_seen = now;
+  const auto found = topics_.find(topic);
+  const bool known = found != topics_.end() && found->second->sequences.contains(producer);
+  if (hold.producers == 0 && !known) holds_.erase({topic, producer});
+}
+
+void TopicTable::forget_idle_sequences(Timestamp now) {
+  const std::lock_guard lock(mutex_);
+  if (!opened_) opened_ = now;
+  for (auto& [id, topic] : topics_) {
+    if (!topic->sequences.empty()) forget_idle(id, topic->sequences, now);
+  }
+  std::erase_if(holds_, [&](const auto& hold) {
+    return hold.second.producers == 0 && durable_sequence(hold.first.first, hold.first.second) == nullptr;
+  });
+}
+
+void TopicTable::forget_idle(TopicId id, SentSequences& sequences, Timestamp now) {
+  // By when they were last seen; those of connected producers are not in it.
+  std::multimap<Timestamp, std::uint64_t> free;
+  for (const auto& [producer, sent] : sequences) {
+    Timestamp seen = std::max(sent.publish_time, *opened_);
+    if (const auto hold = holds_.find({id, producer}); hold != holds_.end()) {
+      if (hold->second.producers > 0) continue;
+      seen = std::max(seen, hold->second.last_seen);
+    }
+    free.emplace(seen, producer);
+  }
+  for (const auto& [seen, producer] : free) {
+    if (now - seen < kSentSequenceIdle && sequences.size() <= kSentSequencesMax) return;
+    sequences.erase(producer);
+  }
 }
 
 void TopicTable::freeze(

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -46,8 +47,9 @@ struct Topic {
 
   std::atomic<bool> offline{false};
 
-  // Guarded by the table's mutex: what is durable.
+  // Guarded by the table's mutex: what is durable. Written by the journal thread, which reads without it.
   TopicState state;
+  SentSequences sequences;
   std::vector<Extent> extents;  ///< ascending, without the dead ones
   std::vector<Entry> frozen;    ///< on their way to a segment; behind the extents
   std::vector<Entry> active;    ///< behind `frozen`
@@ -76,11 +78,15 @@ class TopicTable {
       std::move_only_function<void(const std::unordered_map<TopicId, std::unique_ptr<Topic>>&)> snapshot);
   /// Topics whose drop became durable since the last call.
   [[nodiscard]] std::vector<TopicId> take_drops() { return std::exchange(drops_, {}); }
+  /// Nothing durable of that producer: null. Valid until the next apply() or forget_idle_sequences().
+  [[nodiscard]] const SentSequence* durable_sequence(TopicId topic, std::uint64_t producer) const;
+  /// Names that nobody uses, by time and by number.
+  void forget_idle_sequences(Timestamp now);
   [[nodiscard]] LedgerId next_ledger() const { return next_ledger_; }
   LedgerId take_ledger() { return LedgerId{next_ledger_.value++}; }
   void set_next_ledger(LedgerId ledger) { next_ledger_ = ledger; }
   /// Start: a topic as a checkpoint has it.
-  void restore(TopicId id, TopicState state);
+  void restore(TopicId id, TopicState state, SentSequences sequences);
   /// Start: an extent of a restored topic. False when the topic is not there.
   bool restore(TopicId id, const Extent& extent);
   /// After recovery: ids go on behind what is durable.
@@ -96,6 +102,8 @@ class TopicTable {
   };
   Result<ReadPlan> plan_read(const ReadRequest& request) const;
   Result<TopicState> state(TopicId id) const;
+  [[nodiscard]] std::optional<SentSequence> sent_sequence(TopicId topic, std::uint64_t producer) const;
+  void hold_sequence(TopicId topic, std::uint64_t producer, bool connected, Timestamp now);
   [[nodiscard]] std::string offline_reason(TopicId id) const;
   /// `lasts`: see TopicState.
   void take_offline(TopicId id, const std::string& reason, bool lasts);
@@ -122,6 +130,7 @@ class TopicTable {
 
  private:
   void insert(Entry& entry);
+  void forget_idle(TopicId id, SentSequences& sequences, Timestamp now);
   void apply_operation(const JournalOperation& operation);
   void apply(const Acknowledge& acknowledge);
   void apply(const SetCursor& set);
@@ -139,6 +148,13 @@ class TopicTable {
   mutable std::mutex mutex_;  // guards what follows, and the durable part of each topic
   std::unordered_map<TopicId, std::unique_ptr<Topic>> topics_;  // changed by the journal thread only
   std::vector<Extent> dead_;
+  /// Who is connected, or was lately.
+  struct Hold {
+    std::uint32_t producers = 0;
+    Timestamp last_seen{};
+  };
+  std::map<std::pair<TopicId, std::uint64_t>, Hold> holds_;
+  std::optional<Timestamp> opened_;  ///< nobody can have connected before
 };
 
 }  // namespace geminga::storage

@@ -27,6 +27,7 @@ struct Append {
   std::uint64_t sequence = 0;
   std::string body;
   std::uint32_t body_crc = 0;
+  bool duplicate = false;  ///< set by the log: it is stored already and nothing is written
 };
 
 /// first..last, both included, of the topic's ledger.
@@ -84,7 +85,8 @@ struct Trim {
 using Operation = std::variant<Append, Acknowledge, SetCursor, SetCursorToEnd, DropCursor, DropTopic, Trim>;
 
 /// Where each Append of a transaction stands, in order; and, for each SetCursorToEnd, the position it became,
-/// in order.
+/// in order. An Append with EntryFlags::kDeduplicate that is stored already has the place it was stored at,
+/// or kUnknownLedger and kUnknownEntry where that is not known any more; its other fields are not filled.
 struct Receipt {
   std::vector<EntryHeader> appended;
   std::vector<EntryId> cursors;
