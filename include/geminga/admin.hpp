@@ -9,17 +9,10 @@
 
 #include <geminga/export.hpp>
 #include <geminga/message.hpp>
+#include <geminga/policies.hpp>
 #include <geminga/types.hpp>
 
 namespace geminga {
-
-/// How long a topic keeps what every subscription has acknowledged; nullopt fields: no limit of that kind.
-/// Default: nothing is kept.
-struct RetentionPolicy {
-  std::optional<std::chrono::seconds> time = std::chrono::seconds{0};
-  std::optional<std::uint64_t> bytes = 0;
-  bool operator==(const RetentionPolicy&) const = default;
-};
 
 struct SubscriptionStats {
   std::string name;

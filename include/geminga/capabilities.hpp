@@ -29,8 +29,9 @@ enum class Feature : std::uint8_t {
   atomic_forward,
   durable_acknowledgement,
   authentication,
+  exclusive_producer,
 };
-inline constexpr std::size_t kFeatureCount = 17;
+inline constexpr std::size_t kFeatureCount = 18;
 
 /// native: the engine does it. emulated: the bus does it above the engine. impossible: refused with the
 /// reason, never ignored.

@@ -18,8 +18,10 @@ struct OutgoingMessage {
   std::optional<Timestamp> deliver_at;  ///< not before; see Feature::delayed_delivery
   std::optional<std::chrono::milliseconds>
       deliver_after;  ///< instead of deliver_at, from the moment of the send
-  std::optional<std::uint64_t>
-      sequence_id;  ///< the application's own id for deduplication, rising per producer
+  /// The application's own id for deduplication, rising per producer's name, below 2^63. One that is at or
+  /// below the highest that is durable is not stored again: its send gives the id of the first, or
+  /// MessageId::unknown(). See Feature::deduplicate_by_application_id.
+  std::optional<std::uint64_t> sequence_id;
   bool operator==(const OutgoingMessage&) const = default;
 };
 

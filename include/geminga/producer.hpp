@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -16,9 +17,22 @@ namespace geminga {
 
 enum class Compression : std::uint8_t { none, lz4, zlib, zstd, snappy };
 
+/// Who else may publish to the topic.
+enum class ProducerAccess : std::uint8_t {
+  shared,                  ///< any number; none while somebody has it for himself
+  exclusive,               ///< alone; refused with producer_fenced while others are there
+  wait_for_exclusive,      ///< alone; waits until the others have gone
+  exclusive_with_fencing,  ///< alone at once: the others are ended with producer_fenced
+};
+
 struct ProducerOptions {
   std::string topic;  ///< "orders" or "persistent://tenant/namespace/orders"
-  std::string name;   ///< empty: one is made up; needed for deduplication over restarts
+  /// Empty: one is made up. One producer of a name at a time; needed for deduplication over restarts.
+  std::string name;
+  /// Other than shared: see Feature::exclusive_producer.
+  ProducerAccess access = ProducerAccess::shared;
+  /// How long wait_for_exclusive waits; then create_producer fails with timeout.
+  std::chrono::milliseconds access_timeout{30'000};
   std::chrono::milliseconds send_timeout{30'000};
   std::uint32_t max_pending_messages = 1'000;
   std::uint64_t max_pending_bytes = 64ULL << 20;
@@ -50,6 +64,9 @@ class GEMINGA_API Producer {
   Result<> flush();
   /// Flushes, then frees. Idempotent; every later call fails with `closed`.
   Result<> close();
+  /// The highest durable sequence id that a producer of this name gave on this topic; nothing: none. After a
+  /// restart the application goes on behind it. See Feature::deduplicate_by_application_id.
+  [[nodiscard]] std::optional<std::uint64_t> last_sequence_id() const;
   [[nodiscard]] const std::string& topic() const;
   [[nodiscard]] const std::string& name() const;
 

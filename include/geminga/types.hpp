@@ -38,6 +38,10 @@ struct MessageId {
   std::int32_t batch_index = -1;
   constexpr auto operator<=>(const MessageId&) const = default;
 
+  /// (-1, -1): of a message that is stored, the broker no longer knows where.
+  [[nodiscard]] static constexpr MessageId unknown() {
+    return {.ledger = LedgerId{~std::uint64_t{0}}, .entry = EntryId{~std::uint64_t{0}}};
+  }
   /// "ledger:entry:partition" or "ledger:entry:partition:batch_index", Pulsar's text form.
   [[nodiscard]] GEMINGA_API std::string to_string() const;
   /// Errors: parse_error.

@@ -22,11 +22,15 @@ bool take_number(std::string_view& text, Number& number) {
 }  // namespace
 
 std::string MessageId::to_string() const {
-  if (batch_index < 0) return fmt::format("{}:{}:{}", ledger.value, entry.value, partition);
-  return fmt::format("{}:{}:{}:{}", ledger.value, entry.value, partition, batch_index);
+  // As Pulsar prints them: signed.
+  const auto ledger_id = static_cast<std::int64_t>(ledger.value);
+  const auto entry_id = static_cast<std::int64_t>(entry.value);
+  if (batch_index < 0) return fmt::format("{}:{}:{}", ledger_id, entry_id, partition);
+  return fmt::format("{}:{}:{}:{}", ledger_id, entry_id, partition, batch_index);
 }
 
 Result<MessageId> MessageId::parse(std::string_view text) {
+  if (text == MessageId::unknown().to_string()) return MessageId::unknown();
   MessageId id;
   std::string_view rest = text;
   bool good = take_number(rest, id.ledger.value) && !rest.empty() && take_number(rest, id.entry.value);

@@ -35,6 +35,8 @@ Result<> BrokerImpl::start() {
   StoredNames names;
   GEMINGA_TRY(names.topics, context_->metadata->topics());
   GEMINGA_TRY(names.subscriptions, context_->metadata->subscriptions());
+  GEMINGA_TRY(const auto namespaces, context_->metadata->namespaces());
+  namespaces_.insert(namespaces.begin(), namespaces.end());
   notes_.resize(context_->cores.size());
   trim_timers_.resize(context_->cores.size());
   GEMINGA_TRY_VOID(open_log(names));
@@ -87,6 +89,7 @@ void BrokerImpl::recover(StoredNames names) {
     Core& core = context_->core_of(id);
     core.loop.run([&] { core.topics.emplace(id, topic); });
   }
+  drop_cursors_without_row(names.subscriptions);
   for (storage::SubscriptionRow& row : names.subscriptions) {
     const auto topic = by_id.find(row.topic);
     if (topic == by_id.end()) continue;
@@ -102,6 +105,20 @@ void BrokerImpl::recover(StoredNames names) {
   }
 }
 
+/// A removal that a stop cut short between its two steps.
+void BrokerImpl::drop_cursors_without_row(const std::vector<storage::SubscriptionRow>& rows) {
+  std::set<storage::SubscriptionId> known;
+  for (const storage::SubscriptionRow& row : rows) known.insert(row.id);
+  for (const auto& [topic, state] : context_->log->recovered()) {
+    for (const auto& [subscription, cursor] : state.cursors) {
+      if (known.contains(subscription)) continue;
+      storage::Transaction drop;
+      drop.operations.emplace_back(storage::DropCursor{.topic = topic, .subscription = subscription});
+      context_->log->submit(std::move(drop));
+    }
+  }
+}
+
 /// Every trim_every each topic of the core looks what it may forget; without something new that is a few
 /// comparisons.
 void BrokerImpl::start_trimming(std::size_t number) {
@@ -114,6 +131,7 @@ void BrokerImpl::start_trimming(std::size_t number) {
 }
 
 Result<> BrokerImpl::close() {
+  const std::lock_guard closing(close_mutex_);
   if (std::exchange(closed_, true)) return {};
   const Error reason{ErrorCode::closed, "the embedded engine was closed"};
   for (std::size_t i = 0; i < context_->cores.size(); ++i) {
@@ -216,6 +234,13 @@ void BrokerImpl::create_reader(TopicPtr topic, ReaderStart start, Permits permit
   topic->core().loop.post(
       [topic, start, permits, sink = std::move(sink), answer = Answer<ReaderPtr>(std::move(done))]() mutable {
         answer(topic->add_reader(start, permits, std::move(sink)));
+      });
+}
+
+void BrokerImpl::create_producer(TopicPtr topic, RegisterOptions options, Done<ProducerPtr> done) {
+  topic->core().loop.post(
+      [topic, options = std::move(options), answer = Answer<ProducerPtr>(std::move(done))]() mutable {
+        topic->producers().add(std::move(options), std::move(answer));
       });
 }
 

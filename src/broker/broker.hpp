@@ -12,6 +12,7 @@
 #include <geminga/admin.hpp>
 #include <geminga/error.hpp>
 #include <geminga/message.hpp>
+#include <geminga/producer.hpp>
 #include <geminga/types.hpp>
 
 #include "base/clock.hpp"
@@ -103,6 +104,35 @@ class Consumer {
 };
 using ConsumerPtr = std::shared_ptr<Consumer>;
 
+struct RegisterOptions {
+  std::string name;  ///< empty: one is made up
+  ProducerAccess access = ProducerAccess::shared;
+  /// Of an exclusive producer that was here before: refused with producer_fenced when another one took over
+  /// since.
+  std::optional<std::uint64_t> epoch;
+  /// The topic is not free and the request waits (wait_for_exclusive), under this name. On the topic's core.
+  std::function<void(const std::string& name)> on_waiting;
+  /// Once, when it ends by anything but close(): fenced, topic deleted, broker closed. On the topic's core.
+  std::function<void(const Error& reason)> on_closed;
+};
+
+/// A registered producer of one topic. Freed, it is closed.
+class Producer {
+ public:
+  virtual ~Producer() = default;
+  [[nodiscard]] virtual const std::string& name() const = 0;
+  /// Of an exclusive producer: rises with each one that the topic ever had. Durable.
+  [[nodiscard]] virtual std::optional<std::uint64_t> epoch() const = 0;
+  /// The highest durable sequence id of its name on this topic, of entries with EntryFlags::kDeduplicate.
+  [[nodiscard]] virtual std::optional<std::uint64_t> last_sequence_id() const = 0;
+  /// All entries or none, in one journal record; topic and producer are filled in. The order of calls is
+  /// kept. A duplicate is answered with the id of the first, or kUnknownLedger and kUnknownEntry.
+  virtual void publish(std::vector<storage::Append> entries, Done<std::vector<MessageId>> done) = 0;
+  /// What was published before is answered as it would have been.
+  virtual void close(Done<void> done) = 0;
+};
+using ProducerPtr = std::shared_ptr<Producer>;
+
 struct ReaderStart {
   /// earliest, latest, or behind this id (with `inclusive`: at it).
   std::variant<InitialPosition, MessageId> position = InitialPosition::latest;
@@ -160,8 +190,9 @@ class Broker {
                          Done<ConsumerPtr> done) = 0;
   virtual void create_reader(TopicPtr topic, ReaderStart start, Permits permits,
                              std::shared_ptr<DeliverySink> sink, Done<ReaderPtr> done) = 0;
-  /// For statistics only: a producer is (+1) or is no longer (-1) connected.
-  virtual void count_producer(TopicPtr topic, int change) = 0;
+  /// Errors: producer_busy (an exclusive one is there, or one of that name), producer_fenced. With
+  /// wait_for_exclusive the answer may take as long as others are connected.
+  virtual void create_producer(TopicPtr topic, RegisterOptions options, Done<ProducerPtr> done) = 0;
 
   // Names and positions. Durable when `done` is called.
   virtual void create_tenant(std::string tenant, Done<void> done) = 0;

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,7 @@ class BrokerImpl final : public Broker, public storage::LogListener {
                  Done<ConsumerPtr> done) override;
   void create_reader(TopicPtr topic, ReaderStart start, Permits permits, std::shared_ptr<DeliverySink> sink,
                      Done<ReaderPtr> done) override;
-  void count_producer(TopicPtr topic, int change) override { topic->count_producer(change); }
+  void create_producer(TopicPtr topic, RegisterOptions options, Done<ProducerPtr> done) override;
   void create_tenant(std::string tenant, Done<void> done) override;
   void create_namespace(std::string tenant_and_namespace, Done<void> done) override;
   void create_topic(std::string name, Done<void> done) override;
@@ -59,6 +60,7 @@ class BrokerImpl final : public Broker, public storage::LogListener {
   };
   Result<> open_log(const StoredNames& names);
   void recover(StoredNames names);
+  void drop_cursors_without_row(const std::vector<storage::SubscriptionRow>& rows);
   void start_trimming(std::size_t number);
   [[nodiscard]] TopicPtr find(const std::string& name) const;
   void create_missing(const std::string& name);
@@ -68,11 +70,13 @@ class BrokerImpl final : public Broker, public storage::LogListener {
   const ContextPtr context_;
   std::vector<std::unique_ptr<base::Timer>> trim_timers_;                 ///< one per core, touched on it
   std::vector<std::unordered_map<storage::TopicId, DurableNote>> notes_;  ///< journal thread; one per core
-  bool closed_ = false;                                                   ///< the thread that closes
+  std::mutex close_mutex_;  ///< a second close() waits for the first
+  bool closed_ = false;
 
   mutable std::mutex mutex_;  // guards what follows
   std::map<std::string, TopicPtr, std::less<>> topics_;
   std::map<std::string, std::vector<Answer<TopicPtr>>> creating_;
+  std::set<std::string> namespaces_;  ///< that are made for sure
 };
 
 }  // namespace geminga::broker

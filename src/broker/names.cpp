@@ -35,12 +35,21 @@ void BrokerImpl::open_topic(std::string name, bool create, Done<TopicPtr> done) 
 void BrokerImpl::create_missing(const std::string& name) {
   const auto parts = base::TopicName::parse(name, "");
   if (!parts) return topic_created(name, std::unexpected(parts.error()));
+  const bool known = [&] {
+    const std::lock_guard lock(mutex_);
+    return namespaces_.contains(parts->namespace_path());
+  }();
+  if (known) return create_row(name);
   const std::string tenant = parts->tenant;
   const std::string name_space = parts->namespace_path();
   context_->metadata->create_tenant(tenant, [this, name, name_space](const Result<>& tenant_made) {
     if (!there(tenant_made)) return topic_created(name, std::unexpected(tenant_made.error()));
-    context_->metadata->create_namespace(name_space, [this, name](const Result<>& namespace_made) {
-      if (!there(namespace_made)) return topic_created(name, std::unexpected(namespace_made.error()));
+    context_->metadata->create_namespace(name_space, [this, name, name_space](const Result<>& made) {
+      if (!there(made)) return topic_created(name, std::unexpected(made.error()));
+      {
+        const std::lock_guard lock(mutex_);
+        namespaces_.insert(name_space);
+      }
       create_row(name);
     });
   });

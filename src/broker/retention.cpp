@@ -28,15 +28,9 @@ void Topic::trim() {
                });
 }
 
-/// The first entry within the size limit, by the average size: as near as Pulsar, which goes by whole
-/// ledgers.
 EntryId Topic::kept_by_size() const {
   const auto& bytes = row_.retention.bytes;
-  if (!bytes) return first_;
-  const auto state = context_->log->state(row_.id);
-  const std::uint64_t entries = end_.value - first_.value;
-  const std::uint64_t average = std::max<std::uint64_t>(1, state ? state->stored_bytes / entries : 1);
-  return EntryId{end_.value - std::min(entries, *bytes / average)};
+  return bytes ? std::max(first_, context_->log->first_within(row_.id, *bytes)) : first_;
 }
 
 EntryId Topic::acknowledged_before() const {

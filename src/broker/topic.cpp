@@ -10,6 +10,7 @@ Topic::Topic(ContextPtr context, storage::TopicRow row, const storage::TopicStat
     : context_(std::move(context)),
       core_(context_->core_of(row.id)),
       row_(std::move(row)),
+      producers_(*this),
       ledger_(state.ledger),
       first_(state.first),
       end_(state.next) {}
@@ -52,9 +53,7 @@ SubscriptionPtr Topic::find(const std::string& name) const {
 
 void Topic::find_or_create(const std::string& name, SubscriptionType type, InitialPosition position,
                            Answer<SubscriptionPtr> answer) {
-  if (deleted())
-    return answer(
-        fail(ErrorCode::topic_not_found, fmt::format("topic {} was deleted; open it again", row_.name)));
+  if (auto usable = check_usable(); !usable) return answer(std::unexpected(usable.error()));
   if (auto found = find(name)) return answer(std::move(found));
   auto& waiting = creating_[name];
   waiting.push_back(std::move(answer));
@@ -81,7 +80,10 @@ void Topic::create_cursor(storage::SubscriptionRow row, InitialPosition position
     self->core_.loop.post(
         [self, row = std::move(row), position, first, receipt = std::move(receipt)]() mutable {
           const std::string name = row.name;
-          if (!receipt) return self->created(name, std::unexpected(receipt.error()));
+          if (!receipt) return self->cursor_refused(row, receipt.error());
+          // Deleted meanwhile, or the broker stops: whoever waits must not be left with a dead consumer.
+          if (auto usable = self->check_usable(); !usable)
+            return self->created(name, std::unexpected(usable.error()));
           const EntryId next = position == InitialPosition::earliest ? first : receipt->cursors.front();
           auto subscription = std::make_shared<Subscription>(self->context_, *self, std::move(row),
                                                              storage::CursorState{.next = next});
@@ -90,6 +92,14 @@ void Topic::create_cursor(storage::SubscriptionRow row, InitialPosition position
         });
   };
   context_->log->submit(std::move(transaction));
+}
+
+/// Without its position it would be a name that nobody can use or make again.
+void Topic::cursor_refused(const storage::SubscriptionRow& row, const Error& error) {
+  context_->metadata->delete_subscription(
+      row.id, [self = shared_from_this(), name = row.name, error](const Result<>&) {
+        self->core_.loop.post([self, name, error] { self->created(name, std::unexpected(error)); });
+      });
 }
 
 void Topic::created(const std::string& name, Result<SubscriptionPtr> result) {
@@ -110,21 +120,30 @@ void Topic::remove_subscription(const std::string& name, std::size_t consumers_a
         fail(ErrorCode::conflict, fmt::format("subscription '{}' of {} has {} consumers; close them first",
                                               name, row_.name, subscription->consumer_count())));
   }
-  subscriptions_.erase(found);
-  subscription->shut_down(
-      {ErrorCode::subscription_not_found, fmt::format("subscription '{}' was removed", name)});
+  // Its position holds messages back until the row is gone for good.
   const storage::SubscriptionId id = subscription->row().id;
   context_->metadata->delete_subscription(
-      id, [self = shared_from_this(), id, answer = std::move(answer)](Result<> gone) mutable {
+      id, [self = shared_from_this(), name, answer = std::move(answer)](Result<> gone) mutable {
         if (!gone) return answer(std::unexpected(gone.error()));
-        storage::Transaction transaction;
-        transaction.operations.emplace_back(storage::DropCursor{.topic = self->row_.id, .subscription = id});
-        transaction.done = [answer = std::move(answer)](Result<storage::Receipt> receipt) mutable {
-          if (receipt) return answer(Result<>{});
-          answer(std::unexpected(receipt.error()));
-        };
-        self->context_->log->submit(std::move(transaction));
+        self->core_.loop.post([self, name, answer = std::move(answer)]() mutable {
+          self->subscription_removed(name, std::move(answer));
+        });
       });
+}
+
+void Topic::subscription_removed(const std::string& name, Answer<void> answer) {
+  const auto subscription = subscriptions_.extract(name);
+  if (subscription.empty()) return answer(Result<>{});
+  const storage::SubscriptionId id = subscription.mapped()->row().id;
+  subscription.mapped()->shut_down(
+      {ErrorCode::subscription_not_found, fmt::format("subscription '{}' was removed", name)});
+  storage::Transaction transaction;
+  transaction.operations.emplace_back(storage::DropCursor{.topic = row_.id, .subscription = id});
+  transaction.done = [answer = std::move(answer)](Result<storage::Receipt> receipt) mutable {
+    if (receipt) return answer(Result<>{});
+    answer(std::unexpected(receipt.error()));
+  };
+  context_->log->submit(std::move(transaction));
 }
 
 // --- readers
@@ -167,13 +186,13 @@ class ReaderHandle final : public Reader {
 
 Result<ReaderPtr> Topic::add_reader(const ReaderStart& start, Permits permits,
                                     std::shared_ptr<DeliverySink> sink) {
-  if (deleted())
-    return fail(ErrorCode::topic_not_found, fmt::format("topic {} was deleted; open it again", row_.name));
+  if (auto usable = check_usable(); !usable) return std::unexpected(usable.error());
   EntryId position = end_;
   if (const auto* id = std::get_if<MessageId>(&start.position)) {
     // One ledger a topic: an id of an older ledger lies before everything here, one of a newer ledger behind
     // it.
-    if (id->ledger == ledger_) position = EntryId{id->entry.value + (start.inclusive ? 0 : 1)};
+    if (id->ledger == ledger_ && id->entry < end_)
+      position = EntryId{id->entry.value + (start.inclusive ? 0 : 1)};
     if (id->ledger < ledger_) position = first_;
   } else if (std::get<InitialPosition>(start.position) == InitialPosition::earliest) {
     position = first_;
@@ -191,7 +210,7 @@ Result<ReaderPtr> Topic::add_reader(const ReaderStart& start, Permits permits,
 void Topic::remove(bool force, Answer<void> answer) {
   if (deleted())
     return answer(fail(ErrorCode::topic_not_found, fmt::format("topic {} was deleted", row_.name)));
-  std::size_t connected = readers_.size() + static_cast<std::size_t>(std::max(0, producers_.load()));
+  std::size_t connected = readers_.size() + producers_.count();
   for (const auto& [name, subscription] : subscriptions_) connected += subscription->consumer_count();
   if (connected > 0 && !force) {
     return answer(fail(ErrorCode::conflict,
@@ -199,17 +218,20 @@ void Topic::remove(bool force, Answer<void> answer) {
                                    row_.name, connected)));
   }
   deleted_ = true;
-  shut_down({ErrorCode::topic_not_found, fmt::format("topic {} was deleted", row_.name)});
-  // Step one frees the name; from then on a restart finishes the rest.
+  // Step one frees the name; from then on a restart finishes the rest. Refused, the topic stays as it is.
   context_->metadata->tombstone_topic(
       row_.id, [self = shared_from_this(), answer = std::move(answer)](Result<> gone) mutable {
-        if (!gone) return answer(std::unexpected(gone.error()));
+        if (!gone) {
+          self->deleted_ = false;
+          return answer(std::unexpected(gone.error()));
+        }
         self->core_.loop.post(
             [self, answer = std::move(answer)]() mutable { self->drop_from_disk(std::move(answer)); });
       });
 }
 
 void Topic::drop_from_disk(Answer<void> answer) {
+  shut_down({ErrorCode::topic_not_found, fmt::format("topic {} was deleted", row_.name)});
   subscriptions_.clear();
   storage::Transaction transaction;
   transaction.operations.emplace_back(storage::DropTopic{.topic = row_.id});
@@ -221,7 +243,16 @@ void Topic::drop_from_disk(Answer<void> answer) {
   context_->log->submit(std::move(transaction));
 }
 
+Result<> Topic::check_usable() const {
+  if (ended_) return std::unexpected(*ended_);
+  if (deleted())
+    return fail(ErrorCode::topic_not_found, fmt::format("topic {} was deleted; open it again", row_.name));
+  return {};
+}
+
 void Topic::shut_down(const Error& reason) {
+  if (!ended_) ended_ = reason;
+  producers_.shut_down(reason);
   for (const auto& [name, subscription] : subscriptions_) subscription->shut_down(reason);
   for (const auto& reader : std::exchange(readers_, {})) reader->shut_down(reason);
 }
@@ -234,7 +265,7 @@ TopicStats Topic::stats() const {
   stats.messages_out = messages_out_;
   stats.bytes_out = bytes_out_;
   stats.stored_messages = end_.value - first_.value;
-  stats.producers = static_cast<std::uint32_t>(std::max(0, producers_.load()));
+  stats.producers = static_cast<std::uint32_t>(producers_.count());
   if (end_ > first_) stats.last_message_id = MessageId{.ledger = ledger_, .entry = EntryId{end_.value - 1}};
   for (const auto& [name, subscription] : subscriptions_)
     stats.subscriptions.push_back(subscription->stats());

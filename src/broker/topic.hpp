@@ -9,6 +9,7 @@
 
 #include "broker/answer.hpp"
 #include "broker/context.hpp"
+#include "broker/producers.hpp"
 #include "broker/subscription.hpp"
 #include "broker/topic_reader.hpp"
 #include "storage/metadata.hpp"
@@ -34,10 +35,14 @@ class Topic : public std::enable_shared_from_this<Topic> {
   [[nodiscard]] Core& core() const { return core_; }
   [[nodiscard]] const ContextPtr& context() const { return context_; }
   [[nodiscard]] bool deleted() const { return deleted_.load(); }
-  void count_producer(int change) { producers_ += change; }
 
   void add_recovered(storage::SubscriptionRow row, storage::CursorState cursor);
   void on_durable(const DurableNote& note);
+  [[nodiscard]] Producers& producers() { return producers_; }
+  /// Why nobody may connect any more, if so: deleted, or the broker stops.
+  [[nodiscard]] Result<> check_usable() const;
+  [[nodiscard]] std::optional<std::uint64_t> producer_epoch() const { return row_.producer_epoch; }
+  void set_producer_epoch(std::uint64_t epoch) { row_.producer_epoch = epoch; }
   void count_out(std::uint64_t entries, std::uint64_t bytes);
 
   /// The subscription of that name, made where it is missing.
@@ -63,6 +68,8 @@ class Topic : public std::enable_shared_from_this<Topic> {
  private:
   void create_cursor(storage::SubscriptionRow row, InitialPosition position);
   void created(const std::string& name, Result<SubscriptionPtr> result);
+  void cursor_refused(const storage::SubscriptionRow& row, const Error& error);
+  void subscription_removed(const std::string& name, Answer<void> answer);
   void drop_from_disk(Answer<void> answer);
   [[nodiscard]] EntryId acknowledged_before() const;
   [[nodiscard]] EntryId kept_by_size() const;
@@ -70,15 +77,16 @@ class Topic : public std::enable_shared_from_this<Topic> {
 
   const ContextPtr context_;
   Core& core_;
-  storage::TopicRow row_;  ///< retention: the core's; the rest never changes
+  storage::TopicRow row_;  ///< retention and epoch: the core's; the rest never changes
   std::atomic<bool> deleted_{false};
-  std::atomic<int> producers_{0};
+  Producers producers_;
   LedgerId ledger_;
   EntryId first_;
   EntryId end_;
   std::map<std::string, SubscriptionPtr> subscriptions_;
   std::map<std::string, std::vector<Answer<SubscriptionPtr>>> creating_;
   std::set<std::shared_ptr<TopicReader>> readers_;
+  std::optional<Error> ended_;
   bool trimming_ = false;
   std::uint64_t messages_in_ = 0, bytes_in_ = 0, messages_out_ = 0, bytes_out_ = 0;
 };

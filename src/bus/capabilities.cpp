@@ -21,8 +21,9 @@ std::string_view to_string(Feature feature) noexcept {
       "atomic_forward",
       "durable_acknowledgement",
       "authentication",
+      "exclusive_producer",
   };
-  static_assert(static_cast<std::size_t>(Feature::authentication) + 1 == kFeatureCount);
+  static_assert(static_cast<std::size_t>(Feature::exclusive_producer) + 1 == kFeatureCount);
   return kNames[static_cast<std::size_t>(feature)];
 }
 

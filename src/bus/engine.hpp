@@ -62,6 +62,8 @@ class EngineProducer {
   /// What the engine holds back to fill a batch goes out now.
   virtual void flush() = 0;
   [[nodiscard]] virtual const std::string& name() const = 0;
+  /// See Producer::last_sequence_id.
+  [[nodiscard]] virtual std::optional<std::uint64_t> last_sequence_id() const = 0;
   /// Frees it; sends under way still get their answer. Idempotent.
   virtual Result<> close() = 0;
 };

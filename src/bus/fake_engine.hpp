@@ -41,6 +41,7 @@ class FakeProducer final : public EngineProducer {
   }
   void flush() override {}
   [[nodiscard]] const std::string& name() const override { return name_; }
+  [[nodiscard]] std::optional<std::uint64_t> last_sequence_id() const override { return std::nullopt; }
   Result<> close() override { return {}; }
 
  private:

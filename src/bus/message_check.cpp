@@ -44,6 +44,9 @@ Result<> check_message(OutgoingMessage& message, const BusOptions& options, cons
     message.deliver_after.reset();
   }
   if (message.deliver_at) GEMINGA_TRY_VOID(require(capabilities, Feature::delayed_delivery));
+  if (message.sequence_id && *message.sequence_id >= 1ULL << 63)
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("sequence_id {} is not below 2^63", *message.sequence_id));
   if (message.sequence_id) GEMINGA_TRY_VOID(require(capabilities, Feature::deduplicate_by_application_id));
   return {};
 }

@@ -20,6 +20,8 @@ constexpr std::chrono::milliseconds kGrace{5'000};
 Result<> check_options(const ProducerOptions& options) {
   if (options.send_timeout.count() <= 0)
     return fail(ErrorCode::invalid_argument, "send_timeout must be positive");
+  if (options.access_timeout.count() <= 0)
+    return fail(ErrorCode::invalid_argument, "access_timeout must be positive");
   if (options.max_pending_messages == 0 || options.max_pending_bytes == 0)
     return fail(ErrorCode::invalid_argument, "max_pending_messages and max_pending_bytes must not be 0");
   if (options.batch_messages_max == 0 || options.batch_bytes_max == 0 || options.batch_delay_max.count() < 0)
@@ -48,6 +50,8 @@ Result<std::shared_ptr<Producer::Impl>> Producer::Impl::create(const std::shared
                                                                ProducerOptions options) {
   GEMINGA_TRY(options.topic, bus->full_topic_name(options.topic));
   GEMINGA_TRY_VOID(check_options(options));
+  if (options.access != ProducerAccess::shared)
+    GEMINGA_TRY_VOID(bus::require(bus->engine().capabilities(), Feature::exclusive_producer));
   auto impl = std::make_shared<Impl>(bus, std::move(options));
   GEMINGA_TRY(impl->engine_, bus->engine().create_producer(impl->options_));
   impl->name_ = impl->engine_->name();
@@ -150,6 +154,10 @@ Result<> Producer::flush() {
 
 Result<> Producer::close() {
   return impl_ ? impl_->close() : Result<>{};
+}
+
+std::optional<std::uint64_t> Producer::last_sequence_id() const {
+  return impl_->last_sequence_id();
 }
 
 const std::string& Producer::topic() const {

@@ -24,6 +24,7 @@ class Producer::Impl final : public bus::Child, public std::enable_shared_from_t
   // Constant after create():
   [[nodiscard]] const ProducerOptions& options() const { return options_; }
   [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] std::optional<std::uint64_t> last_sequence_id() const { return engine_->last_sequence_id(); }
   [[nodiscard]] const std::shared_ptr<bus::Callbacks>& callbacks() const { return bus_->callbacks(); }
   [[nodiscard]] bus::PendingSends& pending() { return *pending_; }
 

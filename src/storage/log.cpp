@@ -119,6 +119,9 @@ void Log::read(ReadRequest request, std::move_only_function<void(Result<std::vec
 Result<TopicState> Log::state(TopicId topic) const {
   return impl_->state(topic);
 }
+EntryId Log::first_within(TopicId topic, std::uint64_t bytes) const {
+  return impl_->first_within(topic, bytes);
+}
 std::optional<SentSequence> Log::sent_sequence(TopicId topic, std::uint64_t producer) const {
   return impl_->sent_sequence(topic, producer);
 }

@@ -134,6 +134,8 @@ class Log {
   /// Checkpoints from now on need the metadata store to have come this far. Any thread.
   void needs_metadata(std::uint64_t sequence);
 
+  /// From it on the topic takes at most `bytes` on the disk; near to an extent's length. Any thread.
+  [[nodiscard]] EntryId first_within(TopicId topic, std::uint64_t bytes) const;
   /// What is durable of a producer's name, by its hash; nothing: nothing. Any thread.
   [[nodiscard]] std::optional<SentSequence> sent_sequence(TopicId topic, std::uint64_t producer) const;
   /// A producer of that name is (true) or is no longer (false) connected: while one is, the name is not

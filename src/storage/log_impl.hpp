@@ -36,6 +36,9 @@ class Log::Impl {
   void read(ReadRequest request, std::move_only_function<void(Result<std::vector<Entry>>)> done);
   [[nodiscard]] Result<TopicState> state(TopicId topic) const { return topics_.state(topic); }
   [[nodiscard]] LogStats stats() const;
+  [[nodiscard]] EntryId first_within(TopicId topic, std::uint64_t bytes) const {
+    return topics_.first_within(topic, bytes);
+  }
   [[nodiscard]] std::optional<SentSequence> sent_sequence(TopicId topic, std::uint64_t producer) const {
     return topics_.sent_sequence(topic, producer);
   }

@@ -16,14 +16,15 @@
 namespace geminga::storage {
 namespace {
 
-constexpr char kTopicColumns[] = "SELECT id, name, tombstone, retention_seconds, retention_bytes FROM topics";
+constexpr char kTopicColumns[] =
+    "SELECT id, name, tombstone, retention_seconds, retention_bytes, producer_epoch FROM topics";
 
 TopicRow topic_of(const Statement& row) {
-  TopicRow topic{
-      .id = TopicId{row.integer(0)}, .name = row.text(1), .tombstone = row.integer(2) != 0, .retention = {}};
+  TopicRow topic{.id = TopicId{row.integer(0)}, .name = row.text(1), .tombstone = row.integer(2) != 0};
   topic.retention.time = row.is_null(3)
                              ? std::nullopt
                              : std::optional(std::chrono::seconds(static_cast<std::int64_t>(row.integer(3))));
+  if (!row.is_null(5)) topic.producer_epoch = row.integer(5);
   topic.retention.bytes = row.is_null(4) ? std::nullopt : std::optional(row.integer(4));
   return topic;
 }
@@ -273,6 +274,18 @@ Result<std::vector<SubscriptionRow>> MetadataStore::subscriptions() const {
       });
 }
 
+Result<std::vector<PolicyRow>> MetadataStore::policies() const {
+  return impl_->select<PolicyRow>(
+      "SELECT namespace, 0, name, value FROM namespace_policies "
+      "UNION ALL SELECT '', topic, name, value FROM topic_policies",
+      [](const Statement& row) {
+        return PolicyRow{.name_space = row.text(0),
+                         .topic = TopicId{row.integer(1)},
+                         .name = row.text(2),
+                         .value = row.integer(3)};
+      });
+}
+
 void MetadataStore::create_tenant(std::string tenant, Done<void> done) {
   impl_->write<void>(
       [tenant = std::move(tenant)](Sqlite& database) -> Result<> {
@@ -311,7 +324,7 @@ void MetadataStore::create_topic(std::string name, Done<TopicRow> done) {
         if (!there)
           return fail(ErrorCode::not_found,
                       fmt::format("namespace '{}' does not exist; create it first", parent));
-        TopicRow row{.id = {}, .name = name, .tombstone = false, .retention = {}};
+        TopicRow row{.id = {}, .name = name};
         GEMINGA_TRY(
             auto insert,
             database.prepare("INSERT INTO topics(name, namespace, retention_seconds, retention_bytes) "
@@ -378,11 +391,59 @@ void MetadataStore::set_retention(TopicId id, RetentionPolicy policy, Done<void>
       std::move(done));
 }
 
+void MetadataStore::set_topic_policies(TopicId id, PolicyValues values, Done<void> done) {
+  impl_->write<void>(
+      [id, values = std::move(values)](Sqlite& database) -> Result<> {
+        GEMINGA_TRY(auto select, database.prepare("SELECT 1 FROM topics WHERE id = ? AND tombstone = 0"));
+        GEMINGA_TRY(const bool there, select.bind(1, id.value).step());
+        if (!there) return fail(ErrorCode::not_found, fmt::format("topic {} does not exist", id.value));
+        GEMINGA_TRY(auto clear, database.prepare("DELETE FROM topic_policies WHERE topic = ?"));
+        GEMINGA_TRY_VOID(clear.bind(1, id.value).step());
+        for (const auto& [name, value] : values) {
+          GEMINGA_TRY(auto insert, database.prepare("INSERT INTO topic_policies VALUES(?, ?, ?)"));
+          GEMINGA_TRY_VOID(insert.bind(1, id.value).bind(2, name).bind(3, value).step());
+        }
+        return {};
+      },
+      std::move(done));
+}
+
+void MetadataStore::set_namespace_policies(std::string name_space, PolicyValues values, Done<void> done) {
+  impl_->write<void>(
+      [name_space = std::move(name_space), values = std::move(values)](Sqlite& database) -> Result<> {
+        GEMINGA_TRY(const bool there,
+                    exists(database, "SELECT 1 FROM namespaces WHERE name = ?", name_space));
+        if (!there)
+          return fail(ErrorCode::not_found, fmt::format("namespace '{}' does not exist", name_space));
+        GEMINGA_TRY(auto clear, database.prepare("DELETE FROM namespace_policies WHERE namespace = ?"));
+        GEMINGA_TRY_VOID(clear.bind(1, name_space).step());
+        for (const auto& [name, value] : values) {
+          GEMINGA_TRY(auto insert, database.prepare("INSERT INTO namespace_policies VALUES(?, ?, ?)"));
+          GEMINGA_TRY_VOID(insert.bind(1, name_space).bind(2, name).bind(3, value).step());
+        }
+        return {};
+      },
+      std::move(done));
+}
+
+void MetadataStore::set_producer_epoch(TopicId id, std::uint64_t epoch, Done<void> done) {
+  impl_->write<void>(
+      [id, epoch](Sqlite& database) -> Result<> {
+        GEMINGA_TRY(auto change,
+                    database.prepare("UPDATE topics SET producer_epoch = ? WHERE id = ? AND tombstone = 0"));
+        return change_one(change.bind(1, epoch).bind(2, id.value), database, "topic", id.value);
+      },
+      std::move(done));
+}
+
 void MetadataStore::tombstone_topic(TopicId id, Done<void> done) {
   impl_->write<void>(
       [id](Sqlite& database) -> Result<> {
-        GEMINGA_TRY(auto drop, database.prepare("DELETE FROM subscriptions WHERE topic = ?"));
-        GEMINGA_TRY_VOID(drop.bind(1, id.value).step());
+        for (const char* of_topic :
+             {"DELETE FROM subscriptions WHERE topic = ?", "DELETE FROM topic_policies WHERE topic = ?"}) {
+          GEMINGA_TRY(auto drop, database.prepare(of_topic));
+          GEMINGA_TRY_VOID(drop.bind(1, id.value).step());
+        }
         GEMINGA_TRY(auto change,
                     database.prepare("UPDATE topics SET tombstone = 1 WHERE id = ? AND tombstone = 0"));
         return change_one(change.bind(1, id.value), database, "topic", id.value);

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <future>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +23,7 @@ struct TopicRow {
   std::string name;  ///< "persistent://tenant/namespace/topic"
   bool tombstone = false;
   RetentionPolicy retention;
+  std::optional<std::uint64_t> producer_epoch;  ///< of the last exclusive producer
 };
 
 struct SubscriptionRow {
@@ -31,6 +33,16 @@ struct SubscriptionRow {
   SubscriptionType type = SubscriptionType::exclusive;  ///< of the last consumer
   Properties properties;
 };
+
+/// A field of a policy that is set; the broker knows what it means.
+struct PolicyRow {
+  std::string name_space;  ///< "tenant/namespace"; empty: of the topic
+  TopicId topic;
+  std::string name;
+  std::uint64_t value = 0;
+};
+/// Name to value.
+using PolicyValues = std::map<std::string, std::uint64_t>;
 
 struct DirectoryRow {
   std::string uuid;
@@ -71,6 +83,7 @@ class MetadataStore {
   [[nodiscard]] Result<std::vector<std::string>> namespaces() const;  ///< "tenant/namespace"
   [[nodiscard]] Result<std::vector<TopicRow>> topics() const;         ///< tombstones too
   [[nodiscard]] Result<std::vector<SubscriptionRow>> subscriptions() const;
+  [[nodiscard]] Result<std::vector<PolicyRow>> policies() const;
 
   // already_exists where it does; not_found where the parent is missing.
   void create_tenant(std::string tenant, Done<void> done);
@@ -81,6 +94,10 @@ class MetadataStore {
   void delete_subscription(SubscriptionId id, Done<void> done);
   void set_subscription_type(SubscriptionId id, SubscriptionType type, Done<void> done);
   void set_retention(TopicId id, RetentionPolicy policy, Done<void> done);
+  /// Replaces all that were set.
+  void set_topic_policies(TopicId id, PolicyValues values, Done<void> done);
+  void set_namespace_policies(std::string tenant_and_namespace, PolicyValues values, Done<void> done);
+  void set_producer_epoch(TopicId id, std::uint64_t epoch, Done<void> done);
   /// Step one of a deletion: the name is free again, the id stays as a tombstone.
   void tombstone_topic(TopicId id, Done<void> done);
   /// Last step, when no file of the log names the topic any more (LogListener::on_forgotten).

@@ -1,5 +1,7 @@
 #include "storage/metadata_schema.hpp"
 
+#include <iterator>
+
 #include <fmt/format.h>
 
 #include "base/try.hpp"
@@ -25,11 +27,42 @@ CREATE TABLE subscriptions(
 PRAGMA user_version = 1;
 )sql";
 
+/// From schema i + 1 to i + 2. A new file takes all of them.
+constexpr const char* kMigrations[] = {
+    // The epoch of the last exclusive producer, NULL: there was none; policies, a row for each field that is
+    // set.
+    R"sql(
+ALTER TABLE topics ADD COLUMN producer_epoch INTEGER;
+CREATE TABLE namespace_policies(
+  namespace TEXT NOT NULL REFERENCES namespaces(name), name TEXT NOT NULL, value INTEGER NOT NULL,
+  PRIMARY KEY(namespace, name)) WITHOUT ROWID;
+CREATE TABLE topic_policies(
+  topic INTEGER NOT NULL REFERENCES topics(id), name TEXT NOT NULL, value INTEGER NOT NULL,
+  PRIMARY KEY(topic, name)) WITHOUT ROWID;
+PRAGMA user_version = 2;
+)sql",
+};
+static_assert(std::size(kMigrations) + 1 == kMetadataSchema);
+
+Result<> migrate(Sqlite& database, int version) {
+  for (int next = version; next < kMetadataSchema; ++next)
+    GEMINGA_TRY_VOID(database.run(kMigrations[next - 1]));
+  return {};
+}
+
 Result<> create(Sqlite& database, const std::string& uuid) {
   GEMINGA_TRY_VOID(database.run("BEGIN IMMEDIATE"));
   GEMINGA_TRY_VOID(database.run(kTables));
   GEMINGA_TRY(auto insert, database.prepare("INSERT INTO directory VALUES(1, ?, 1, 0)"));
   GEMINGA_TRY_VOID(insert.bind(1, uuid).step());
+  GEMINGA_TRY_VOID(migrate(database, 1));
+  return database.run("COMMIT");
+}
+
+Result<> bring_up_to_date(Sqlite& database, int version) {
+  if (version == kMetadataSchema) return {};
+  GEMINGA_TRY_VOID(database.run("BEGIN IMMEDIATE"));
+  GEMINGA_TRY_VOID(migrate(database, version));
   return database.run("COMMIT");
 }
 
@@ -74,7 +107,8 @@ Result<> prepare_metadata_schema(Sqlite& database, const std::filesystem::path& 
                     file.string(), version, kMetadataSchema));
   if (version == 0) return create(database, directory_uuid);
   GEMINGA_TRY_VOID(check_structure(database, file));
-  return check_uuid(database, file, directory_uuid);
+  GEMINGA_TRY_VOID(check_uuid(database, file, directory_uuid));
+  return bring_up_to_date(database, version);
 }
 
 }  // namespace geminga::storage

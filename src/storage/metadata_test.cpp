@@ -1,5 +1,7 @@
 #include "storage/metadata.hpp"
 
+#include <algorithm>
+#include <atomic>
 #include <fstream>
 
 #include <gmock/gmock.h>
@@ -138,8 +140,60 @@ TEST_F(MetadataTest, RefusesANewerSchemaAnotherDirectoryAndAMissingFile) {
   ASSERT_FALSE(foreign);
   EXPECT_EQ(foreign.error().code, ErrorCode::corrupted);
   EXPECT_THAT(foreign.error().message, HasSubstr("another data directory"));
-  ASSERT_TRUE(Sqlite::open(file(), false).value()->run("PRAGMA user_version = 2"));
+  ASSERT_TRUE(Sqlite::open(file(), false).value()->run("PRAGMA user_version = 3"));
   EXPECT_EQ(open().error().code, ErrorCode::format_too_new);
+}
+
+TEST_F(MetadataTest, ReadsTheFirstSchemaAndKeepsWhatTheSecondAdds) {
+  {
+    const auto store = with_namespace();
+    ASSERT_TRUE(topic(*store, kName));
+  }
+  ASSERT_TRUE(Sqlite::open(file(), false)
+                  .value()
+                  ->run("DROP TABLE namespace_policies; DROP TABLE topic_policies; "
+                        "ALTER TABLE topics DROP COLUMN producer_epoch; PRAGMA user_version = 1"));
+  TopicId id;
+  {
+    const auto store = open(testing::kUuid, false).value();
+    const TopicRow row = store->topics().value().at(0);
+    id = row.id;
+    EXPECT_FALSE(row.producer_epoch);
+    EXPECT_TRUE(store->policies().value().empty());
+    ASSERT_TRUE(
+        MetadataStore::wait<void>([&](auto done) { store->set_producer_epoch(id, 4, std::move(done)); }));
+    ASSERT_TRUE(MetadataStore::wait<void>(
+        [&](auto done) { store->set_topic_policies(id, {{"a", 1}, {"b", 2}}, std::move(done)); }));
+    ASSERT_TRUE(MetadataStore::wait<void>(
+        [&](auto done) { store->set_topic_policies(id, {{"b", 3}}, std::move(done)); }));
+    ASSERT_TRUE(MetadataStore::wait<void>(
+        [&](auto done) { store->set_namespace_policies("public/default", {{"c", 4}}, std::move(done)); }));
+    EXPECT_EQ(MetadataStore::wait<void>(
+                  [&](auto done) { store->set_namespace_policies("no/where", {}, std::move(done)); })
+                  .error()
+                  .code,
+              ErrorCode::not_found);
+  }
+  const auto store = open(testing::kUuid, false).value();
+  EXPECT_EQ(store->topics().value().at(0).producer_epoch, 4U);
+  auto rows = store->policies().value();
+  ASSERT_EQ(rows.size(), 2U);
+  std::ranges::sort(rows, {}, &PolicyRow::name);
+  EXPECT_EQ(rows[0].name_space, "");
+  EXPECT_EQ(rows[0].topic, id);
+  EXPECT_EQ(rows[0].value, 3U);
+  EXPECT_EQ(rows[1].name_space, "public/default");
+  EXPECT_EQ(rows[1].value, 4U);
+  ASSERT_TRUE(MetadataStore::wait<void>([&](auto done) { store->tombstone_topic(id, std::move(done)); }));
+  EXPECT_EQ(store->policies().value().size(), 1U) << "a deleted topic has none";
+}
+
+TEST_F(MetadataTest, SaysWhichCommitEachChangeIsIn) {
+  const auto store = with_namespace();
+  std::atomic<std::uint64_t> last = 0;
+  store->on_commit([&](std::uint64_t sequence) { last = sequence; });
+  ASSERT_TRUE(topic(*store, kName));
+  EXPECT_EQ(last, store->directory().value().sequence) << "told before the answer";
 }
 
 TEST_F(MetadataTest, RefusesADamagedFile) {

@@ -196,6 +196,30 @@ void TopicTable::apply(const Trim& trim) {
   topic.state.first = before;
 }
 
+EntryId TopicTable::first_within(TopicId id, std::uint64_t bytes) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = topics_.find(id);
+  if (found == topics_.end()) return {};
+  const Topic& topic = *found->second;
+  for (const auto* run : {&topic.active, &topic.frozen}) {
+    for (auto entry = run->rbegin(); entry != run->rend(); ++entry) {
+      if (entry->header.entry < topic.state.first) return topic.state.first;
+      if (stored_bytes(*entry) > bytes) return EntryId{entry->header.entry.value + 1};
+      bytes -= stored_bytes(*entry);
+    }
+  }
+  for (auto extent = topic.extents.rbegin(); extent != topic.extents.rend(); ++extent) {
+    if (extent->bytes > bytes) {
+      const double share = static_cast<double>(bytes) / static_cast<double>(extent->bytes);
+      const double entries = static_cast<double>(extent->last.value - extent->first.value + 1);
+      const auto kept = static_cast<std::uint64_t>(share * entries);
+      return std::max(topic.state.first, EntryId{extent->last.value + 1 - kept});
+    }
+    bytes -= extent->bytes;
+  }
+  return topic.state.first;
+}
+
 // --- sequence ids of producers
 // -------------------------------------------------------------------------------------
 

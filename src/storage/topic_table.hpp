@@ -102,6 +102,8 @@ class TopicTable {
   };
   Result<ReadPlan> plan_read(const ReadRequest& request) const;
   Result<TopicState> state(TopicId id) const;
+  /// From it on the topic takes at most `bytes` on the disk: exact in memory, by proportion in an extent.
+  [[nodiscard]] EntryId first_within(TopicId topic, std::uint64_t bytes) const;
   [[nodiscard]] std::optional<SentSequence> sent_sequence(TopicId topic, std::uint64_t producer) const;
   void hold_sequence(TopicId topic, std::uint64_t producer, bool connected, Timestamp now);
   [[nodiscard]] std::string offline_reason(TopicId id) const;

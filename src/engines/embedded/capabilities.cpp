@@ -20,12 +20,15 @@ Capabilities make() {
   native(Feature::delayed_delivery,
          "held on every subscription type until due, never early; later messages overtake");
   native(Feature::deduplicate_own_resends, "in process: a send has one outcome and is never sent again");
+  native(Feature::deduplicate_by_application_id,
+         "rising sequence ids of a producer's name, durable; a name that is not connected for 6 h is "
+         "forgotten");
+  native(Feature::exclusive_producer, "with durable epochs: who was fenced stays so over a restart");
   native(Feature::replay_from_earliest, "from the oldest message that retention keeps");
   native(Feature::reader, "a position in the log, nothing is held back for it");
   native(Feature::atomic_forward, "one journal record, replayed whole or not at all");
   native(Feature::durable_acknowledgement, "answered after fdatasync");
   impossible(Feature::failover_subscription, "not built yet in 0.1; use exclusive or key_shared");
-  impossible(Feature::deduplicate_by_application_id, "not built yet in 0.1; leave sequence_id unset");
   impossible(Feature::seek, "not built yet in 0.1; use skip_all, or a new subscription from the earliest");
   impossible(Feature::authentication, "in process: whoever may open the directory may use it");
   return table;

@@ -27,8 +27,15 @@ class EmbeddedEngine final : public bus::Engine {
 
   Result<std::unique_ptr<bus::EngineProducer>> create_producer(const ProducerOptions& options) override {
     GEMINGA_TRY(auto topic, open_topic(options.topic));
-    std::string name = options.name.empty() ? "producer-" + base::random_uuid() : options.name;
-    return std::make_unique<EmbeddedProducer>(broker_, std::move(topic), std::move(name));
+    const auto timeout =
+        options.access == ProducerAccess::wait_for_exclusive ? options.access_timeout : kStepTimeout;
+    auto producer = base::await<broker::ProducerPtr>(
+        [&](auto done) {
+          broker_->create_producer(topic, {.name = options.name, .access = options.access}, std::move(done));
+        },
+        timeout, "create producer");
+    if (!producer) return std::unexpected(producer.error().with("producer of " + options.topic));
+    return std::make_unique<EmbeddedProducer>(broker_, std::move(*producer));
   }
 
   Result<std::shared_ptr<bus::EngineConsumer>> subscribe(const bus::EngineConsumerOptions& options,

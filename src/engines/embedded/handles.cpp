@@ -1,5 +1,6 @@
 #include "engines/embedded/handles.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/clock.hpp"
@@ -8,34 +9,31 @@
 
 namespace geminga::engines::embedded {
 
-EmbeddedProducer::EmbeddedProducer(BrokerPtr broker, broker::TopicPtr topic, std::string name)
-    : broker_(std::move(broker)),
-      topic_(std::move(topic)),
-      name_(std::move(name)),
-      hash_(producer_hash(name_)) {
-  broker_->count_producer(topic_, 1);
-}
-
-EmbeddedProducer::~EmbeddedProducer() {
-  static_cast<void>(close());
+EmbeddedProducer::EmbeddedProducer(BrokerPtr broker, broker::ProducerPtr producer)
+    : broker_(std::move(broker)), producer_(std::move(producer)) {
+  const auto last = producer_->last_sequence_id();
+  sequence_ = last ? *last + 1 : 0;
 }
 
 void EmbeddedProducer::send(OutgoingMessage message, bus::Done<MessageId> done) {
-  if (closed_.load()) return done(fail(ErrorCode::closed, "the producer was closed"));
-  storage::Append append = broker::encode_raw(std::move(message), name_, base::Clock::system().wall_now());
-  append.producer = hash_;
-  append.sequence = sequence_.fetch_add(1);
-  std::vector<broker::Publication> one;
-  one.push_back({topic_, std::move(append)});
-  broker_->publish(std::move(one), [done = std::move(done)](Result<std::vector<MessageId>> ids) mutable {
+  const auto own_id = message.sequence_id;
+  std::vector<storage::Append> one;
+  one.push_back(broker::encode_raw(std::move(message), name(), base::Clock::system().wall_now()));
+  if (own_id) {
+    // What the application numbers is stored once; what we number is never sent again.
+    one.front().flags |= storage::EntryFlags::kDeduplicate;
+    sequence_ = std::max(sequence_.load(), *own_id + 1);
+  } else {
+    one.front().sequence = sequence_.fetch_add(1);
+  }
+  producer_->publish(std::move(one), [done = std::move(done)](Result<std::vector<MessageId>> ids) mutable {
     if (!ids) return done(std::unexpected(ids.error()));
     done(ids->front());
   });
 }
 
 Result<> EmbeddedProducer::close() {
-  if (!closed_.exchange(true)) broker_->count_producer(topic_, -1);
-  return {};
+  return ignore_closed(wait<void>("close producer", [&](auto done) { producer_->close(std::move(done)); }));
 }
 
 void EmbeddedConsumer::taken(std::uint32_t messages, std::uint64_t bytes) {

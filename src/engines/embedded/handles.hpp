@@ -14,20 +14,19 @@ using BrokerPtr = std::shared_ptr<broker::Broker>;
 
 class EmbeddedProducer final : public bus::EngineProducer {
  public:
-  EmbeddedProducer(BrokerPtr broker, broker::TopicPtr topic, std::string name);
-  ~EmbeddedProducer() override;
+  EmbeddedProducer(BrokerPtr broker, broker::ProducerPtr producer);
   void send(OutgoingMessage message, bus::Done<MessageId> done) override;
   void flush() override {}  // nothing is held back: the journal groups by itself
-  [[nodiscard]] const std::string& name() const override { return name_; }
+  [[nodiscard]] const std::string& name() const override { return producer_->name(); }
+  [[nodiscard]] std::optional<std::uint64_t> last_sequence_id() const override {
+    return producer_->last_sequence_id();
+  }
   Result<> close() override;
 
  private:
   const BrokerPtr broker_;
-  const broker::TopicPtr topic_;
-  const std::string name_;
-  const std::uint64_t hash_;
-  std::atomic<std::uint64_t> sequence_ = 0;
-  std::atomic<bool> closed_ = false;
+  const broker::ProducerPtr producer_;
+  std::atomic<std::uint64_t> sequence_;  ///< of the next message without one of its own
 };
 
 class EmbeddedConsumer final : public bus::EngineConsumer {

@@ -37,12 +37,6 @@ void MessageSink::on_entries(std::vector<broker::Delivered> entries) {
   if (!messages.empty()) sink_->on_messages(std::move(messages));
 }
 
-std::uint64_t producer_hash(std::string_view name) {
-  std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
-  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  return hash == 0 ? 1 : hash;
-}
-
 namespace {
 
 /// One after the other: nearly always all are there and nothing waits. A topic that is there answers inside

@@ -29,7 +29,4 @@ Result<Message> to_message(const storage::Entry& entry, const std::string& topic
 void resolve(broker::Broker& broker, std::vector<TopicMessage> messages,
              broker::Done<std::vector<broker::Publication>> done);
 
-/// Never 0; names of producers that differ have hashes that differ, but for a chance of 2^-64.
-std::uint64_t producer_hash(std::string_view name);
-
 }  // namespace geminga::engines::embedded

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+namespace geminga {
+
+/// How long a topic keeps what every subscription has acknowledged; nullopt fields: no limit of that kind.
+/// Default: nothing is kept.
+struct RetentionPolicy {
+  std::optional<std::chrono::seconds> time = std::chrono::seconds{0};
+  std::optional<std::uint64_t> bytes = 0;
+  bool operator==(const RetentionPolicy&) const = default;
+};
+
+/// What happens to a topic whose backlog is over its quota.
+enum class BacklogAction : std::uint8_t {
+  producer_request_hold,      ///< sends wait until the backlog is smaller, or for their time-out
+  producer_exception,         ///< sends fail with backlog_quota_exceeded
+  consumer_backlog_eviction,  ///< the oldest unacknowledged messages count as acknowledged
+};
+
+/// Limits of a namespace's topics, or of one topic. A field that is not set is decided by the namespace, and
+/// where that does not set it either, there is no limit. 0 says "no limit" where the namespace has one.
+/// Times follow the wall clock: a jump forward makes messages older.
+struct Policies {
+  /// Older messages count as acknowledged on every subscription, whoever has them.
+  std::optional<std::chrono::seconds> message_ttl;
+  /// Of the subscription that is furthest behind: what is stored from its oldest unacknowledged message on,
+  /// and the age of that one. Looked at once a second.
+  std::optional<std::uint64_t> backlog_bytes;
+  std::optional<std::chrono::seconds> backlog_age;
+  std::optional<BacklogAction> backlog_action;  ///< not set: producer_request_hold
+  /// A topic without subscriptions on which nobody was connected and nothing was published for so long is
+  /// deleted.
+  std::optional<std::chrono::seconds> inactive_after;
+  // A second of the rate may be used at once; what is over it waits.
+  std::optional<std::uint64_t> publish_messages_per_second;
+  std::optional<std::uint64_t> publish_bytes_per_second;
+  std::optional<std::uint64_t> dispatch_messages_per_second;  ///< of the topic, to all its subscriptions
+  std::optional<std::uint64_t> dispatch_bytes_per_second;
+  std::optional<std::uint32_t> max_producers;
+  std::optional<std::uint32_t> max_consumers;  ///< on all subscriptions of the topic together
+  bool operator==(const Policies&) const = default;
+};
+
+}  // namespace geminga

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include <geminga/error.hpp>
+#include <geminga/policies.hpp>
+
+/// The fields of Policies by name, each as one number: how they are stored, sent and shown. A field is added
+/// in one place, here.
+namespace geminga::base {
+
+/// Only the fields that are set.
+using PolicyValues = std::map<std::string, std::uint64_t>;
+
+/// Calls with the name and the field of each, in the order of Policies.
+template <class P, class Visit>
+void each_policy(P& policies, Visit visit) {
+  visit("message_ttl_seconds", policies.message_ttl);
+  visit("backlog_bytes", policies.backlog_bytes);
+  visit("backlog_age_seconds", policies.backlog_age);
+  visit("backlog_action", policies.backlog_action);
+  visit("inactive_after_seconds", policies.inactive_after);
+  visit("publish_messages_per_second", policies.publish_messages_per_second);
+  visit("publish_bytes_per_second", policies.publish_bytes_per_second);
+  visit("dispatch_messages_per_second", policies.dispatch_messages_per_second);
+  visit("dispatch_bytes_per_second", policies.dispatch_bytes_per_second);
+  visit("max_producers", policies.max_producers);
+  visit("max_consumers", policies.max_consumers);
+}
+
+PolicyValues to_values(const Policies& policies);
+/// Errors: invalid_argument (unknown name, number out of range).
+Result<Policies> to_policies(const PolicyValues& values);
+/// What `own` does not set is taken from `wider`.
+Policies merged(Policies own, const Policies& wider);
+
+std::string_view to_string(BacklogAction action);
+/// Errors: invalid_argument, with the list.
+Result<BacklogAction> parse_backlog_action(std::string_view text);
+
+}  // namespace geminga::base

@@ -1,0 +1,249 @@
+#include "broker/producers.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/uuid.hpp"
+#include "broker/subscription.hpp"
+#include "broker/topic.hpp"
+
+namespace geminga::broker {
+
+std::uint64_t producer_hash(std::string_view name) {
+  std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return hash == 0 ? 1 : hash;
+}
+
+// --- one producer
+// --------------------------------------------------------------------------------------------------
+
+ConnectedProducer::ConnectedProducer(ContextPtr context, storage::TopicId topic, Identity identity,
+                                     std::function<void(const Error&)> on_closed)
+    : context_(std::move(context)),
+      topic_(topic),
+      name_(std::move(identity.name)),
+      hash_(producer_hash(name_)),
+      epoch_(identity.epoch),
+      on_closed_(std::move(on_closed)),
+      sequences_(identity.last_sequence ? *identity.last_sequence + 1 : 0) {}
+
+std::optional<std::uint64_t> ConnectedProducer::last_sequence_id() const {
+  const std::uint64_t sequences = sequences_.load();
+  return sequences == 0 ? std::nullopt : std::optional(sequences - 1);
+}
+
+void ConnectedProducer::publish(std::vector<storage::Append> entries, Done<std::vector<MessageId>> done) {
+  storage::Transaction transaction;
+  transaction.operations.reserve(entries.size());
+  for (storage::Append& entry : entries) {
+    entry.topic = topic_;
+    entry.producer = hash_;
+    transaction.operations.emplace_back(std::move(entry));
+  }
+  std::unique_lock lock(mutex_);
+  if (ended_) {
+    const Error reason = *ended_;
+    lock.unlock();
+    return done(std::unexpected(reason));
+  }
+  transaction.done = [self = shared_from_this(),
+                      done = std::move(done)](Result<storage::Receipt> receipt) mutable {
+    if (!receipt) return done(std::unexpected(receipt.error()));
+    self->note_durable(*receipt);
+    done(to_message_ids(*receipt));
+  };
+  context_->log->submit(std::move(transaction));
+}
+
+void ConnectedProducer::note_durable(const storage::Receipt& receipt) {
+  // Journal thread only, so nobody else raises it meanwhile.
+  for (const storage::EntryHeader& header : receipt.appended) {
+    if (storage::raises_sequence(header) && header.sequence >= sequences_.load())
+      sequences_.store(header.sequence + 1);
+  }
+}
+
+bool ConnectedProducer::end(const Error& reason) {
+  const std::lock_guard lock(mutex_);
+  if (ended_) return false;
+  ended_ = reason;
+  return true;
+}
+
+namespace {
+
+/// The handle that users hold: takes calls from any thread to the topic's core.
+class ProducerHandle final : public Producer {
+ public:
+  ProducerHandle(TopicPtr topic, ConnectedProducerPtr producer)
+      : topic_(std::move(topic)), producer_(std::move(producer)) {}
+  ~ProducerHandle() override {
+    end();
+    topic_->core().loop.post([topic = topic_, producer = producer_] { topic->producers().remove(producer); });
+  }
+  [[nodiscard]] const std::string& name() const override { return producer_->name(); }
+  [[nodiscard]] std::optional<std::uint64_t> epoch() const override { return producer_->epoch(); }
+  [[nodiscard]] std::optional<std::uint64_t> last_sequence_id() const override {
+    return producer_->last_sequence_id();
+  }
+  void publish(std::vector<storage::Append> entries, Done<std::vector<MessageId>> done) override {
+    producer_->publish(std::move(entries), std::move(done));
+  }
+  void close(Done<void> done) override {
+    end();
+    topic_->core().loop.post(
+        [topic = topic_, producer = producer_, answer = Answer<void>(std::move(done))]() mutable {
+          topic->producers().remove(producer);
+          answer(Result<>{});
+        });
+  }
+
+ private:
+  void end() { producer_->end({ErrorCode::closed, "the producer was closed"}); }
+
+  const TopicPtr topic_;
+  const ConnectedProducerPtr producer_;
+};
+
+}  // namespace
+
+// --- all of a topic
+// ------------------------------------------------------------------------------------------------
+
+void Producers::add(RegisterOptions options, Answer<ProducerPtr> answer) {
+  if (options.name.empty()) options.name = "producer-" + base::random_uuid();
+  requests_.push_back({std::move(options), std::move(answer)});
+  process();
+}
+
+void Producers::process() {
+  while (!granting_ && !requests_.empty()) {
+    Request next = std::move(requests_.front());
+    requests_.pop_front();
+    decide(std::move(next));
+  }
+}
+
+Result<> Producers::check(const Request& request) const {
+  if (auto usable = topic_.check_usable(); !usable) return usable;
+  const auto named = [&](const ConnectedProducerPtr& one) { return one->name() == request.options.name; };
+  if (request.options.access != ProducerAccess::exclusive_with_fencing &&
+      std::ranges::any_of(connected_, named)) {
+    return fail(ErrorCode::producer_busy,
+                fmt::format("a producer '{}' is connected to {}; close it, or choose another name",
+                            request.options.name, topic_.name()));
+  }
+  const auto current = topic_.producer_epoch();
+  if (request.options.epoch && current && *request.options.epoch < *current) {
+    return fail(ErrorCode::producer_fenced,
+                fmt::format("producer '{}' had epoch {} of {}, another took it over with epoch {}",
+                            request.options.name, *request.options.epoch, topic_.name(), *current));
+  }
+  return {};
+}
+
+void Producers::decide(Request request) {
+  if (auto good = check(request); !good) return request.answer(std::unexpected(good.error()));
+  if (request.options.access != ProducerAccess::shared) return decide_exclusive(std::move(request));
+  if (exclusive_) {
+    return request.answer(
+        fail(ErrorCode::producer_busy,
+             fmt::format("producer '{}' has {} for itself", connected_.front()->name(), topic_.name())));
+  }
+  connect(std::move(request), std::nullopt);
+}
+
+void Producers::decide_exclusive(Request request) {
+  switch (request.options.access) {
+    case ProducerAccess::exclusive_with_fencing: {
+      const Error reason{ErrorCode::producer_fenced,
+                         fmt::format("producer '{}' took {} over", request.options.name, topic_.name())};
+      for (const ConnectedProducerPtr& one : std::vector(connected_)) end(one, reason);
+      for (Request& one : std::exchange(waiting_, {})) one.answer(std::unexpected(reason));
+      return grant(std::move(request));
+    }
+    case ProducerAccess::wait_for_exclusive:
+      if (connected_.empty()) return grant(std::move(request));
+      if (request.options.on_waiting) request.options.on_waiting(request.options.name);
+      waiting_.push_back(std::move(request));
+      return;
+    default:
+      if (connected_.empty()) return grant(std::move(request));
+      return request.answer(
+          fail(ErrorCode::producer_fenced,
+               fmt::format("{} has {} producers; an exclusive one must be alone", topic_.name(), count())));
+  }
+}
+
+/// The epoch is durable before anything is published under it, so that no restart forgets who was fenced.
+void Producers::grant(Request request) {
+  granting_ = true;
+  const std::uint64_t epoch = request.options.epoch.value_or(topic_.producer_epoch().value_or(0) + 1);
+  topic_.context()->metadata->set_producer_epoch(
+      topic_.id(), epoch,
+      [topic = topic_.shared_from_this(), epoch, request = std::move(request)](Result<> stored) mutable {
+        topic->core().loop.post([topic, epoch, request = std::move(request), stored]() mutable {
+          topic->producers().granted(std::move(request), epoch, stored);
+        });
+      });
+}
+
+void Producers::granted(Request request, std::uint64_t epoch, const Result<>& stored) {
+  granting_ = false;
+  if (!stored) {
+    request.answer(std::unexpected(stored.error()));
+  } else {
+    topic_.set_producer_epoch(epoch);
+    if (auto usable = topic_.check_usable(); !usable) {
+      request.answer(std::unexpected(usable.error()));
+    } else {
+      exclusive_ = true;
+      connect(std::move(request), epoch);
+    }
+  }
+  process();
+}
+
+void Producers::connect(Request request, std::optional<std::uint64_t> epoch) {
+  storage::Log& log = *topic_.context()->log;
+  const std::uint64_t hash = producer_hash(request.options.name);
+  log.hold_sequence(topic_.id(), hash, true);
+  const auto sent = log.sent_sequence(topic_.id(), hash);
+  auto producer = std::make_shared<ConnectedProducer>(
+      topic_.context(), topic_.id(),
+      ConnectedProducer::Identity{.name = std::move(request.options.name),
+                                  .epoch = epoch,
+                                  .last_sequence = sent ? std::optional(sent->sequence) : std::nullopt},
+      std::move(request.options.on_closed));
+  connected_.push_back(producer);
+  request.answer(std::make_shared<ProducerHandle>(topic_.shared_from_this(), std::move(producer)));
+}
+
+void Producers::remove(const ConnectedProducerPtr& producer) {
+  if (std::erase(connected_, producer) == 0) return;
+  topic_.context()->log->hold_sequence(topic_.id(), producer->hash(), false);
+  if (!connected_.empty()) return;
+  exclusive_ = false;
+  if (waiting_.empty()) return;
+  requests_.push_front(std::move(waiting_.front()));
+  waiting_.pop_front();
+  process();
+}
+
+void Producers::end(const ConnectedProducerPtr& producer, const Error& reason) {
+  const bool ended = producer->end(reason);
+  std::erase(connected_, producer);
+  exclusive_ = exclusive_ && !connected_.empty();
+  topic_.context()->log->hold_sequence(topic_.id(), producer->hash(), false);
+  if (ended) producer->tell_closed(reason);
+}
+
+void Producers::shut_down(const Error& reason) {
+  for (Request& one : std::exchange(waiting_, {})) one.answer(std::unexpected(reason));
+  for (Request& one : std::exchange(requests_, {})) one.answer(std::unexpected(reason));
+  for (const ConnectedProducerPtr& one : std::vector(connected_)) end(one, reason);
+}
+
+}  // namespace geminga::broker

@@ -1,0 +1,98 @@
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "broker/answer.hpp"
+#include "broker/broker.hpp"
+#include "broker/context.hpp"
+
+namespace geminga::broker {
+
+/// One connected producer. Knows no topic, so that what waits in the log may own it.
+class ConnectedProducer : public std::enable_shared_from_this<ConnectedProducer> {
+ public:
+  struct Identity {
+    std::string name;
+    std::optional<std::uint64_t> epoch;
+    std::optional<std::uint64_t> last_sequence;
+  };
+  ConnectedProducer(ContextPtr context, storage::TopicId topic, Identity identity,
+                    std::function<void(const Error&)> on_closed);
+
+  // --- any thread ---
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] std::uint64_t hash() const { return hash_; }
+  [[nodiscard]] std::optional<std::uint64_t> epoch() const { return epoch_; }
+  [[nodiscard]] std::optional<std::uint64_t> last_sequence_id() const;
+  void publish(std::vector<storage::Append> entries, Done<std::vector<MessageId>> done);
+  /// From the return on nothing of it reaches the log any more. False when it had ended before.
+  bool end(const Error& reason);
+
+  // --- core ---
+  void tell_closed(const Error& reason) {
+    if (on_closed_) on_closed_(reason);
+  }
+
+ private:
+  void note_durable(const storage::Receipt& receipt);
+
+  const ContextPtr context_;
+  const storage::TopicId topic_;
+  const std::string name_;
+  const std::uint64_t hash_;
+  const std::optional<std::uint64_t> epoch_;
+  const std::function<void(const Error&)> on_closed_;
+  std::atomic<std::uint64_t> sequences_;  ///< highest durable sequence id + 1; 0: none
+  /// Held over the submit, so that end() has a before and an after. Recursive: a log that is closed answers
+  /// at once, and the answer may publish again.
+  std::recursive_mutex mutex_;
+  std::optional<Error> ended_;
+};
+using ConnectedProducerPtr = std::shared_ptr<ConnectedProducer>;
+
+/// Who may publish to a topic. Requests are decided one after the other; each exclusive grant is a durable
+/// epoch first. Every member on the topic's core.
+class Producers {
+ public:
+  explicit Producers(Topic& topic) : topic_(topic) {}
+
+  /// Errors: producer_busy (the name, or an exclusive producer is there), producer_fenced.
+  void add(RegisterOptions options, Answer<ProducerPtr> answer);
+  void remove(const ConnectedProducerPtr& producer);
+  /// Ends all of them and refuses who waits.
+  void shut_down(const Error& reason);
+  [[nodiscard]] std::size_t count() const { return connected_.size(); }
+
+ private:
+  struct Request {
+    RegisterOptions options;
+    Answer<ProducerPtr> answer;
+  };
+  void process();
+  void decide(Request request);
+  void decide_exclusive(Request request);
+  [[nodiscard]] Result<> check(const Request& request) const;
+  void grant(Request request);
+  void granted(Request request, std::uint64_t epoch, const Result<>& stored);
+  void connect(Request request, std::optional<std::uint64_t> epoch);
+  void end(const ConnectedProducerPtr& producer, const Error& reason);
+
+  Topic& topic_;
+  std::vector<ConnectedProducerPtr> connected_;
+  bool exclusive_ = false;  ///< the one that is connected has the topic for itself
+  bool granting_ = false;   ///< an epoch is on its way to the disk
+  std::deque<Request> requests_;
+  std::deque<Request> waiting_;  ///< wait_for_exclusive, in the order in which they came
+};
+
+/// Never 0; names of producers that differ have hashes that differ, but for a chance of 2^-64.
+std::uint64_t producer_hash(std::string_view name);
+
+}  // namespace geminga::broker

@@ -1,0 +1,188 @@
+// What a topic keeps and survives: retention by size, steps that fail half way, races with its end.
+#include "broker/topic.hpp"
+
+#include <cstdlib>
+#include <filesystem>
+#include <future>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "base/await.hpp"
+#include "base/fault_file_system.hpp"
+#include "broker/broker.hpp"
+#include "broker/raw_message.hpp"
+#include "storage/sqlite.hpp"
+
+namespace geminga::broker {
+namespace {
+
+constexpr std::chrono::seconds kPatience{20};
+constexpr char kName[] = "persistent://public/default/t";
+
+template <class T, class Start>
+Result<T> wait_for(Start start) {
+  return base::await<T>([&](auto callback) { start(Done<T>(std::move(callback))); }, kPatience, "the broker");
+}
+
+template <class Condition>
+bool eventually(Condition holds) {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (!holds()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+class Sink final : public DeliverySink {
+ public:
+  void on_entries(std::vector<Delivered>) override {}
+  void on_closed(Error reason) override { closed_.set_value(std::move(reason)); }
+  std::future<Error> closed() { return closed_.get_future(); }
+
+ private:
+  std::promise<Error> closed_;
+};
+
+class TopicTest : public testing::Test {
+ protected:
+  TopicTest() {
+    std::string name = (std::filesystem::temp_directory_path() / "geminga-topic-XXXXXX").string();
+    if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary directory");
+    directory_ = name;
+    options_.directory = directory_ / "data";
+    options_.journal_file_bytes = 1 << 20;
+    options_.trim_every = std::chrono::milliseconds(10);
+  }
+  ~TopicTest() override {
+    broker_.reset();
+    std::filesystem::remove_all(directory_);
+  }
+  void open() { broker_ = Broker::open(options_).value(); }
+  Result<TopicPtr> topic(bool create = true) {
+    return wait_for<TopicPtr>([&](auto done) { broker_->open_topic(kName, create, std::move(done)); });
+  }
+  Result<> publish(const TopicPtr& to, std::size_t bytes, int count = 1) {
+    std::vector<Publication> all;
+    for (int i = 0; i < count; ++i)
+      all.push_back({.topic = to, .append = encode_raw({.body = std::string(bytes, 'x')}, "", Timestamp{})});
+    auto ids = wait_for<std::vector<MessageId>>(
+        [&](auto done) { broker_->publish(std::move(all), std::move(done)); });
+    if (!ids) return std::unexpected(ids.error());
+    return {};
+  }
+  Result<> create_subscription(const TopicPtr& on, const std::string& name) {
+    return wait_for<void>([&](auto done) {
+      broker_->create_subscription(on, name, InitialPosition::earliest, std::move(done));
+    });
+  }
+  TopicStats stats(const TopicPtr& of) {
+    return wait_for<TopicStats>([&](auto done) { broker_->stats(of, std::move(done)); }).value();
+  }
+  /// From now on every commit of the metadata fails.
+  void break_metadata() {
+    blocker_ = storage::Sqlite::open(options_.directory / "metadata.db", false).value();
+    ASSERT_TRUE(blocker_->run("BEGIN IMMEDIATE"));
+  }
+
+  std::filesystem::path directory_;
+  BrokerOptions options_;
+  std::unique_ptr<storage::Sqlite> blocker_;
+  std::unique_ptr<Broker> broker_;
+};
+
+TEST_F(TopicTest, RetentionBySizeKeepsThatSizeAlsoOfAPartlyTrimmedSegment) {
+  options_.memory_table_bytes = 64 << 10;
+  open();
+  const TopicPtr t = topic().value();
+  for (int i = 0; i < 40; ++i) ASSERT_TRUE(publish(t, 1'000, 10));
+  ASSERT_TRUE(wait_for<void>([&](auto done) {
+    broker_->set_retention(t, {.time = std::nullopt, .bytes = 200 << 10}, std::move(done));
+  }));
+  ASSERT_TRUE(eventually([&] { return stats(t).stored_messages < 400; }));
+  std::uint64_t least = 400;
+  for (int round = 0; round < 100; ++round) {
+    ASSERT_TRUE(wait_for<void>([&](auto done) { broker_->trim(t, std::move(done)); }));
+    least = std::min(least, stats(t).stored_messages);
+  }
+  EXPECT_GE(least, 150U);
+}
+
+TEST_F(TopicTest, ADeletionThatFailsLeavesTheTopicAsItWas) {
+  open();
+  const TopicPtr t = topic().value();
+  ASSERT_TRUE(publish(t, 10));
+  break_metadata();
+  EXPECT_FALSE(wait_for<void>([&](auto done) { broker_->delete_topic(kName, true, std::move(done)); }));
+  const auto found = topic(false);
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_TRUE(publish(*found, 10));
+  EXPECT_EQ(stats(*found).stored_messages, 2U);
+}
+
+TEST_F(TopicTest, ARemovalThatFailsLeavesTheSubscriptionAsItWas) {
+  open();
+  const TopicPtr t = topic().value();
+  ASSERT_TRUE(create_subscription(t, "s"));
+  ASSERT_TRUE(publish(t, 10));
+  break_metadata();
+  EXPECT_FALSE(wait_for<void>([&](auto done) { broker_->delete_subscription(t, "s", std::move(done)); }));
+  ASSERT_EQ(stats(t).subscriptions.size(), 1U);
+  EXPECT_EQ(stats(t).subscriptions.front().backlog, 1U);
+}
+
+TEST_F(TopicTest, WhoSubscribesWhileTheTopicIsDeletedIsRefusedOrHearsOfIt) {
+  open();
+  for (int round = 0; round < 100; ++round) {
+    const TopicPtr t = topic().value();
+    auto sink = std::make_shared<Sink>();
+    auto closed = sink->closed();
+    std::promise<Result<ConsumerPtr>> subscribed;
+    std::promise<Result<>> deleted;
+    broker_->subscribe(t, {.subscription = "s", .permits = {.messages = 1, .bytes = 1}}, sink,
+                       [&](Result<ConsumerPtr> consumer) { subscribed.set_value(std::move(consumer)); });
+    broker_->delete_topic(kName, true, [&](Result<> gone) { deleted.set_value(std::move(gone)); });
+    const auto consumer = subscribed.get_future().get();
+    ASSERT_TRUE(deleted.get_future().get());
+    if (consumer) {
+      ASSERT_EQ(closed.wait_for(kPatience), std::future_status::ready) << "round " << round;
+    } else {
+      EXPECT_EQ(consumer.error().code, ErrorCode::topic_not_found);
+    }
+  }
+}
+
+TEST_F(TopicTest, ASubscriptionThatTheFullDiskRefusedCanBeMadeLater) {
+  base::FaultFileSystem files;
+  for (const std::filesystem::path& path :
+       {options_.directory.parent_path().parent_path(), options_.directory.parent_path(), options_.directory})
+    ASSERT_TRUE(files.make_directory(path));
+  std::filesystem::create_directories(options_.directory);  // SQLite's own
+  options_.files = &files;
+  options_.journal_file_bytes = 32 << 10;
+  open();
+  const TopicPtr t = topic().value();
+  files.set_capacity(0);
+  std::string refused;
+  for (int i = 0; refused.empty() && i < 10'000; ++i) {
+    const std::string name = "s" + std::to_string(i);
+    if (const auto made = create_subscription(t, name); !made) {
+      EXPECT_NE(made.error().code, ErrorCode::already_exists);
+      refused = name;
+    }
+  }
+  ASSERT_FALSE(refused.empty());
+  files.set_capacity(1ULL << 40);
+  Result<> made;
+  ASSERT_TRUE(eventually([&] {
+    made = create_subscription(t, refused);
+    return made || made.error().code == ErrorCode::already_exists ||
+           made.error().code == ErrorCode::disk_error;
+  }));
+  EXPECT_TRUE(made) << made.error().message;
+  broker_.reset();  // before the disk goes
+}
+
+}  // namespace
+}  // namespace geminga::broker
