@@ -14,16 +14,34 @@
 
 namespace geminga {
 
+/// What has been sent counts in messages (a batch has several) since the consumer connected.
+struct ConsumerStats {
+  std::string name;
+  std::uint32_t priority = 0;
+  bool active = true;         ///< false: on a failover subscription another consumer gets the messages
+  std::int64_t permits = 0;   ///< messages that it has room for; a batch may take it below zero
+  std::uint64_t unacked = 0;  ///< messages delivered to it and not settled
+  bool blocked = false;       ///< its limit of unacknowledged messages is reached
+  std::uint64_t messages_out = 0;
+  std::uint64_t bytes_out = 0;
+  std::uint64_t redelivered = 0;
+  std::vector<HashRange> hash_ranges;  ///< those it asked for
+};
+
+/// `backlog` and `delayed` count entries, a batch as one, as Pulsar does; the others count messages.
 struct SubscriptionStats {
   std::string name;
   SubscriptionType type = SubscriptionType::exclusive;
   bool durable = true;
-  std::uint64_t backlog = 0;  ///< messages not acknowledged, delivered or not
-  std::uint64_t unacked = 0;  ///< delivered and not settled
-  std::uint64_t delayed = 0;  ///< held until their time
+  std::uint64_t backlog = 0;       ///< not acknowledged, delivered or not
+  std::uint64_t unacked = 0;       ///< delivered and not settled
+  std::uint64_t delayed = 0;       ///< held until their time
+  std::uint64_t messages_out = 0;  ///< since the process started, like the next two
+  std::uint64_t bytes_out = 0;
   std::uint64_t redelivered = 0;
   std::uint32_t consumers = 0;
-  std::string dispatch_paused;  ///< empty, or which memory limit holds dispatch back
+  std::vector<ConsumerStats> connected;  ///< one for each of them
+  std::string dispatch_paused;           ///< empty, or which limit holds dispatch back
 };
 
 struct TopicStats {
@@ -57,6 +75,14 @@ class GEMINGA_API Admin {
   Result<> delete_subscription(std::string_view topic, std::string_view subscription);
   /// Moves the position past everything published before this call.
   Result<> skip_all(std::string_view topic, std::string_view subscription);
+  /// Moves the position past the next `entries` that are not acknowledged, or to the end. What consumers hold
+  /// stays with them.
+  Result<> skip(std::string_view topic, std::string_view subscription, std::uint64_t entries);
+  /// Moves the position past everything that was published before `before`.
+  Result<> expire(std::string_view topic, std::string_view subscription, Timestamp before);
+  /// Moves the position, forward or back; see Consumer::seek. Messages that are not kept any more do not
+  /// come.
+  Result<> seek(std::string_view topic, std::string_view subscription, SeekTarget target);
   Result<TopicStats> stats(std::string_view topic);
   /// Looks at messages without consuming: at most `limit` from `after` (exclusive), oldest first; fewer where
   /// their bodies are large (it ends soon after 8 MiB). None: the topic has no more.

@@ -17,7 +17,10 @@ enum class Feature : std::uint8_t {
   exclusive_subscription,
   failover_subscription,
   key_shared_subscription,
+  key_shared_ranges,
+  consumer_priority,
   negative_acknowledgement,
+  cumulative_acknowledgement,
   redelivery_count,
   dead_letters,
   delayed_delivery,
@@ -31,7 +34,7 @@ enum class Feature : std::uint8_t {
   authentication,
   exclusive_producer,
 };
-inline constexpr std::size_t kFeatureCount = 18;
+inline constexpr std::size_t kFeatureCount = 21;
 
 /// native: the engine does it. emulated: the bus does it above the engine. impossible: refused with the
 /// reason, never ignored.

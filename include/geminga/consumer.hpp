@@ -37,6 +37,12 @@ struct ConsumerOptions {
   SubscriptionType type = SubscriptionType::exclusive;
   InitialPosition initial_position = InitialPosition::latest;  ///< only where the subscription is new
   std::string name;
+  /// Lower comes first. Shared: others get messages only while those above have no room. Failover: the lowest
+  /// gets them all, of equals the one that subscribed first.
+  std::uint32_t priority = 0;
+  /// Key_Shared: the keys of exactly these hashes come here and to nobody else; keys that no consumer has
+  /// asked for wait. Empty: all keys are split among the consumers. One subscription, one way.
+  std::vector<HashRange> hash_ranges;
   std::uint32_t receiver_queue_size = 1'000;
   std::chrono::milliseconds negative_ack_delay{1'000};  ///< before a failed message comes again
   /// A message that the application holds unsettled for this long is redelivered; zero: never. The time in
@@ -60,6 +66,10 @@ class GEMINGA_API Delivery {
 
   /// Returns when the acknowledgement is durable. Errors: closed, conflict (settled before), disk_error.
   Result<> ack();
+  /// Acknowledges this message and every one before it in the topic that was delivered on this subscription.
+  /// What is held until its time was not delivered and stays. Exclusive and failover only, and not on an
+  /// orderly consumer. Returns when it is durable. Errors: as ack(), and invalid_argument.
+  Result<> ack_cumulative();
   /// The callback comes once, on a thread of the bus, and must not block.
   void ack_async(std::move_only_function<void(Result<>)> callback);
   /// Comes again after `delay` (default: the consumer's negative_ack_delay) with a higher redelivery count.
@@ -89,6 +99,9 @@ class GEMINGA_API Consumer {
   /// No new message is taken; handlers that run are waited for (not the one that calls this: its message is
   /// settled when it returns); unsettled messages go back. Idempotent. The destructor does the same.
   Result<> close();
+  /// Moves the subscription, for all its consumers: what they hold is void (settling it says conflict), and
+  /// messages come from there on, those that were acknowledged too. Returns when it is durable.
+  Result<> seek(SeekTarget target);
   /// Removes the subscription itself and its position. Errors: conflict (other consumers are connected).
   Result<> unsubscribe();
   [[nodiscard]] const std::string& topic() const;

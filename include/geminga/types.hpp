@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <variant>
 
 #include <geminga/error.hpp>
 #include <geminga/export.hpp>
@@ -52,6 +53,18 @@ enum class SubscriptionType : std::uint8_t { exclusive, shared, failover, key_sh
 
 /// Where a new subscription or a reader begins.
 enum class InitialPosition : std::uint8_t { latest, earliest };
+
+/// Where a subscription goes on after a seek: the end or the begin of the topic, this message, or the first
+/// one that was published at this time or later.
+using SeekTarget = std::variant<InitialPosition, MessageId, Timestamp>;
+
+/// Key hashes from `first` to `last`, both included, of the 65,536 slots into which Key_Shared sorts keys:
+/// slot of a key = (Murmur3-32 of it, sign bit off) modulo 65,536.
+struct HashRange {
+  std::uint32_t first = 0;
+  std::uint32_t last = 0;
+  constexpr auto operator<=>(const HashRange&) const = default;
+};
 
 }  // namespace geminga
 

@@ -212,11 +212,6 @@ void BrokerImpl::publish(std::vector<Publication> publications, Done<std::vector
 
 void BrokerImpl::subscribe(TopicPtr topic, SubscribeOptions options, std::shared_ptr<DeliverySink> sink,
                            Done<ConsumerPtr> done) {
-  if (options.type == SubscriptionType::failover) {
-    return done(
-        fail(ErrorCode::unsupported_by_engine,
-             "the embedded engine has no failover subscriptions yet; use exclusive, shared or key_shared"));
-  }
   topic->core().loop.post([topic, options = std::move(options), sink = std::move(sink),
                            answer = Answer<ConsumerPtr>(std::move(done))]() mutable {
     auto attach = [options, sink = std::move(sink),

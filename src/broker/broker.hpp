@@ -16,6 +16,7 @@
 #include <geminga/types.hpp>
 
 #include "base/clock.hpp"
+#include "broker/ack_bits.hpp"
 #include "storage/entry.hpp"
 #include "storage/log.hpp"
 
@@ -41,6 +42,9 @@ using TopicPtr = std::shared_ptr<Topic>;
 struct Delivered {
   storage::Entry entry;
   std::uint32_t redelivery_count = 0;
+  /// A batch of which messages were acknowledged one by one: a bit each, set = acknowledged; they do not
+  /// count against the permits. Empty: none.
+  AckBits acknowledged;
 };
 
 /// Where the entries of a consumer or reader go. Called on the topic's core, in order.
@@ -48,6 +52,11 @@ class DeliverySink {
  public:
   virtual ~DeliverySink() = default;
   virtual void on_entries(std::vector<Delivered> entries) = 0;
+  /// The subscription moves to another position: nothing that came until now is this consumer's any more.
+  virtual void on_seek() {}
+  /// Failover only; once after it connected and whenever it changes. When an active consumer becomes
+  /// inactive, what it had not settled goes to the new one.
+  virtual void on_active_change(bool /*active*/) {}
   /// Nothing comes any more: the topic was deleted, the broker stops, or the disk failed.
   virtual void on_closed(Error reason) = 0;
 };
@@ -74,11 +83,30 @@ struct SubscribeOptions {
   std::string subscription;
   SubscriptionType type = SubscriptionType::exclusive;
   InitialPosition initial_position = InitialPosition::latest;  ///< where the subscription is new
-  std::string consumer_name;
-  Permits permits;  ///< at the start; more by Consumer::flow
-  /// On an Exclusive subscription too a message with a deliver-at is held until then, and later ones overtake
-  /// it. Without it Exclusive delivers at once, in order, as Pulsar does.
+  std::string consumer_name;                                   ///< empty: one is made
+  Permits permits;                                             ///< at the start; more by Consumer::flow
+  /// Lower is served first. Shared: others only while those above have no permits. Failover: the lowest is
+  /// active.
+  std::uint32_t priority = 0;
+  /// Key_Shared: exactly these slots, from which nobody else gets a key (Pulsar's STICKY). Empty: the slots
+  /// are split among the consumers (AUTO_SPLIT). All consumers of a subscription are of one kind.
+  std::vector<HashRange> hash_ranges;
+  /// An entry that is out with it for longer is taken back and comes again, counted as redelivered; zero:
+  /// never.
+  std::chrono::milliseconds ack_timeout{0};
+  /// On Exclusive and Failover too a message with a deliver-at is held until then, and later ones overtake
+  /// it. Without it they deliver at once, in order, as Pulsar does.
   bool hold_delayed = false;
+};
+
+/// What one call acknowledges; all parts together are one record.
+struct Acknowledgement {
+  std::vector<EntryId> entries;
+  /// Some messages of batch entries. An entry is acknowledged when all its messages are.
+  std::vector<storage::BatchAck> batches;
+  /// Exclusive and Failover: everything up to this entry, included, that was delivered. What is held until
+  /// its time stays.
+  std::optional<EntryId> up_to;
 };
 
 /// One consumer of a durable subscription. Its unsettled entries are named by their entry id.
@@ -86,11 +114,17 @@ class Consumer {
  public:
   virtual ~Consumer() = default;
   virtual void flow(Permits more) = 0;
-  /// `done` after the acknowledgement is durable. An entry that is not (any more) out with this consumer:
-  /// conflict.
-  virtual void acknowledge(std::vector<EntryId> entries, Done<void> done) = 0;
+  /// `done` after the acknowledgement is durable. Errors: conflict (an entry is not, or not any more, out
+  /// with this consumer: nothing was acknowledged), invalid_argument (up_to on a subscription that is
+  /// shared).
+  virtual void acknowledge(Acknowledgement what, Done<void> done) = 0;
   /// They come again after `delay`, to anybody. `counts`: as a redelivery; else as if it had never been sent.
   virtual void redeliver(std::vector<EntryId> entries, std::chrono::milliseconds delay, bool counts) = 0;
+  /// All that is out with it comes again at once, in order, counted as redelivered.
+  virtual void redeliver_all() = 0;
+  /// The subscription goes on at `target`, for all its consumers: see DeliverySink::on_seek. `done` when it
+  /// is durable.
+  virtual void seek(SeekTarget target, Done<void> done) = 0;
   /// The atomic step: publishes all and acknowledges `entry`, both or neither, in one journal record.
   virtual void forward(EntryId entry, std::vector<Publication> publications,
                        Done<std::vector<MessageId>> done) = 0;
@@ -157,9 +191,10 @@ struct BrokerOptions {
   std::uint64_t publish_budget_bytes = 64ULL << 20;
   std::uint64_t journal_bytes_max = 1ULL << 30;
   std::uint64_t journal_file_bytes = 64ULL << 20;
-  /// Per subscription; over one of them its dispatch pauses, and stats and log say so.
-  std::uint32_t unsettled_max = 200'000;
-  std::uint32_t delayed_max = 1'000'000;
+  /// Over one of them dispatch pauses, and stats and log say so.
+  std::uint64_t unacked_per_subscription_max = 200'000;  ///< messages
+  std::uint64_t unacked_per_consumer_max = 50'000;       ///< messages, on Shared and Key_Shared
+  std::uint32_t delayed_max = 1'000'000;                 ///< entries of a subscription
   std::chrono::milliseconds trim_every{1'000};  ///< how often each topic forgets what nobody needs any more
   storage::UnsafeOptions unsafe;
   /// Called once, on the journal thread, when a write or fsync failed: nothing more will be acknowledged;
@@ -205,6 +240,12 @@ class Broker {
                                    Done<void> done) = 0;
   virtual void delete_subscription(TopicPtr topic, std::string subscription, Done<void> done) = 0;
   virtual void skip_all(TopicPtr topic, std::string subscription, Done<void> done) = 0;
+  /// Past the next `entries` that are not acknowledged.
+  virtual void skip(TopicPtr topic, std::string subscription, std::uint64_t entries, Done<void> done) = 0;
+  /// Past everything that was published before `before`.
+  virtual void expire(TopicPtr topic, std::string subscription, Timestamp before, Done<void> done) = 0;
+  /// See Consumer::seek.
+  virtual void seek(TopicPtr topic, std::string subscription, SeekTarget target, Done<void> done) = 0;
   /// Forgets what nobody needs any more now, not at the next BrokerOptions::trim_every.
   virtual void trim(TopicPtr topic, Done<void> done) = 0;
   virtual void stats(TopicPtr topic, Done<TopicStats> done) = 0;

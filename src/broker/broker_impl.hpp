@@ -34,6 +34,9 @@ class BrokerImpl final : public Broker, public storage::LogListener {
                            Done<void> done) override;
   void delete_subscription(TopicPtr topic, std::string subscription, Done<void> done) override;
   void skip_all(TopicPtr topic, std::string subscription, Done<void> done) override;
+  void skip(TopicPtr topic, std::string subscription, std::uint64_t entries, Done<void> done) override;
+  void expire(TopicPtr topic, std::string subscription, Timestamp before, Done<void> done) override;
+  void seek(TopicPtr topic, std::string subscription, SeekTarget target, Done<void> done) override;
   void trim(TopicPtr topic, Done<void> done) override;
   void stats(TopicPtr topic, Done<TopicStats> done) override;
   void browse(TopicPtr topic, std::optional<MessageId> after, std::uint32_t limit,

@@ -1,115 +1,12 @@
-#include "broker/broker.hpp"
-
-#include <condition_variable>
-#include <cstdlib>
-#include <deque>
-#include <mutex>
-#include <unistd.h>
-
-#include <gtest/gtest.h>
-
-#include "base/await.hpp"
-#include "broker/raw_message.hpp"
+#include "broker/broker_fixture.hpp"
 
 namespace geminga::broker {
 namespace {
 
-constexpr std::chrono::seconds kPatience{10};
-constexpr Permits kMany{.messages = 1'000, .bytes = 1 << 30};
-
-template <class T, class Start>
-Result<T> wait_for(Start start) {
-  return base::await<T>([&](auto callback) { start(Done<T>(std::move(callback))); }, kPatience, "the broker");
-}
-
-class Inbox final : public DeliverySink {
- public:
-  void on_entries(std::vector<Delivered> entries) override {
-    const std::lock_guard lock(mutex_);
-    for (Delivered& entry : entries) entries_.push_back(std::move(entry));
-    changed_.notify_all();
-  }
-  void on_closed(Error reason) override {
-    const std::lock_guard lock(mutex_);
-    closed_ = reason;
-    changed_.notify_all();
-  }
-  Delivered next() {
-    std::unique_lock lock(mutex_);
-    if (!changed_.wait_for(lock, kPatience, [&] { return !entries_.empty(); }))
-      throw std::runtime_error("nothing came");
-    Delivered first = std::move(entries_.front());
-    entries_.pop_front();
-    return first;
-  }
-  Error wait_closed() {
-    std::unique_lock lock(mutex_);
-    if (!changed_.wait_for(lock, kPatience, [&] { return closed_.has_value(); }))
-      throw std::runtime_error("not closed");
-    return *closed_;
-  }
-  std::size_t size() {
-    const std::lock_guard lock(mutex_);
-    return entries_.size();
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<Delivered> entries_;
-  std::optional<Error> closed_;
-};
-
-class BrokerTest : public testing::Test {
- protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "geminga-broker-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    directory_ = name;
-    open();
-  }
-  void TearDown() override {
-    broker_.reset();
-    std::filesystem::remove_all(directory_);
-  }
-  void open() {
-    auto opened = Broker::open({.directory = directory_ / "data", .journal_file_bytes = 1 << 20});
-    ASSERT_TRUE(opened) << opened.error().message;
-    broker_ = std::move(*opened);
-  }
-  void reopen() {
-    ASSERT_TRUE(broker_->close());
-    broker_.reset();
-    open();
-  }
-  TopicPtr topic(const std::string& name = "persistent://public/default/t") {
-    return wait_for<TopicPtr>([&](auto done) { broker_->open_topic(name, true, std::move(done)); }).value();
-  }
-  MessageId publish(const TopicPtr& to, const std::string& body) {
-    std::vector<Publication> one;
-    one.push_back({.topic = to, .append = encode_raw({.body = body}, "", Timestamp{})});
-    return wait_for<std::vector<MessageId>>(
-               [&](auto done) { broker_->publish(std::move(one), std::move(done)); })
-        .value()
-        .front();
-  }
-  Result<ConsumerPtr> subscribe(const TopicPtr& to, std::shared_ptr<Inbox> inbox,
-                                SubscriptionType type = SubscriptionType::shared) {
-    const SubscribeOptions options{
-        .subscription = "s", .type = type, .initial_position = InitialPosition::earliest, .permits = kMany};
-    return wait_for<ConsumerPtr>([&](auto done) { broker_->subscribe(to, options, inbox, std::move(done)); });
-  }
-  static Result<> acknowledge(const ConsumerPtr& consumer, EntryId entry) {
-    return wait_for<void>([&](auto done) { consumer->acknowledge({entry}, std::move(done)); });
-  }
-  TopicStats stats(const TopicPtr& of) {
-    return wait_for<TopicStats>([&](auto done) { broker_->stats(of, std::move(done)); }).value();
-  }
-  static std::string body(const Delivered& delivered) { return decode_raw(delivered.entry).value().body; }
-
-  std::filesystem::path directory_;
-  std::unique_ptr<Broker> broker_;
-};
+using testing::BrokerTest;
+using testing::Inbox;
+using testing::kMany;
+using testing::wait_for;
 
 TEST_F(BrokerTest, WhatIsAcknowledgedStaysSoOverARestartAndTheRestComesAgain) {
   auto inbox = std::make_shared<Inbox>();

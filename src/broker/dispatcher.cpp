@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/assert.hpp"
-#include "storage/cursor.hpp"
 
 namespace geminga::broker {
 namespace {
@@ -18,59 +17,49 @@ EntryId behind(EntryId entry) {
 
 }  // namespace
 
-std::vector<storage::EntryRange> to_ranges(std::vector<EntryId> entries) {
-  std::ranges::sort(entries);
-  std::vector<storage::EntryRange> ranges;
-  for (const EntryId entry : entries) {
-    if (!ranges.empty() && entry.value <= ranges.back().last.value + 1) {
-      ranges.back().last = entry;
-    } else {
-      ranges.push_back({.first = entry, .last = entry});
-    }
-  }
-  return ranges;
-}
-
 Dispatcher::Dispatcher(DispatcherOptions options, storage::CursorState cursor, Send send)
-    : options_(options), cursor_(std::move(cursor)), send_(std::move(send)), read_position_(cursor_.next) {}
+    : options_(options),
+      cursor_(std::move(cursor)),
+      send_(std::move(send)),
+      read_position_(cursor_.next),
+      recipients_(options.partition) {
+  for (const storage::BatchAck& batch : cursor_.batches) partly_.emplace(batch.entry, batch.acknowledged);
+}
 
 // --- consumers
 // -----------------------------------------------------------------------------------------------------
 
-void Dispatcher::add_consumer(ConsumerNumber consumer, Permits permits) {
-  consumers_[consumer] = {.messages = permits.messages, .bytes = static_cast<std::int64_t>(permits.bytes)};
-  keys_.add_consumer(consumer);
+void Dispatcher::add_consumer(ConsumerNumber consumer, Recipient recipient, Now now,
+                              std::vector<HashRange> ranges) {
+  const ConsumerNumber before = active();
+  recipients_.add(consumer, std::move(recipient));
+  if (key_shared()) keys_.add_consumer(consumer, std::move(ranges));
+  // The new active one begins with what the old one had not settled, so the order is kept.
+  if (before != 0 && active() != before) return_all(before, true, now);
 }
 
 void Dispatcher::remove_consumer(ConsumerNumber consumer, Now now) {
-  consumers_.erase(consumer);
-  keys_.remove_consumer(consumer);
-  for (auto at = out_.begin(); at != out_.end();) {
-    const auto next = std::next(at);
-    if (at->second.consumer == consumer) {
-      if (at->second.settling) {
-        at->second.consumer_gone = true;
-      } else {
-        wait_again(at, now);
-      }
-    }
-    at = next;
+  for (auto& [entry, state] : out_) {
+    if (state.consumer == consumer && state.settling) state.consumer_gone = true;
   }
+  return_all(consumer, true, now);
+  recipients_.remove(consumer);
+  if (key_shared()) keys_.remove_consumer(consumer);
 }
 
 void Dispatcher::add_permits(ConsumerNumber consumer, Permits more) {
-  const auto found = consumers_.find(consumer);
-  if (found == consumers_.end()) return;
-  found->second.messages += more.messages;
-  found->second.bytes += static_cast<std::int64_t>(more.bytes);
+  Recipient* recipient = recipients_.find(consumer);
+  if (recipient == nullptr) return;
+  recipient->messages += more.messages;
+  recipient->bytes += static_cast<std::int64_t>(more.bytes);
 }
 
 void Dispatcher::stop_consumer(ConsumerNumber consumer) {
-  if (const auto found = consumers_.find(consumer); found != consumers_.end()) found->second.stopped = true;
+  if (Recipient* recipient = recipients_.find(consumer)) recipient->stopped = true;
 }
 
 void Dispatcher::set_type(SubscriptionType type, bool hold_delayed) {
-  GEMINGA_ASSERT(consumers_.empty());
+  GEMINGA_ASSERT(recipients_.all().empty());
   // The books of the keys are kept for Key_Shared only, so they begin anew with what waits. What is still out
   // has only its acknowledgement on the way.
   keys_ = KeyOrder{};
@@ -78,7 +67,7 @@ void Dispatcher::set_type(SubscriptionType type, bool hold_delayed) {
   options_.type = type;
   options_.hold_delayed = hold_delayed;
   if (!key_shared()) return;
-  for (const auto& [entry, state] : waiting_) keys_.waits(state.hash, entry);
+  for (const auto& [entry, state] : waiting_) keys_.waits(state.hash, entry, state.ready);
 }
 
 // --- reading
@@ -87,39 +76,48 @@ void Dispatcher::set_type(SubscriptionType type, bool hold_delayed) {
 std::optional<Dispatcher::Want> Dispatcher::next_read(EntryId end, Now now) {
   wake_due(now);
   std::int64_t room = 0;
-  for (const auto& [number, state] : consumers_) {
-    if (state.can_take()) room += state.messages;
+  for (const auto& [number, recipient] : recipients_.all()) {
+    const bool in_line = !one_active() || number == recipients_.active();
+    if (in_line && recipient.can_take()) room += recipient.messages;
   }
   if (room == 0) return std::nullopt;
   if (auto waiting = want_waiting()) return waiting;
-  if (paused() || read_position_ >= end) return std::nullopt;
-  const auto entries = static_cast<std::uint32_t>(std::min<std::int64_t>(room, kReadEntriesMax));
-  return Want{.from = read_position_, .entries_max = entries, .waiting = false};
+  if (!paused().empty() || read_position_ >= end) return std::nullopt;
+  const std::int64_t entries = (room - 1) / usual_messages_ + 1;
+  return Want{.from = read_position_,
+              .entries_max = static_cast<std::uint32_t>(std::min<std::int64_t>(entries, kReadEntriesMax)),
+              .waiting = false,
+              .epoch = epoch_};
+}
+
+std::optional<EntryId> Dispatcher::first_sendable() const {
+  if (!key_shared()) return ready_.empty() ? std::nullopt : std::optional(*ready_.begin());
+  std::optional<EntryId> first;
+  for (const auto& [number, recipient] : recipients_.all()) {
+    const auto its = recipient.can_take() ? keys_.first_for(number) : std::nullopt;
+    if (its && (!first || *its < *first)) first = its;
+  }
+  return first;
 }
 
 std::optional<Dispatcher::Want> Dispatcher::want_waiting() {
-  const auto first =
-      std::ranges::find_if(ready_, [this](EntryId entry) { return sendable(entry, waiting_.at(entry)); });
-  if (first == ready_.end()) return std::nullopt;
-  Want want{.from = *first, .entries_max = 1, .waiting = true};
-  for (auto next = std::next(first); next != ready_.end() && want.entries_max < kWaitingRunMax; ++next) {
+  const auto first = first_sendable();
+  if (!first) return std::nullopt;
+  Want want{.from = *first, .entries_max = 1, .waiting = true, .epoch = epoch_};
+  for (auto next = std::next(ready_.find(*first)); next != ready_.end() && want.entries_max < kWaitingRunMax;
+       ++next) {
     if (next->value != want.from.value + want.entries_max) break;
     want.entries_max += 1;
   }
   return want;
 }
 
-bool Dispatcher::sendable(EntryId entry, const Waiting& state) const {
-  if (!key_shared()) return true;  // next_read() has seen that somebody has permits
-  if (!keys_.may_send_waiting(state.hash, entry)) return false;
-  const auto owner = consumers_.find(keys_.owner(state.hash));
-  return owner != consumers_.end() && owner->second.can_take();
-}
-
 void Dispatcher::feed(const Want& want, std::vector<storage::Entry> entries, Now now) {
+  if (want.epoch != epoch_) return;
   if (!want.waiting) {
     for (storage::Entry& entry : entries) {
       if (entry.header.entry < read_position_) continue;
+      usual_messages_ = std::max(1U, entry.header.message_count);
       if (!offer_unread(entry, now)) return;
       read_position_ = behind(entry.header.entry);
     }
@@ -130,7 +128,7 @@ void Dispatcher::feed(const Want& want, std::vector<storage::Entry> entries, Now
   for (EntryId id = want.from; id < end; id = behind(id)) {
     while (given != entries.end() && given->header.entry < id) ++given;
     if (given != entries.end() && given->header.entry == id) {
-      offer_waiting(std::move(*given));
+      offer_waiting(std::move(*given), now);
     } else if (entries.empty() || id < entries.front().header.entry) {
       // Trimmed: nobody can get it any more.
       if (const auto gone = waiting_.find(id); gone != waiting_.end()) drop_waiting(gone);
@@ -138,79 +136,105 @@ void Dispatcher::feed(const Want& want, std::vector<storage::Entry> entries, Now
   }
 }
 
-void Dispatcher::offer_waiting(storage::Entry entry) {
+void Dispatcher::offer_waiting(storage::Entry entry, Now now) {
   const auto at = waiting_.find(entry.header.entry);
   if (at == waiting_.end() || !at->second.ready) return;  // settled or returned anew while it was read
   if (key_shared() && !keys_.may_send_waiting(at->second.hash, at->first)) return;
-  const auto to = choose(at->second.hash);
-  if (to == consumers_.end()) return;
+  const ConsumerNumber to = choose(at->second.hash);
+  if (to == 0) return;
   const std::uint32_t redeliveries = at->second.redeliveries;
   drop_waiting(at);
-  send(to, std::move(entry), redeliveries);
+  send(to, std::move(entry), redeliveries, now);
 }
 
 bool Dispatcher::offer_unread(storage::Entry& entry, Now now) {
   const EntryId id = entry.header.entry;
   if (is_acknowledged(id)) return true;
-  if (paused()) return false;
+  if (!paused().empty()) return false;
   if (options_.hold_delayed && entry.header.deliver_at && *entry.header.deliver_at > now.wall) {
     if (!options_.lose_delayed || id.value % 4 != 0)
       delayed_.emplace(std::pair(*entry.header.deliver_at, id), entry.header.key_hash);
     return true;
   }
   const bool key_free = !key_shared() || keys_.may_send_new(entry.header.key_hash);
-  const auto to = key_free ? choose(entry.header.key_hash) : consumers_.end();
-  if (to != consumers_.end()) {
-    send(to, std::move(entry), 0);
+  const ConsumerNumber to = key_free ? choose(entry.header.key_hash) : 0;
+  if (to != 0) {
+    send(to, std::move(entry), 0, now);
     return true;
   }
   if (!key_shared()) return false;
   // Put aside, so that the keys of other consumers go on.
-  put_waiting(id, {.redeliveries = 0, .hash = entry.header.key_hash}, now);
+  put_waiting(id, {.hash = entry.header.key_hash, .messages = entry.header.message_count}, now);
   return true;
 }
 
-Dispatcher::Consumers::iterator Dispatcher::choose(std::uint32_t hash) {
-  if (key_shared()) {
-    const auto owner = consumers_.find(keys_.owner(hash));
-    return owner != consumers_.end() && owner->second.can_take() ? owner : consumers_.end();
-  }
-  auto at = consumers_.upper_bound(last_chosen_);
-  for (std::size_t tried = 0; tried < consumers_.size(); ++tried, ++at) {
-    if (at == consumers_.end()) at = consumers_.begin();
-    if (!at->second.can_take()) continue;
-    last_chosen_ = at->first;
-    return at;
-  }
-  return consumers_.end();
+ConsumerNumber Dispatcher::choose(std::uint32_t hash) {
+  if (options_.type == SubscriptionType::shared) return recipients_.next_in_turn();
+  const ConsumerNumber only = key_shared() ? keys_.owner(hash) : recipients_.active();
+  const Recipient* recipient = recipients_.find(only);
+  return recipient != nullptr && recipient->can_take() ? only : 0;
 }
 
-void Dispatcher::send(Consumers::iterator to, storage::Entry entry, std::uint32_t redeliveries) {
-  const auto [consumer, hash] = std::pair(to->first, entry.header.key_hash);
-  to->second.messages -= 1;
-  to->second.bytes -= static_cast<std::int64_t>(permit_bytes(entry));
-  if (key_shared()) keys_.sent(hash, consumer);
-  const Out out{.consumer = consumer, .redeliveries = redeliveries, .hash = hash, .keyed = key_shared()};
-  const bool fresh = out_.emplace(entry.header.entry, out).second;
+void Dispatcher::send(ConsumerNumber to, storage::Entry entry, std::uint32_t redeliveries, Now now) {
+  const storage::EntryHeader& header = entry.header;
+  Recipient& recipient = *recipients_.find(to);
+  Delivered delivered{.entry = {}, .redelivery_count = redeliveries, .acknowledged = {}};
+  if (const auto partly = partly_.find(header.entry); partly != partly_.end())
+    delivered.acknowledged = partly->second;
+  Out out{.consumer = to,
+          .redeliveries = redeliveries,
+          .hash = header.key_hash,
+          .messages = std::max(1U, header.message_count),
+          .keyed = key_shared()};
+  start_ack_timeout(header.entry, out, now);
+  if (out.keyed) keys_.sent(out.hash, to);
+  const std::uint32_t open = out.messages - count(delivered.acknowledged, out.messages);
+  count_unacked(out, out.messages - count(durable_bits(header.entry), out.messages));
+  const bool fresh = out_.emplace(header.entry, out).second;
   GEMINGA_ASSERT(fresh);
-  if (redeliveries > 0) redelivered_ += 1;
-  send_(consumer, Delivered{.entry = std::move(entry), .redelivery_count = redeliveries});
+  recipient.messages -= open;
+  recipient.bytes -= static_cast<std::int64_t>(permit_bytes(entry));
+  recipient.messages_out += open;
+  recipient.bytes_out += header.body_bytes;
+  messages_out_ += open;
+  bytes_out_ += header.body_bytes;
+  if (redeliveries > 0) {
+    recipient.redelivered += open;
+    redelivered_ += open;
+  }
+  delivered.entry = std::move(entry);
+  send_(to, std::move(delivered));
+}
+
+void Dispatcher::start_ack_timeout(EntryId entry, Out& out, Now now) {
+  const Recipient* recipient = recipients_.find(out.consumer);
+  if (recipient == nullptr || recipient->ack_timeout.count() == 0) return;
+  out.ack_due = now.monotonic + recipient->ack_timeout;
+  ack_due_.emplace(out.ack_due, entry);
 }
 
 // --- waiting
 // -------------------------------------------------------------------------------------------------------
 
 void Dispatcher::wake_due(Now now) {
+  while (!ack_due_.empty() && ack_due_.begin()->first <= now.monotonic) {
+    const auto at = out_.find(ack_due_.begin()->second);
+    ack_due_.erase(ack_due_.begin());
+    at->second.ack_due = kNever;
+    if (!at->second.settling) take_back(at, std::chrono::milliseconds{0}, true, now);
+  }
   while (!not_due_.empty() && not_due_.begin()->first <= now.monotonic) {
     const EntryId entry = not_due_.begin()->second;
     not_due_.erase(not_due_.begin());
-    waiting_.at(entry).ready = true;
+    Waiting& state = waiting_.at(entry);
+    state.ready = true;
     ready_.insert(entry);
+    if (key_shared()) keys_.becomes_ready(state.hash, entry);
   }
   while (!delayed_.empty() && delayed_.begin()->first.first <= now.wall) {
     const auto [key, hash] = *delayed_.begin();
     delayed_.erase(delayed_.begin());
-    put_waiting(key.second, {.redeliveries = 0, .hash = hash}, now);
+    put_waiting(key.second, {.hash = hash}, now);
   }
 }
 
@@ -221,12 +245,12 @@ void Dispatcher::put_waiting(EntryId entry, Waiting state, Now now) {
   } else {
     not_due_.emplace(state.due, entry);
   }
-  if (key_shared()) keys_.waits(state.hash, entry);
+  if (key_shared()) keys_.waits(state.hash, entry, state.ready);
   const bool fresh = waiting_.emplace(entry, state).second;
   GEMINGA_ASSERT(fresh);
 }
 
-void Dispatcher::drop_waiting(std::map<EntryId, Waiting>::iterator at) {
+void Dispatcher::drop_waiting(WaitingMap::iterator at) {
   if (at->second.ready) {
     ready_.erase(at->first);
   } else {
@@ -237,105 +261,23 @@ void Dispatcher::drop_waiting(std::map<EntryId, Waiting>::iterator at) {
 }
 
 std::optional<base::MonotonicTime> Dispatcher::next_due(Now now) const {
-  std::optional<base::MonotonicTime> due;
-  if (!not_due_.empty()) due = not_due_.begin()->first;
+  base::MonotonicTime due = kNever;
+  if (!not_due_.empty()) due = std::min(due, not_due_.begin()->first);
+  if (!ack_due_.empty()) due = std::min(due, ack_due_.begin()->first);
   if (!delayed_.empty()) {
     // Not further than that ahead: the wall clock may be set, and the end of time does not fit here.
     const std::chrono::milliseconds left = delayed_.begin()->first.first - now.wall;
-    const auto at = now.monotonic + std::min(left, kTimerMax);
-    if (!due || at < *due) due = at;
+    due = std::min<base::MonotonicTime>(due, now.monotonic + std::min(left, kTimerMax));
   }
-  return due;
+  return due == kNever ? std::nullopt : std::optional(due);
 }
 
-// --- settling
-// ------------------------------------------------------------------------------------------------------
-
-bool Dispatcher::begin_acknowledge(ConsumerNumber consumer, std::span<const EntryId> entries) {
-  const auto outstanding = [&](EntryId entry) {
-    const auto at = out_.find(entry);
-    return at != out_.end() && at->second.consumer == consumer && !at->second.settling &&
-           !at->second.consumer_gone;
-  };
-  if (!std::ranges::all_of(entries, outstanding)) return false;
-  for (const EntryId entry : entries) out_.at(entry).settling = true;
-  return true;
-}
-
-void Dispatcher::acknowledged(std::span<const EntryId> entries) {
-  for (const EntryId entry : entries) {
-    if (const auto at = out_.find(entry); at != out_.end() && at->second.settling) release(at);
-  }
-  storage::apply_acknowledge({.ranges = to_ranges({entries.begin(), entries.end()})}, cursor_);
-}
-
-void Dispatcher::acknowledge_failed(std::span<const EntryId> entries, Now now) {
-  for (const EntryId entry : entries) {
-    const auto at = out_.find(entry);
-    if (at == out_.end() || !at->second.settling) continue;
-    at->second.settling = false;
-    if (!at->second.consumer_gone) continue;
-    wait_again(at, now);
-  }
-}
-
-bool Dispatcher::return_entry(ConsumerNumber consumer, EntryId entry, std::chrono::milliseconds delay,
-                              bool counts, Now now) {
-  const auto at = out_.find(entry);
-  if (at == out_.end() || at->second.consumer != consumer || at->second.settling) return false;
-  Waiting state{.redeliveries = at->second.redeliveries + (counts ? 1U : 0U), .hash = at->second.hash};
-  if (delay.count() > 0) state.due = now.monotonic + delay;
-  release(at);
-  if (!is_acknowledged(entry)) put_waiting(entry, state, now);  // the cursor may have moved over it
-  return true;
-}
-
-void Dispatcher::wait_again(std::map<EntryId, Out>::iterator at, Now now) {
-  const Waiting state{.redeliveries = at->second.redeliveries + 1, .hash = at->second.hash};
-  const EntryId entry = at->first;
-  release(at);
-  if (!is_acknowledged(entry)) put_waiting(entry, state, now);  // the cursor may have moved over it
-}
-
-void Dispatcher::release(std::map<EntryId, Out>::iterator at) {
-  if (at->second.keyed) keys_.returned(at->second.hash);
-  out_.erase(at);
-}
-
-void Dispatcher::move_cursor(EntryId next) {
-  cursor_ = storage::CursorState{.next = next};
-  while (!waiting_.empty()) drop_waiting(waiting_.begin());
-  delayed_.clear();
-  // What is out behind the new position comes again; its old delivery counts no more.
-  for (auto at = out_.lower_bound(next); at != out_.end();) {
-    const auto following = std::next(at);
-    if (!at->second.settling) release(at);
-    at = following;
-  }
-  read_position_ = next;
-}
-
-// --- what it knows
-// -------------------------------------------------------------------------------------------------
-
-bool Dispatcher::is_acknowledged(EntryId entry) const {
-  if (entry < cursor_.next) return true;
-  const auto& ranges = cursor_.acknowledged;
-  const auto after = std::ranges::upper_bound(ranges, entry, {}, &storage::EntryRange::first);
-  return after != ranges.begin() && std::prev(after)->last >= entry;
-}
-
-std::uint64_t Dispatcher::backlog(EntryId end) const {
-  if (end <= cursor_.next) return 0;
-  std::uint64_t open = end.value - cursor_.next.value;
-  for (const storage::EntryRange& range : cursor_.acknowledged)
-    open -= range.last.value - range.first.value + 1;
-  return open;
-}
-
-bool Dispatcher::paused() const {
-  return out_.size() >= options_.unsettled_max || delayed_.size() >= options_.delayed_max ||
-         waiting_.size() >= options_.waiting_max;
+std::string_view Dispatcher::paused() const {
+  if (unacked_ >= options_.unacked_max) return "too many messages are delivered and not acknowledged";
+  if (delayed_.size() >= options_.delayed_max) return "too many messages are held until their time";
+  if (waiting_.size() >= options_.waiting_max)
+    return "too many messages wait for their key or their consumer";
+  return {};
 }
 
 }  // namespace geminga::broker

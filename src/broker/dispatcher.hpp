@@ -2,17 +2,20 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <optional>
 #include <set>
-#include <span>
+#include <string_view>
 #include <vector>
 
 #include <geminga/types.hpp>
 
 #include "base/clock.hpp"
+#include "broker/ack_bits.hpp"
 #include "broker/broker.hpp"
 #include "broker/key_order.hpp"
+#include "broker/recipients.hpp"
 #include "storage/log.hpp"
 
 namespace geminga::broker {
@@ -23,11 +26,11 @@ std::vector<storage::EntryRange> to_ranges(std::vector<EntryId> entries);
 struct DispatcherOptions {
   SubscriptionType type = SubscriptionType::exclusive;
   bool hold_delayed = true;
-  std::uint32_t unsettled_max = 200'000;
-  std::uint32_t delayed_max = 1'000'000;
-  std::uint32_t waiting_max =
-      20'000;                 ///< entries put aside for their key or their consumer before reading pauses
-  bool lose_delayed = false;  ///< storage::UnsafeOptions
+  std::uint64_t unacked_max = 200'000;    ///< messages
+  std::uint32_t delayed_max = 1'000'000;  ///< entries
+  std::uint32_t waiting_max = 20'000;     ///< entries; put aside for their key or their consumer
+  bool lose_delayed = false;              ///< storage::UnsafeOptions
+  std::int32_t partition = -1;            ///< of the topic; see Recipients
 };
 
 /// What both clocks say; taken once a turn.
@@ -36,16 +39,25 @@ struct Now {
   base::MonotonicTime monotonic{};
 };
 
+/// An acknowledgement that was accepted: what has to be written.
+struct Settling {
+  std::vector<EntryId> entries;            ///< whole
+  std::vector<storage::BatchAck> batches;  ///< some messages of these
+};
+
 /// Decides which entry of one subscription goes to whom, and when. Pure: no thread, no disk, no clock; bodies
 /// come by feed().
 ///
 /// An entry behind the cursor is in one of these states:
-///   unread    at or behind read_position()
-///   delayed   read before its deliver-at; only its id is kept
-///   waiting   to be sent again (or, Key_Shared, put aside for its key), now or from a due time on; only its
-///   id is kept out       sent to one consumer, neither acknowledged nor returned settling  out, and its
-///   acknowledgement is on the way to the disk acknowledged
-/// Entries never leave "out" by themselves. What is waiting is sent before what is unread.
+///   unread        at or behind read_position()
+///   delayed       read before its deliver-at; only its id is kept
+///   waiting       to be sent again (or, Key_Shared, put aside for its key), now or from a due time on; only
+///                 its id is kept
+///   out           sent to one consumer, neither acknowledged nor returned
+///   settling      out, and its acknowledgement is on the way to the disk
+///   acknowledged
+/// Entries leave "out" by themselves only when the acknowledgement time-out of their consumer is over. What
+/// is waiting is sent before what is unread.
 class Dispatcher {
  public:
   using Send = std::function<void(ConsumerNumber, Delivered)>;
@@ -53,20 +65,27 @@ class Dispatcher {
   Dispatcher(DispatcherOptions options, storage::CursorState cursor, Send send);
 
   // --- consumers ---
-  void add_consumer(ConsumerNumber consumer, Permits permits);
+  /// `ranges`: Key_Shared only; see KeyOwners.
+  void add_consumer(ConsumerNumber consumer, Recipient recipient, Now now,
+                    std::vector<HashRange> ranges = {});
   /// What is out with it waits again, counted as redelivered.
   void remove_consumer(ConsumerNumber consumer, Now now);
   void add_permits(ConsumerNumber consumer, Permits more);
   /// It is sent nothing more; what is out with it stays out.
   void stop_consumer(ConsumerNumber consumer);
-  [[nodiscard]] std::size_t consumer_count() const { return consumers_.size(); }
+  [[nodiscard]] const Recipients& recipients() const { return recipients_; }
+  [[nodiscard]] const KeyOrder& keys() const { return keys_; }
+  /// The one consumer that gets messages; 0: nobody, or the type has no such one.
+  [[nodiscard]] ConsumerNumber active() const { return one_active() ? recipients_.active() : 0; }
+  /// Only while nobody is connected.
   void set_type(SubscriptionType type, bool hold_delayed);
 
   // --- what to read: call until nothing is wanted, feed each answer ---
   struct Want {
     EntryId from;
     std::uint32_t entries_max = 0;
-    bool waiting = false;  ///< entries that wait; else unread ones
+    bool waiting = false;     ///< entries that wait; else unread ones
+    std::uint64_t epoch = 0;  ///< an answer to what was asked before move_cursor() is dropped
   };
   /// `end` is behind the last durable entry.
   std::optional<Want> next_read(EntryId end, Now now);
@@ -75,42 +94,52 @@ class Dispatcher {
   void feed(const Want& want, std::vector<storage::Entry> entries, Now now);
 
   // --- settling ---
-  /// True when all are out with this consumer; they are settling from now on.
-  bool begin_acknowledge(ConsumerNumber consumer, std::span<const EntryId> entries);
+  /// All of it or, where something is not out with this consumer, nothing. Entries given by `up_to` are those
+  /// that were delivered to anybody; a held one is not among them.
+  std::optional<Settling> begin_acknowledge(ConsumerNumber consumer, const Acknowledgement& what);
   /// It is durable.
-  void acknowledged(std::span<const EntryId> entries);
+  void acknowledged(const Settling& settled);
   /// It is not: they are out as before, or wait when their consumer has gone meanwhile.
-  void acknowledge_failed(std::span<const EntryId> entries, Now now);
+  void acknowledge_failed(const Settling& settled, Now now);
   /// False for an entry that is not out with this consumer.
   bool return_entry(ConsumerNumber consumer, EntryId entry, std::chrono::milliseconds delay, bool counts,
                     Now now);
-  /// The cursor was moved: what lies before is acknowledged, nothing from it on.
+  /// The same with all that is out with it (0: with anybody) and not settling.
+  void return_all(ConsumerNumber consumer, bool counts, Now now);
+
+  // --- position ---
+  /// Everything before `next` counts as acknowledged, what is out stays out.
+  void skip_to(EntryId next);
+  /// Where skipping `messages` unacknowledged entries leads to, at most `end`.
+  [[nodiscard]] EntryId behind_next(std::uint64_t entries, EntryId end) const;
+  /// What lies before is acknowledged, nothing from it on. Only while nothing is out but what is settling.
   void move_cursor(EntryId next);
 
   // --- what it knows ---
   [[nodiscard]] const storage::CursorState& cursor() const { return cursor_; }
   [[nodiscard]] EntryId read_position() const { return read_position_; }
-  [[nodiscard]] std::uint64_t backlog(EntryId end) const;
-  [[nodiscard]] std::uint64_t out_count() const { return out_.size(); }
+  /// Entries in [first, end) that are not acknowledged.
+  [[nodiscard]] std::uint64_t backlog(EntryId first, EntryId end) const;
+  [[nodiscard]] std::uint64_t unacked_count() const { return unacked_; }  ///< messages
   [[nodiscard]] std::uint64_t delayed_count() const { return delayed_.size(); }
   [[nodiscard]] std::uint64_t waiting_count() const { return waiting_.size(); }
   [[nodiscard]] std::uint64_t redelivered_count() const { return redelivered_; }
-  /// A bound is reached: unread entries stay unread until something is settled.
-  [[nodiscard]] bool paused() const;
+  [[nodiscard]] std::uint64_t messages_out() const { return messages_out_; }
+  [[nodiscard]] std::uint64_t bytes_out() const { return bytes_out_; }
+  /// Which bound is reached, so that unread entries stay unread until something is settled; empty: none.
+  [[nodiscard]] std::string_view paused() const;
   /// When to ask again though nothing happened; nothing: never.
   [[nodiscard]] std::optional<base::MonotonicTime> next_due(Now now) const;
 
  private:
-  struct ConsumerState {
-    std::int64_t messages = 0;
-    std::int64_t bytes = 0;
-    bool stopped = false;
-    [[nodiscard]] bool can_take() const { return messages > 0 && bytes > 0 && !stopped; }
-  };
+  static constexpr base::MonotonicTime kNever = base::MonotonicTime::max();
   struct Out {
     ConsumerNumber consumer = 0;
     std::uint32_t redeliveries = 0;
     std::uint32_t hash = 0;
+    std::uint32_t messages = 1;
+    std::uint32_t unacked = 0;  ///< of them, as the counts have it
+    base::MonotonicTime ack_due = kNever;
     bool settling = false;
     bool consumer_gone = false;
     bool keyed = false;  ///< keys_ counts it
@@ -118,41 +147,61 @@ class Dispatcher {
   struct Waiting {
     std::uint32_t redeliveries = 0;
     std::uint32_t hash = 0;
+    std::uint32_t messages = 1;
     base::MonotonicTime due{};
-    bool ready = false;  ///< stands in ready_, else in not_due_
+    bool ready = false;      ///< stands in ready_, else in not_due_
+    bool delivered = false;  ///< it was out before
   };
-  using Consumers = std::map<ConsumerNumber, ConsumerState>;
+  using OutMap = std::map<EntryId, Out>;
+  using WaitingMap = std::map<EntryId, Waiting>;
 
   [[nodiscard]] bool key_shared() const { return options_.type == SubscriptionType::key_shared; }
+  [[nodiscard]] bool one_active() const {
+    return options_.type == SubscriptionType::exclusive || options_.type == SubscriptionType::failover;
+  }
   [[nodiscard]] bool is_acknowledged(EntryId entry) const;
+  [[nodiscard]] bool outstanding(ConsumerNumber consumer, EntryId entry) const;
+
+  // dispatcher.cpp
   void wake_due(Now now);
   void put_waiting(EntryId entry, Waiting state, Now now);
-  void drop_waiting(std::map<EntryId, Waiting>::iterator at);
+  void drop_waiting(WaitingMap::iterator at);
+  [[nodiscard]] std::optional<EntryId> first_sendable() const;
   std::optional<Want> want_waiting();
-  [[nodiscard]] bool sendable(EntryId entry, const Waiting& state) const;
-  /// The consumer that a message of this hash may go to now and has permits for; end() for none.
-  Consumers::iterator choose(std::uint32_t hash);
-  void offer_waiting(storage::Entry entry);
+  /// Who may get a message of this hash now and has permits for it; 0: nobody.
+  ConsumerNumber choose(std::uint32_t hash);
+  void offer_waiting(storage::Entry entry, Now now);
   /// False: no consumer can take it; it stays unread.
   bool offer_unread(storage::Entry& entry, Now now);
-  void send(Consumers::iterator to, storage::Entry entry, std::uint32_t redeliveries);
-  void release(std::map<EntryId, Out>::iterator at);
-  /// Its consumer has gone: to anybody, counted as delivered once.
-  void wait_again(std::map<EntryId, Out>::iterator at, Now now);
+  void send(ConsumerNumber to, storage::Entry entry, std::uint32_t redeliveries, Now now);
+
+  void start_ack_timeout(EntryId entry, Out& out, Now now);
+
+  // dispatcher_settle.cpp
+  void settle_up_to(ConsumerNumber consumer, EntryId last, Settling& settling);
+  void settle_batch(const storage::BatchAck& batch, Settling& settling);
+  /// Of a batch that is not acknowledged as a whole.
+  [[nodiscard]] AckBits durable_bits(EntryId entry) const;
+  void count_unacked(Out& out, std::uint32_t unacked);
+  void release(OutMap::iterator at);
+  void take_back(OutMap::iterator at, std::chrono::milliseconds delay, bool counts, Now now);
 
   DispatcherOptions options_;
   storage::CursorState cursor_;
   Send send_;
   EntryId read_position_;
-  Consumers consumers_;
-  ConsumerNumber last_chosen_ = 0;  ///< round robin
-  KeyOrder keys_;                   ///< Key_Shared only
-  std::map<EntryId, Out> out_;
-  std::map<EntryId, Waiting> waiting_;
+  std::uint64_t epoch_ = 0;
+  Recipients recipients_;
+  KeyOrder keys_;  ///< Key_Shared only
+  OutMap out_;
+  std::set<std::pair<base::MonotonicTime, EntryId>> ack_due_;
+  std::map<EntryId, AckBits> partly_;  ///< batch entries of which some messages are acknowledged or settling
+  WaitingMap waiting_;
   std::set<EntryId> ready_;
   std::set<std::pair<base::MonotonicTime, EntryId>> not_due_;
   std::map<std::pair<Timestamp, EntryId>, std::uint32_t> delayed_;  ///< to the hash of its key
-  std::uint64_t redelivered_ = 0;
+  std::uint32_t usual_messages_ = 1;                                ///< of an entry, as the last one had
+  std::uint64_t unacked_ = 0, redelivered_ = 0, messages_out_ = 0, bytes_out_ = 0;
 };
 
 }  // namespace geminga::broker

@@ -28,11 +28,13 @@ class DispatcherTest : public testing::Test {
                                                  got_.push_back({.consumer = to,
                                                                  .entry = delivered.entry.header.entry.value,
                                                                  .redeliveries = delivered.redelivery_count});
+                                                 last_acknowledged_ = delivered.acknowledged;
                                                });
   }
 
-  void publish(std::uint32_t hash = 0, std::chrono::milliseconds delay = {}) {
+  void publish(std::uint32_t hash = 0, std::chrono::milliseconds delay = {}, std::uint32_t messages = 1) {
     storage::Entry entry;
+    entry.header.message_count = messages;
     entry.header.entry = EntryId{topic_.size()};
     entry.header.key_hash = hash;
     if (delay.count() > 0) entry.header.deliver_at = clock_.wall_now() + delay;
@@ -52,10 +54,31 @@ class DispatcherTest : public testing::Test {
     return got_;
   }
 
+  void join(ConsumerNumber consumer, Recipient recipient = many()) {
+    dispatcher_->add_consumer(consumer, std::move(recipient), now());
+  }
+  static Recipient many() { return {.messages = 1'000, .bytes = 1 << 30}; }
+
+  std::optional<Settling> begin(ConsumerNumber consumer, std::vector<std::uint64_t> entries) {
+    Acknowledgement what;
+    for (const std::uint64_t entry : entries) what.entries.push_back(EntryId{entry});
+    return dispatcher_->begin_acknowledge(consumer, what);
+  }
   void acknowledge(ConsumerNumber consumer, std::uint64_t entry) {
-    const EntryId id{entry};
-    ASSERT_TRUE(dispatcher_->begin_acknowledge(consumer, std::span(&id, 1)));
-    dispatcher_->acknowledged(std::span(&id, 1));
+    const auto settling = begin(consumer, {entry});
+    ASSERT_TRUE(settling);
+    dispatcher_->acknowledged(*settling);
+  }
+  /// False: refused.
+  bool acknowledge_up_to(ConsumerNumber consumer, std::uint64_t last) {
+    const auto settling =
+        dispatcher_->begin_acknowledge(consumer, {.entries = {}, .batches = {}, .up_to = EntryId{last}});
+    if (settling) dispatcher_->acknowledged(*settling);
+    return settling.has_value();
+  }
+  std::optional<Settling> begin_batch(ConsumerNumber consumer, std::uint64_t entry, std::uint64_t bits) {
+    return dispatcher_->begin_acknowledge(
+        consumer, {.entries = {}, .batches = {{.entry = EntryId{entry}, .acknowledged = {bits}}}});
   }
 
   static constexpr Permits kMany{.messages = 1'000, .bytes = 1 << 30};
@@ -63,6 +86,7 @@ class DispatcherTest : public testing::Test {
   std::vector<storage::Entry> topic_;
   std::unique_ptr<Dispatcher> dispatcher_;
   std::vector<Got> got_;
+  AckBits last_acknowledged_;
 };
 
 using Gots = std::vector<std::uint64_t>;
@@ -77,14 +101,14 @@ Gots entries_of(const std::vector<T>& got) {
 TEST_F(DispatcherTest, ExclusiveSendsInOrderWithinPermits) {
   make(SubscriptionType::exclusive);
   for (int i = 0; i < 5; ++i) publish();
-  dispatcher_->add_consumer(1, {.messages = 3, .bytes = 1 << 20});
+  join(1, {.messages = 3, .bytes = 1 << 20});
   EXPECT_EQ(entries_of(pump()), (Gots{0, 1, 2}));
   EXPECT_EQ(pump().size(), 0U);
   dispatcher_->add_permits(1, {.messages = 1, .bytes = 0});
   EXPECT_EQ(entries_of(pump()), (Gots{3}));
-  EXPECT_EQ(dispatcher_->backlog(EntryId{5}), 5U);
+  EXPECT_EQ(dispatcher_->backlog(EntryId{0}, EntryId{5}), 5U);
   acknowledge(1, 1);
-  EXPECT_EQ(dispatcher_->backlog(EntryId{5}), 4U);
+  EXPECT_EQ(dispatcher_->backlog(EntryId{0}, EntryId{5}), 4U);
   EXPECT_EQ(dispatcher_->cursor().next, EntryId{0});
   acknowledge(1, 0);
   EXPECT_EQ(dispatcher_->cursor().next, EntryId{2});
@@ -93,7 +117,7 @@ TEST_F(DispatcherTest, ExclusiveSendsInOrderWithinPermits) {
 TEST_F(DispatcherTest, BytesStopDispatchAndOneEntryMayGoOver) {
   make(SubscriptionType::exclusive);
   for (int i = 0; i < 3; ++i) publish();
-  dispatcher_->add_consumer(1, {.messages = 100, .bytes = 1});
+  join(1, {.messages = 100, .bytes = 1});
   EXPECT_EQ(entries_of(pump()), (Gots{0}));
   dispatcher_->add_permits(1, {.messages = 0, .bytes = 256});
   EXPECT_EQ(entries_of(pump()), (Gots{1}));
@@ -102,8 +126,8 @@ TEST_F(DispatcherTest, BytesStopDispatchAndOneEntryMayGoOver) {
 TEST_F(DispatcherTest, SharedGoesRound) {
   make(SubscriptionType::shared);
   for (int i = 0; i < 4; ++i) publish();
-  dispatcher_->add_consumer(1, kMany);
-  dispatcher_->add_consumer(2, kMany);
+  join(1);
+  join(2);
   const auto got = pump();
   EXPECT_EQ(std::ranges::count(got, ConsumerNumber{1}, &Got::consumer), 2);
   EXPECT_EQ(std::ranges::count(got, ConsumerNumber{2}, &Got::consumer), 2);
@@ -112,7 +136,7 @@ TEST_F(DispatcherTest, SharedGoesRound) {
 TEST_F(DispatcherTest, ReturnedComesAgainCountedAndAfterItsDelay) {
   make(SubscriptionType::shared);
   publish();
-  dispatcher_->add_consumer(1, kMany);
+  join(1);
   pump();
   ASSERT_TRUE(dispatcher_->return_entry(1, EntryId{0}, std::chrono::milliseconds{100}, true, now()));
   EXPECT_FALSE(dispatcher_->return_entry(1, EntryId{0}, {}, true, now()));
@@ -127,7 +151,7 @@ TEST_F(DispatcherTest, ReturnedComesAgainCountedAndAfterItsDelay) {
 TEST_F(DispatcherTest, GivenBackDoesNotCount) {
   make(SubscriptionType::exclusive);
   publish();
-  dispatcher_->add_consumer(1, kMany);
+  join(1);
   pump();
   ASSERT_TRUE(dispatcher_->return_entry(1, EntryId{0}, {}, false, now()));
   EXPECT_EQ(pump(), (std::vector<Got>{{.consumer = 1, .entry = 0, .redeliveries = 0}}));
@@ -136,32 +160,30 @@ TEST_F(DispatcherTest, GivenBackDoesNotCount) {
 TEST_F(DispatcherTest, WhatALeaverHadGoesToOthersAndWhatItAcknowledgesStays) {
   make(SubscriptionType::shared);
   for (int i = 0; i < 3; ++i) publish();
-  dispatcher_->add_consumer(1, kMany);
+  join(1);
   pump();
-  const EntryId settling{1};
-  ASSERT_TRUE(dispatcher_->begin_acknowledge(1, std::span(&settling, 1)));
+  const auto settling = begin(1, {1});
+  ASSERT_TRUE(settling);
   dispatcher_->remove_consumer(1, now());
-  dispatcher_->add_consumer(2, kMany);
+  join(2);
   EXPECT_EQ(entries_of(pump()), (Gots{0, 2}));
-  dispatcher_->acknowledged(std::span(&settling, 1));
-  EXPECT_EQ(dispatcher_->backlog(EntryId{3}), 2U);
-  EXPECT_FALSE(dispatcher_->begin_acknowledge(1, std::span(&settling, 1)));
+  dispatcher_->acknowledged(*settling);
+  EXPECT_EQ(dispatcher_->backlog(EntryId{0}, EntryId{3}), 2U);
+  EXPECT_FALSE(begin(1, {1}));
 }
 
 TEST_F(DispatcherTest, AcknowledgementThatFailedLeavesItOutOrGivesItToOthers) {
   make(SubscriptionType::shared);
   publish();
   publish();
-  dispatcher_->add_consumer(1, kMany);
+  join(1);
   pump();
-  const std::vector<EntryId> both{EntryId{0}, EntryId{1}};
-  ASSERT_TRUE(dispatcher_->begin_acknowledge(1, both));
-  dispatcher_->acknowledge_failed(both, now());
+  dispatcher_->acknowledge_failed(begin(1, {0, 1}).value(), now());
   EXPECT_EQ(pump().size(), 0U);
-  ASSERT_TRUE(dispatcher_->begin_acknowledge(1, both));
+  const Settling both = begin(1, {0, 1}).value();
   dispatcher_->remove_consumer(1, now());
   dispatcher_->acknowledge_failed(both, now());
-  dispatcher_->add_consumer(2, kMany);
+  join(2);
   EXPECT_EQ(entries_of(pump()), (Gots{0, 1}));
 }
 
@@ -169,7 +191,7 @@ TEST_F(DispatcherTest, DelayedIsNeverEarlyAndOthersOvertakeIt) {
   make(SubscriptionType::shared);
   publish(0, std::chrono::milliseconds{50});
   publish();
-  dispatcher_->add_consumer(1, kMany);
+  join(1);
   EXPECT_EQ(entries_of(pump()), (Gots{1}));
   EXPECT_EQ(dispatcher_->delayed_count(), 1U);
   clock_.advance(std::chrono::milliseconds{49});
@@ -180,7 +202,7 @@ TEST_F(DispatcherTest, DelayedIsNeverEarlyAndOthersOvertakeIt) {
 
 TEST_F(DispatcherTest, AMessageForTheEndOfTimeWakesNobody) {
   make(SubscriptionType::shared);
-  dispatcher_->add_consumer(1, kMany);
+  join(1);
   constexpr std::chrono::years kNineThousand{9'000};
   for (const Timestamp when : {clock_.wall_now() + kNineThousand, Timestamp::max()}) {
     topic_.clear();
@@ -197,17 +219,17 @@ TEST_F(DispatcherTest, WithoutHoldDelayedIsSentInOrder) {
   make(SubscriptionType::exclusive, {.hold_delayed = false});
   publish(0, std::chrono::milliseconds{50});
   publish();
-  dispatcher_->add_consumer(1, kMany);
+  join(1);
   EXPECT_EQ(entries_of(pump()), (Gots{0, 1}));
 }
 
 TEST_F(DispatcherTest, KeyStaysWithItsConsumerUntilNothingIsOut) {
   make(SubscriptionType::key_shared);
-  dispatcher_->add_consumer(1, kMany);
+  join(1);
   constexpr std::uint32_t kKeys = 50;
   for (std::uint32_t hash = 1; hash <= kKeys; ++hash) publish(hash);
   EXPECT_EQ(pump().size(), kKeys);
-  dispatcher_->add_consumer(2, kMany);
+  join(2);
   for (std::uint32_t hash = 1; hash <= kKeys; ++hash) publish(hash);
   // Keys that stayed with 1 go on; those that moved to 2 wait for their first message.
   const std::size_t stayed = pump().size();
@@ -222,7 +244,7 @@ TEST_F(DispatcherTest, KeyStaysWithItsConsumerUntilNothingIsOut) {
 
 TEST_F(DispatcherTest, KeyWithOneThatWaitsSendsNothingNew) {
   make(SubscriptionType::key_shared);
-  dispatcher_->add_consumer(1, kMany);
+  join(1);
   publish(7);
   pump();
   ASSERT_TRUE(dispatcher_->return_entry(1, EntryId{0}, std::chrono::milliseconds{10}, true, now()));
@@ -235,8 +257,8 @@ TEST_F(DispatcherTest, KeyWithOneThatWaitsSendsNothingNew) {
 
 TEST_F(DispatcherTest, SlowConsumerHoldsBackOnlyItsKeys) {
   make(SubscriptionType::key_shared);
-  dispatcher_->add_consumer(1, {.messages = 1, .bytes = 1 << 20});
-  dispatcher_->add_consumer(2, kMany);
+  join(1, {.messages = 1, .bytes = 1 << 20});
+  join(2);
   for (std::uint32_t i = 0; i < 200; ++i) publish(i % 20 + 1);
   std::map<ConsumerNumber, int> count;
   for (const Got& one : pump()) count[one.consumer] += 1;
@@ -261,7 +283,7 @@ TEST_F(DispatcherTest, FirstDeliveriesOfAKeyAreInOrderWhateverJoinsAndLeaves) {
     const auto action = draw(10);
     if (action < 4) publish(static_cast<std::uint32_t>(draw(13)) + 1);
     if (action == 4 && connected.size() < 5) {
-      dispatcher_->add_consumer(next_consumer, {.messages = 5, .bytes = 1 << 20});
+      join(next_consumer, {.messages = 5, .bytes = 1 << 20});
       connected.push_back(next_consumer++);
     }
     if (action == 5 && connected.size() > 1 && draw(5) == 0) {
@@ -297,14 +319,14 @@ TEST_F(DispatcherTest, FirstDeliveriesOfAKeyAreInOrderWhateverJoinsAndLeaves) {
   EXPECT_GT(seen.size(), 1'000U);
 }
 
-TEST_F(DispatcherTest, MovedCursorForgetsWhatWaitedAndSkips) {
+TEST_F(DispatcherTest, SkippingLeavesWhatIsOutAndForgetsWhatWaited) {
   make(SubscriptionType::shared);
   for (int i = 0; i < 4; ++i) publish();
-  dispatcher_->add_consumer(1, {.messages = 2, .bytes = 1 << 20});
+  join(1, {.messages = 2, .bytes = 1 << 20});
   pump();
   ASSERT_TRUE(dispatcher_->return_entry(1, EntryId{0}, {}, true, now()));
-  dispatcher_->move_cursor(EntryId{4});
-  EXPECT_EQ(dispatcher_->backlog(EntryId{4}), 0U);
+  dispatcher_->skip_to(EntryId{4});
+  EXPECT_EQ(dispatcher_->backlog(EntryId{0}, EntryId{4}), 0U);
   publish();
   dispatcher_->add_permits(1, kMany);
   EXPECT_EQ(entries_of(pump()), (Gots{4}));
@@ -314,25 +336,58 @@ TEST_F(DispatcherTest, MovedCursorForgetsWhatWaitedAndSkips) {
 
 TEST_F(DispatcherTest, WhatWasSkippedWhileItWasOutDoesNotComeAgain) {
   make(SubscriptionType::shared);
-  dispatcher_->add_consumer(1, kMany);
+  join(1);
   for (int i = 0; i < 3; ++i) publish();
   EXPECT_EQ(pump().size(), 3U);
-  const EntryId settling{2};
-  ASSERT_TRUE(dispatcher_->begin_acknowledge(1, std::span(&settling, 1)));
-  dispatcher_->move_cursor(EntryId{3});
+  const Settling settling = begin(1, {2}).value();
+  dispatcher_->skip_to(EntryId{3});
   dispatcher_->remove_consumer(1, now());
-  dispatcher_->acknowledge_failed(std::span(&settling, 1), now());
-  dispatcher_->add_consumer(2, kMany);
+  dispatcher_->acknowledge_failed(settling, now());
+  join(2);
   EXPECT_TRUE(pump().empty());
   EXPECT_EQ(dispatcher_->waiting_count(), 0U);
 }
 
-TEST_F(DispatcherTest, PausesAtItsBoundAndGoesOn) {
-  make(SubscriptionType::shared, {.unsettled_max = 2});
+TEST_F(DispatcherTest, SkippingCountsOnlyWhatIsNotAcknowledged) {
+  make(SubscriptionType::shared);
+  for (int i = 0; i < 6; ++i) publish();
+  join(1);
+  pump();
+  acknowledge(1, 1);
+  acknowledge(1, 2);
+  EXPECT_EQ(dispatcher_->behind_next(1, EntryId{6}), EntryId{1});
+  EXPECT_EQ(dispatcher_->behind_next(2, EntryId{6}), EntryId{4});
+  EXPECT_EQ(dispatcher_->behind_next(100, EntryId{6}), EntryId{6});
+}
+
+TEST_F(DispatcherTest, MovedBackEverythingComesAgainAndOldAnswersOfTheDiskAreDropped) {
+  make(SubscriptionType::exclusive);
   for (int i = 0; i < 4; ++i) publish();
-  dispatcher_->add_consumer(1, kMany);
+  join(1);
+  pump();
+  acknowledge(1, 0);
+  publish();
+  const auto want = dispatcher_->next_read(EntryId{5}, now());
+  ASSERT_TRUE(want);
+  dispatcher_->return_all(0, true, now());
+  EXPECT_FALSE(begin(1, {1})) << "taken back";
+  dispatcher_->move_cursor(EntryId{1});
+  got_.clear();
+  dispatcher_->feed(*want, {topic_[4]}, now());
+  EXPECT_TRUE(got_.empty()) << "read before the move";
+  EXPECT_EQ(entries_of(pump()), (Gots{1, 2, 3, 4}));
+  dispatcher_->return_all(0, true, now());
+  dispatcher_->move_cursor(EntryId{0});
+  EXPECT_EQ(entries_of(pump()), (Gots{0, 1, 2, 3, 4}));
+  EXPECT_EQ(got_.front().redeliveries, 0U);
+}
+
+TEST_F(DispatcherTest, PausesAtItsBoundAndGoesOn) {
+  make(SubscriptionType::shared, {.unacked_max = 2});
+  for (int i = 0; i < 4; ++i) publish();
+  join(1);
   EXPECT_EQ(entries_of(pump()), (Gots{0, 1}));
-  EXPECT_TRUE(dispatcher_->paused());
+  EXPECT_NE(dispatcher_->paused(), "");
   acknowledge(1, 0);
   EXPECT_EQ(entries_of(pump()), (Gots{2}));
 }
@@ -341,17 +396,17 @@ TEST_F(DispatcherTest, TypeMayChangeBetweenConsumers) {
   make(SubscriptionType::shared);
   publish(5);
   publish(5);
-  dispatcher_->add_consumer(1, kMany);
+  join(1);
   pump();
   dispatcher_->remove_consumer(1, now());
   dispatcher_->set_type(SubscriptionType::key_shared, true);
-  dispatcher_->add_consumer(2, kMany);
+  join(2);
   EXPECT_EQ(entries_of(pump()), (Gots{0, 1}));
 }
 
 TEST_F(DispatcherTest, AStoppedConsumerGetsNothingMoreAndKeepsWhatIsOut) {
   make(SubscriptionType::shared);
-  dispatcher_->add_consumer(1, {.messages = 10, .bytes = 1 << 20});
+  join(1, {.messages = 10, .bytes = 1 << 20});
   publish();
   EXPECT_EQ(pump().size(), 1U);
   dispatcher_->stop_consumer(1);
@@ -360,9 +415,213 @@ TEST_F(DispatcherTest, AStoppedConsumerGetsNothingMoreAndKeepsWhatIsOut) {
   // What it never showed to the application goes to another one, not counted.
   EXPECT_TRUE(dispatcher_->return_entry(1, EntryId{0}, {}, false, now()));
   EXPECT_TRUE(pump().empty());
-  dispatcher_->add_consumer(2, {.messages = 10, .bytes = 1 << 20});
+  join(2, {.messages = 10, .bytes = 1 << 20});
   const std::vector<Got> expected = {{2, 0, 0}, {2, 1, 0}};
   EXPECT_EQ(pump(), expected);
+}
+
+// --- failover
+// ------------------------------------------------------------------------------------------------------
+
+TEST_F(DispatcherTest, FailoverSendsToOneAndTheNextOneGoesOnInOrder) {
+  make(SubscriptionType::failover);
+  join(1);
+  join(2);
+  for (int i = 0; i < 4; ++i) publish();
+  EXPECT_EQ(dispatcher_->active(), 1U);
+  for (const Got& one : pump()) EXPECT_EQ(one.consumer, 1U);
+  acknowledge(1, 1);
+  dispatcher_->remove_consumer(1, now());
+  publish();
+  EXPECT_EQ(dispatcher_->active(), 2U);
+  EXPECT_EQ(pump(), (std::vector<Got>{{2, 0, 1}, {2, 2, 1}, {2, 3, 1}, {2, 4, 0}}));
+}
+
+TEST_F(DispatcherTest, ALowerPriorityNumberTakesOverAtOnceWithWhatIsUnsettled) {
+  make(SubscriptionType::failover);
+  join(1, {.priority = 1, .messages = 2, .bytes = 1 << 20});
+  for (int i = 0; i < 3; ++i) publish();
+  EXPECT_EQ(entries_of(pump()), (Gots{0, 1}));
+  join(2, {.priority = 0, .messages = 10, .bytes = 1 << 20});
+  EXPECT_EQ(dispatcher_->active(), 2U);
+  EXPECT_FALSE(begin(1, {0})) << "it is the other one's now";
+  EXPECT_EQ(pump(), (std::vector<Got>{{2, 0, 1}, {2, 1, 1}, {2, 2, 0}}));
+}
+
+TEST_F(DispatcherTest, TheWaitingConsumersPermitsDoNotMakeTheActiveOneRead) {
+  make(SubscriptionType::failover);
+  join(1, {.messages = 0, .bytes = 1 << 20});
+  join(2);
+  publish();
+  EXPECT_FALSE(dispatcher_->next_read(EntryId{1}, now()));
+}
+
+TEST_F(DispatcherTest, PriorityOnSharedServesOthersOnlyWhenTheFirstHaveNoPermits) {
+  make(SubscriptionType::shared);
+  join(1, {.priority = 1, .messages = 10, .bytes = 1 << 20});
+  join(2, {.priority = 0, .messages = 1, .bytes = 1 << 20});
+  join(3, {.priority = 0, .messages = 2, .bytes = 1 << 20});
+  for (int i = 0; i < 5; ++i) publish();
+  std::map<ConsumerNumber, int> count;
+  for (const Got& one : pump()) count[one.consumer] += 1;
+  EXPECT_EQ(count, (std::map<ConsumerNumber, int>{{1, 2}, {2, 1}, {3, 2}}));
+  EXPECT_EQ(got_.back().consumer, 1U);
+}
+
+// --- cumulative
+// ----------------------------------------------------------------------------------------------------
+
+TEST_F(DispatcherTest, CumulativeCoversWhatWasDeliveredAndAHeldOneStays) {
+  make(SubscriptionType::exclusive);
+  publish();
+  publish(0, std::chrono::milliseconds{50});
+  publish();
+  publish();
+  join(1);
+  EXPECT_EQ(entries_of(pump()), (Gots{0, 2, 3}));
+  ASSERT_TRUE(acknowledge_up_to(1, 2));
+  EXPECT_EQ(dispatcher_->backlog(EntryId{0}, EntryId{4}), 2U);
+  EXPECT_EQ(dispatcher_->cursor().next, EntryId{1});
+  clock_.advance(std::chrono::milliseconds{50});
+  EXPECT_EQ(entries_of(pump()), (Gots{1}));
+  ASSERT_TRUE(acknowledge_up_to(1, 3));
+  EXPECT_EQ(dispatcher_->backlog(EntryId{0}, EntryId{4}), 0U);
+}
+
+TEST_F(DispatcherTest, CumulativeCoversWhatWasReturnedAndRefusesWhatWasNeverDelivered) {
+  make(SubscriptionType::exclusive);
+  for (int i = 0; i < 4; ++i) publish();
+  join(1, {.messages = 3, .bytes = 1 << 20});
+  pump();
+  ASSERT_TRUE(dispatcher_->return_entry(1, EntryId{0}, std::chrono::milliseconds{10}, true, now()));
+  EXPECT_FALSE(acknowledge_up_to(1, 3));
+  EXPECT_EQ(dispatcher_->unacked_count(), 2U) << "a refused one changes nothing";
+  ASSERT_TRUE(acknowledge_up_to(1, 2));
+  EXPECT_EQ(dispatcher_->cursor().next, EntryId{3});
+  EXPECT_EQ(dispatcher_->waiting_count(), 0U);
+  EXPECT_EQ(dispatcher_->unacked_count(), 0U);
+  ASSERT_TRUE(acknowledge_up_to(1, 1)) << "again is no fault";
+}
+
+TEST_F(DispatcherTest, AFailedCumulativeLeavesAllAsItWas) {
+  make(SubscriptionType::exclusive);
+  for (int i = 0; i < 3; ++i) publish();
+  join(1);
+  pump();
+  ASSERT_TRUE(dispatcher_->return_entry(1, EntryId{1}, std::chrono::milliseconds{10}, false, now()));
+  const auto settling =
+      dispatcher_->begin_acknowledge(1, {.entries = {}, .batches = {}, .up_to = EntryId{2}});
+  ASSERT_TRUE(settling);
+  dispatcher_->acknowledge_failed(*settling, now());
+  EXPECT_EQ(dispatcher_->backlog(EntryId{0}, EntryId{3}), 3U);
+  EXPECT_EQ(entries_of(pump()), (Gots{1})) << "the returned one comes again";
+  EXPECT_TRUE(acknowledge_up_to(1, 2));
+}
+
+// --- batches
+// -------------------------------------------------------------------------------------------------------
+
+TEST_F(DispatcherTest, ABatchIsAcknowledgedWhenAllItsMessagesAre) {
+  make(SubscriptionType::shared);
+  publish(0, {}, 3);
+  join(1);
+  pump();
+  EXPECT_EQ(dispatcher_->unacked_count(), 3U);
+  EXPECT_EQ(dispatcher_->recipients().find(1)->messages, 997) << "permits count messages";
+  const auto first = begin_batch(1, 0, 0b001);
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->batches.size(), 1U);
+  EXPECT_TRUE(first->entries.empty());
+  dispatcher_->acknowledged(*first);
+  EXPECT_EQ(dispatcher_->unacked_count(), 2U);
+  EXPECT_EQ(dispatcher_->backlog(EntryId{0}, EntryId{1}), 1U);
+  const auto rest = begin_batch(1, 0, 0b110);
+  ASSERT_TRUE(rest);
+  EXPECT_EQ(rest->entries, std::vector{EntryId{0}});
+  dispatcher_->acknowledged(*rest);
+  EXPECT_EQ(dispatcher_->unacked_count(), 0U);
+  EXPECT_EQ(dispatcher_->cursor().next, EntryId{1});
+  EXPECT_TRUE(dispatcher_->cursor().batches.empty());
+}
+
+TEST_F(DispatcherTest, TheRestOfABatchComesAgainWithWhatWasAcknowledged) {
+  make(SubscriptionType::shared);
+  publish(0, {}, 3);
+  join(1);
+  pump();
+  dispatcher_->acknowledged(begin_batch(1, 0, 0b010).value());
+  dispatcher_->remove_consumer(1, now());
+  join(2);
+  pump();
+  EXPECT_EQ(last_acknowledged_, AckBits{0b010});
+  EXPECT_EQ(dispatcher_->unacked_count(), 2U);
+  EXPECT_EQ(dispatcher_->recipients().find(2)->messages, 998);
+}
+
+TEST_F(DispatcherTest, AfterAFailureOnlyWhatIsDurableCountsOfABatch) {
+  make(SubscriptionType::shared);
+  publish(0, {}, 3);
+  join(1);
+  pump();
+  dispatcher_->acknowledged(begin_batch(1, 0, 0b001).value());
+  dispatcher_->acknowledge_failed(begin_batch(1, 0, 0b010).value(), now());
+  const auto last = begin_batch(1, 0, 0b100);
+  ASSERT_TRUE(last);
+  EXPECT_TRUE(last->entries.empty()) << "the one in the middle is still open";
+}
+
+TEST_F(DispatcherTest, BitsBehindTheLastMessageDoNotCount) {
+  make(SubscriptionType::shared);
+  publish(0, {}, 2);
+  join(1);
+  pump();
+  const auto some = begin_batch(1, 0, 0b1101);
+  ASSERT_TRUE(some);
+  EXPECT_TRUE(some->entries.empty());
+}
+
+// --- limits
+// --------------------------------------------------------------------------------------------------------
+
+TEST_F(DispatcherTest, AConsumerAtItsLimitOfUnackedMessagesIsPassedOver) {
+  make(SubscriptionType::shared);
+  join(1, {.messages = 100, .bytes = 1 << 20, .unacked_max = 2});
+  join(2, {.messages = 100, .bytes = 1 << 20, .unacked_max = 3});
+  for (int i = 0; i < 10; ++i) publish();
+  EXPECT_EQ(pump().size(), 5U);
+  EXPECT_TRUE(dispatcher_->recipients().find(1)->blocked_on_unacked());
+  acknowledge(1, got_.front().consumer == 1 ? got_[0].entry : got_[1].entry);
+  EXPECT_EQ(pump(), (std::vector<Got>{{1, 5, 0}}));
+}
+
+TEST_F(DispatcherTest, WhatIsOutForTooLongIsTakenBackAndComesAgainCounted) {
+  make(SubscriptionType::shared);
+  join(1, {.messages = 100, .bytes = 1 << 20, .ack_timeout = std::chrono::milliseconds{30}});
+  publish();
+  publish();
+  pump();
+  const Settling settling = begin(1, {1}).value();
+  EXPECT_EQ(dispatcher_->next_due(now()), clock_.monotonic_now() + std::chrono::milliseconds{30});
+  clock_.advance(std::chrono::milliseconds{29});
+  EXPECT_TRUE(pump().empty());
+  clock_.advance(std::chrono::milliseconds{1});
+  EXPECT_EQ(pump(), (std::vector<Got>{{1, 0, 1}})) << "not the one whose acknowledgement is on its way";
+  dispatcher_->acknowledged(settling);
+  acknowledge(1, 0);
+  EXPECT_FALSE(dispatcher_->next_due(now()));
+}
+
+TEST_F(DispatcherTest, AnAcknowledgementThatFailedLateIsTimedAgain) {
+  make(SubscriptionType::shared);
+  join(1, {.messages = 100, .bytes = 1 << 20, .ack_timeout = std::chrono::milliseconds{30}});
+  publish();
+  pump();
+  const Settling settling = begin(1, {0}).value();
+  clock_.advance(std::chrono::milliseconds{31});
+  EXPECT_TRUE(pump().empty());
+  dispatcher_->acknowledge_failed(settling, now());
+  clock_.advance(std::chrono::milliseconds{30});
+  EXPECT_EQ(pump(), (std::vector<Got>{{1, 0, 1}}));
 }
 
 }  // namespace

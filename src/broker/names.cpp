@@ -156,16 +156,6 @@ void BrokerImpl::delete_subscription(TopicPtr topic, std::string subscription, D
       });
 }
 
-void BrokerImpl::skip_all(TopicPtr topic, std::string subscription, Done<void> done) {
-  topic->core().loop.post(
-      [topic, subscription = std::move(subscription), answer = Answer<void>(std::move(done))]() mutable {
-        if (const SubscriptionPtr found = topic->find(subscription))
-          return found->skip_all(std::move(answer));
-        answer(fail(ErrorCode::subscription_not_found,
-                    fmt::format("topic {} has no subscription '{}'", topic->name(), subscription)));
-      });
-}
-
 void BrokerImpl::trim(TopicPtr topic, Done<void> done) {
   topic->core().loop.post([topic, answer = Answer<void>(std::move(done))]() mutable {
     topic->trim();

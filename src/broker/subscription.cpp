@@ -1,18 +1,26 @@
 #include "broker/subscription.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/log.hpp"
+#include "base/try.hpp"
 #include "broker/subscription_consumer.hpp"
 #include "broker/topic.hpp"
 
 namespace geminga::broker {
 namespace {
 
+/// Holds messages until their time by itself; on the others order comes first, as in Pulsar.
+bool holds_delayed(SubscriptionType type) {
+  return type == SubscriptionType::shared || type == SubscriptionType::key_shared;
+}
+
 DispatcherOptions dispatcher_options(const Context& context, SubscriptionType type) {
   return {.type = type,
-          .hold_delayed = type != SubscriptionType::exclusive,
-          .unsettled_max = context.options.unsettled_max,
+          .hold_delayed = holds_delayed(type),
+          .unacked_max = context.options.unacked_per_subscription_max,
           .delayed_max = context.options.delayed_max,
           .lose_delayed = context.options.unsafe.lose_delayed};
 }
@@ -34,25 +42,66 @@ Subscription::~Subscription() = default;
 // --- consumers
 // -----------------------------------------------------------------------------------------------------
 
+Result<> Subscription::check_attach(const SubscribeOptions& options) const {
+  for (const HashRange& range : options.hash_ranges) {
+    if (range.first > range.last || range.last >= KeyOwners::kSlots)
+      return fail(ErrorCode::invalid_argument, fmt::format("the hash range {}-{} is not within 0-{}",
+                                                           range.first, range.last, KeyOwners::kSlots - 1));
+  }
+  auto sorted = options.hash_ranges;
+  std::ranges::sort(sorted);
+  const auto overlap = std::ranges::adjacent_find(
+      sorted, [](const HashRange& one, const HashRange& next) { return next.first <= one.last; });
+  if (overlap != sorted.end())
+    return fail(ErrorCode::invalid_argument, "the hash ranges of one consumer overlap");
+  if (!options.hash_ranges.empty() && options.type != SubscriptionType::key_shared)
+    return fail(ErrorCode::invalid_argument, "hash ranges are for key_shared subscriptions only");
+  if (consumers_.empty()) return {};
+  const KeyOwners& owners = dispatcher_.keys().owners();
+  const bool other_kind =
+      options.type == SubscriptionType::key_shared && options.hash_ranges.empty() == owners.has_ranges();
+  if (options.type != row_.type || other_kind) {
+    return fail(ErrorCode::subscription_type_mismatch,
+                fmt::format("subscription '{}' of {} is in use with another type{}; use the same one, or "
+                            "another name",
+                            row_.name, topic_.name(),
+                            options.type == row_.type ? " (some have hash ranges and some have not)" : ""));
+  }
+  if (options.type == SubscriptionType::exclusive) {
+    return fail(ErrorCode::consumer_busy,
+                fmt::format("exclusive subscription '{}' of {} has a consumer; close that one, or use "
+                            "failover, shared or key_shared",
+                            row_.name, topic_.name()));
+  }
+  if (owners.holder_of_any(options.hash_ranges) != 0) {
+    return fail(ErrorCode::consumer_busy,
+                fmt::format("another consumer of subscription '{}' of {} holds some of these hash ranges",
+                            row_.name, topic_.name()));
+  }
+  return {};
+}
+
 Result<ConsumerPtr> Subscription::attach(const SubscribeOptions& options,
                                          std::shared_ptr<DeliverySink> sink) {
-  if (!consumers_.empty() && options.type != row_.type) {
-    return fail(
-        ErrorCode::subscription_type_mismatch,
-        fmt::format("subscription '{}' of {} is in use with another type; use the same one, or another name",
-                    row_.name, topic_.name()));
-  }
-  if (!consumers_.empty() && options.type == SubscriptionType::exclusive) {
-    return fail(
-        ErrorCode::consumer_busy,
-        fmt::format(
-            "exclusive subscription '{}' of {} has a consumer; close that one, or use shared or key_shared",
-            row_.name, topic_.name()));
-  }
+  GEMINGA_TRY_VOID(check_attach(options));
   if (consumers_.empty()) adopt_type(options);
   const ConsumerNumber number = ++last_consumer_;
-  consumers_.emplace(number, Connected{.sink = std::move(sink), .outbox = {}});
-  dispatcher_.add_consumer(number, options.permits);
+  consumers_.emplace(number, Connected{.sink = std::move(sink),
+                                       .hash_ranges = options.hash_ranges,
+                                       .outbox = {},
+                                       .told_active = std::nullopt});
+  const bool limited =
+      options.type == SubscriptionType::shared || options.type == SubscriptionType::key_shared;
+  dispatcher_.add_consumer(
+      number,
+      {.name = options.consumer_name.empty() ? fmt::format("consumer-{}", number) : options.consumer_name,
+       .priority = options.priority,
+       .messages = options.permits.messages,
+       .bytes = static_cast<std::int64_t>(options.permits.bytes),
+       .unacked_max = limited ? context_->options.unacked_per_consumer_max : 0,
+       .ack_timeout = options.ack_timeout},
+      context_->now(), options.hash_ranges);
+  membership_changed_ = true;
   auto consumer =
       std::make_shared<SubscriptionConsumer>(topic_.shared_from_this(), shared_from_this(), number);
   // In a turn of its own: whoever subscribed shall have the consumer in hand before its first entry comes.
@@ -61,8 +110,7 @@ Result<ConsumerPtr> Subscription::attach(const SubscribeOptions& options,
 }
 
 void Subscription::adopt_type(const SubscribeOptions& options) {
-  const bool hold = options.type != SubscriptionType::exclusive || options.hold_delayed;
-  dispatcher_.set_type(options.type, hold);
+  dispatcher_.set_type(options.type, holds_delayed(options.type) || options.hold_delayed);
   if (row_.type == options.type) return;
   row_.type = options.type;
   context_->metadata->set_subscription_type(
@@ -76,6 +124,7 @@ void Subscription::adopt_type(const SubscribeOptions& options) {
 void Subscription::detach(ConsumerNumber consumer) {
   if (consumers_.erase(consumer) == 0) return;
   dispatcher_.remove_consumer(consumer, context_->now());
+  membership_changed_ = true;
   pump();
 }
 
@@ -84,11 +133,25 @@ void Subscription::flow(ConsumerNumber consumer, Permits more) {
   pump();
 }
 
+/// Who was active hears first that it is so no more.
+void Subscription::tell_who_is_active() {
+  if (!std::exchange(membership_changed_, false) || row_.type != SubscriptionType::failover) return;
+  for (const bool active : {false, true}) {
+    for (auto& [number, consumer] : consumers_) {
+      if ((number == dispatcher_.active()) != active || consumer.told_active == active) continue;
+      consumer.told_active = active;
+      consumer.sink->on_active_change(active);
+    }
+  }
+}
+
 // --- sending
 // -------------------------------------------------------------------------------------------------------
 
 void Subscription::pump() {
-  if (shut_down_ || reading_ || pumping_) return;
+  if (shut_down_) return;
+  tell_who_is_active();
+  if (reading_ || pumping_ || seeking_ > 0) return;
   pumping_ = true;
   const Now now = context_->now();
   while (!reading_) {
@@ -129,7 +192,7 @@ bool Subscription::read(const Dispatcher::Want& want, Now now) {
 
 void Subscription::read_done(const Dispatcher::Want& want, Result<std::vector<storage::Entry>> entries) {
   reading_ = false;
-  if (shut_down_) return;
+  if (shut_down_ || seeking_ > 0) return;
   if (!entries) return reading_failed(entries.error());
   if (entries->empty() && !want.waiting) return;
   pumping_ = true;
@@ -150,9 +213,13 @@ void Subscription::reading_failed(const Error& error) {
 void Subscription::hand_over() {
   for (auto& [number, consumer] : consumers_) {
     if (consumer.outbox.empty()) continue;
+    std::uint64_t messages = 0;
     std::uint64_t bytes = 0;
-    for (const Delivered& delivered : consumer.outbox) bytes += delivered.entry.header.body_bytes;
-    topic_.count_out(consumer.outbox.size(), bytes);
+    for (const Delivered& delivered : consumer.outbox) {
+      messages += delivered.entry.header.message_count;
+      bytes += delivered.entry.header.body_bytes;
+    }
+    topic_.count_out(messages, bytes);
     consumer.sink->on_entries(std::exchange(consumer.outbox, {}));
   }
 }
@@ -171,120 +238,12 @@ void Subscription::arm_timer(Now now) {
 }
 
 void Subscription::say_when_paused() {
-  if (dispatcher_.paused() == paused_) return;
+  const std::string_view reason = dispatcher_.paused();
+  if (reason.empty() != paused_) return;
   paused_ = !paused_;
-  log::warn("broker", "subscription '{}' of {} {}: {} out, {} waiting, {} delayed", row_.name, topic_.name(),
-            paused_ ? "pauses, a bound is reached" : "goes on", dispatcher_.out_count(),
+  log::warn("broker", "subscription '{}' of {} {}{}: {} unacknowledged, {} waiting, {} delayed", row_.name,
+            topic_.name(), paused_ ? "pauses, " : "goes on", reason, dispatcher_.unacked_count(),
             dispatcher_.waiting_count(), dispatcher_.delayed_count());
-}
-
-// --- settling
-// ------------------------------------------------------------------------------------------------------
-
-namespace {
-
-std::unexpected<Error> not_yours(const std::string& subscription) {
-  return fail(ErrorCode::conflict,
-              fmt::format("the message is not out with this consumer of '{}' any more: it was settled, or "
-                          "given to another after the consumer closed",
-                          subscription));
-}
-
-}  // namespace
-
-void Subscription::acknowledge(ConsumerNumber consumer, std::vector<EntryId> entries, Answer<void> answer) {
-  if (shut_down_) return;
-  if (!dispatcher_.begin_acknowledge(consumer, entries)) return answer(not_yours(row_.name));
-  acknowledging_.entries.insert(acknowledging_.entries.end(), entries.begin(), entries.end());
-  acknowledging_.answers.push_back(std::move(answer));
-  if (flush_posted_) return;
-  // All acknowledgements of one turn share a record.
-  flush_posted_ = topic_.core().loop.post([self = shared_from_this()] { self->flush_acknowledgements(); });
-}
-
-void Subscription::flush_acknowledgements() {
-  flush_posted_ = false;
-  if (acknowledging_.entries.empty()) return;
-  AckBatch batch = std::exchange(acknowledging_, {});
-  storage::Acknowledge record{
-      .topic = topic_.id(), .subscription = row_.id, .ranges = to_ranges(batch.entries), .batches = {}};
-  if (context_->options.unsafe.cursor_ahead)
-    record.ranges = {{record.ranges.front().first, record.ranges.back().last}};
-  storage::Transaction transaction;
-  transaction.operations.emplace_back(std::move(record));
-  transaction.done = [self = shared_from_this(), topic = topic_.shared_from_this(),
-                      batch = std::move(batch)](Result<storage::Receipt> receipt) mutable {
-    topic->core().loop.post([self, topic, batch = std::move(batch), receipt = std::move(receipt)]() mutable {
-      self->acknowledgements_done(std::move(batch), receipt);
-    });
-  };
-  context_->log->submit(std::move(transaction));
-}
-
-void Subscription::acknowledgements_done(AckBatch batch, const Result<storage::Receipt>& receipt) {
-  if (receipt) {
-    dispatcher_.acknowledged(batch.entries);
-  } else {
-    dispatcher_.acknowledge_failed(batch.entries, context_->now());
-  }
-  for (Answer<void>& answer : batch.answers) {
-    if (receipt) {
-      answer(Result<>{});
-    } else {
-      answer(std::unexpected(receipt.error()));
-    }
-  }
-  pump();
-}
-
-void Subscription::redeliver(ConsumerNumber consumer, const std::vector<EntryId>& entries,
-                             std::chrono::milliseconds delay, bool counts) {
-  const Now now = context_->now();
-  for (const EntryId entry : entries) dispatcher_.return_entry(consumer, entry, delay, counts, now);
-  pump();
-}
-
-void Subscription::forward(ConsumerNumber consumer, EntryId entry, std::vector<Publication> publications,
-                           Answer<std::vector<MessageId>> answer) {
-  if (shut_down_) return;
-  auto operations = to_operations(std::move(publications));
-  if (!operations) return answer(std::unexpected(operations.error()));
-  if (!dispatcher_.begin_acknowledge(consumer, std::span(&entry, 1))) return answer(not_yours(row_.name));
-  operations->emplace_back(storage::Acknowledge{.topic = topic_.id(),
-                                                .subscription = row_.id,
-                                                .ranges = {{.first = entry, .last = entry}},
-                                                .batches = {}});
-  storage::Transaction transaction{.operations = std::move(*operations), .done = nullptr};
-  transaction.done = [self = shared_from_this(), topic = topic_.shared_from_this(), entry,
-                      answer = std::move(answer)](Result<storage::Receipt> receipt) mutable {
-    topic->core().loop.post(
-        [self, topic, entry, answer = std::move(answer), receipt = std::move(receipt)]() mutable {
-          AckBatch batch{.entries = {entry}, .answers = {}};
-          self->acknowledgements_done(std::move(batch), receipt);
-          if (receipt) {
-            answer(to_message_ids(*receipt));
-          } else {
-            answer(std::unexpected(receipt.error()));
-          }
-        });
-  };
-  context_->log->submit(std::move(transaction));
-}
-
-void Subscription::skip_all(Answer<void> answer) {
-  storage::Transaction transaction;
-  transaction.operations.emplace_back(storage::SetCursorToEnd{.topic = topic_.id(), .subscription = row_.id});
-  transaction.done = [self = shared_from_this(), topic = topic_.shared_from_this(),
-                      answer = std::move(answer)](Result<storage::Receipt> receipt) mutable {
-    topic->core().loop.post(
-        [self, topic, answer = std::move(answer), receipt = std::move(receipt)]() mutable {
-          if (!receipt) return answer(std::unexpected(receipt.error()));
-          self->dispatcher_.move_cursor(receipt->cursors.front());
-          answer(Result<>{});
-          self->pump();
-        });
-  };
-  context_->log->submit(std::move(transaction));
 }
 
 // --- end
@@ -299,40 +258,31 @@ void Subscription::shut_down(const Error& reason) {
 }
 
 SubscriptionStats Subscription::stats() const {
-  return {.name = row_.name,
-          .type = row_.type,
-          .durable = true,
-          .backlog = dispatcher_.backlog(topic_.end()),
-          .unacked = dispatcher_.out_count(),
-          .delayed = dispatcher_.delayed_count(),
-          .redelivered = dispatcher_.redelivered_count(),
-          .consumers = static_cast<std::uint32_t>(consumers_.size()),
-          .dispatch_paused = dispatcher_.paused() ? "too many messages out, waiting or delayed" : ""};
-}
-
-// --- records
-// -------------------------------------------------------------------------------------------------------
-
-Result<std::vector<storage::Operation>> to_operations(std::vector<Publication> publications) {
-  std::vector<storage::Operation> operations;
-  operations.reserve(publications.size() + 1);
-  for (Publication& publication : publications) {
-    if (publication.topic->deleted()) {
-      return fail(ErrorCode::topic_not_found,
-                  fmt::format("topic {} was deleted; open it again", publication.topic->name()));
-    }
-    publication.append.topic = publication.topic->id();
-    operations.emplace_back(std::move(publication.append));
+  SubscriptionStats stats{.name = row_.name,
+                          .type = row_.type,
+                          .durable = true,
+                          .backlog = dispatcher_.backlog(topic_.first(), topic_.end()),
+                          .unacked = dispatcher_.unacked_count(),
+                          .delayed = dispatcher_.delayed_count(),
+                          .messages_out = dispatcher_.messages_out(),
+                          .bytes_out = dispatcher_.bytes_out(),
+                          .redelivered = dispatcher_.redelivered_count(),
+                          .consumers = static_cast<std::uint32_t>(consumers_.size()),
+                          .connected = {},
+                          .dispatch_paused = std::string(dispatcher_.paused())};
+  for (const auto& [number, recipient] : dispatcher_.recipients().all()) {
+    stats.connected.push_back({.name = recipient.name,
+                               .priority = recipient.priority,
+                               .active = dispatcher_.active() == 0 || dispatcher_.active() == number,
+                               .permits = recipient.messages,
+                               .unacked = recipient.unacked,
+                               .blocked = recipient.blocked_on_unacked(),
+                               .messages_out = recipient.messages_out,
+                               .bytes_out = recipient.bytes_out,
+                               .redelivered = recipient.redelivered,
+                               .hash_ranges = consumers_.at(number).hash_ranges});
   }
-  return operations;
-}
-
-std::vector<MessageId> to_message_ids(const storage::Receipt& receipt) {
-  std::vector<MessageId> ids;
-  ids.reserve(receipt.appended.size());
-  for (const storage::EntryHeader& header : receipt.appended)
-    ids.push_back({.ledger = header.ledger, .entry = header.entry});
-  return ids;
+  return stats;
 }
 
 }  // namespace geminga::broker

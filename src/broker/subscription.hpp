@@ -1,5 +1,6 @@
 #pragma once
 
+#include <limits>
 #include <map>
 #include <memory>
 #include <string>
@@ -21,17 +22,26 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   Subscription(ContextPtr context, Topic& topic, storage::SubscriptionRow row, storage::CursorState cursor);
   ~Subscription();
 
-  /// Errors: consumer_busy, subscription_type_mismatch.
+  // --- consumers ---
+  /// Errors: consumer_busy, subscription_type_mismatch, invalid_argument.
   Result<ConsumerPtr> attach(const SubscribeOptions& options, std::shared_ptr<DeliverySink> sink);
   void detach(ConsumerNumber consumer);
   void stop(ConsumerNumber consumer) { dispatcher_.stop_consumer(consumer); }
   void flow(ConsumerNumber consumer, Permits more);
-  void acknowledge(ConsumerNumber consumer, std::vector<EntryId> entries, Answer<void> answer);
+
+  // --- settling ---
+  void acknowledge(ConsumerNumber consumer, const Acknowledgement& what, Answer<void> answer);
   void redeliver(ConsumerNumber consumer, const std::vector<EntryId>& entries,
                  std::chrono::milliseconds delay, bool counts);
+  void redeliver_all(ConsumerNumber consumer);
   void forward(ConsumerNumber consumer, EntryId entry, std::vector<Publication> publications,
                Answer<std::vector<MessageId>> answer);
+
+  // --- position ---
   void skip_all(Answer<void> answer);
+  void skip(std::uint64_t entries, Answer<void> answer);
+  void expire(Timestamp before, Answer<void> answer);
+  void seek(const SeekTarget& target, Answer<void> answer);
 
   /// Sends what can be sent; called after anything changed.
   void pump();
@@ -39,29 +49,46 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   void shut_down(const Error& reason);
 
   [[nodiscard]] const storage::SubscriptionRow& row() const { return row_; }
-  [[nodiscard]] EntryId acknowledged_before() const { return dispatcher_.cursor().next; }
+  /// What lies before is not needed here any more.
+  [[nodiscard]] EntryId acknowledged_before() const {
+    return std::min(dispatcher_.cursor().next, seeking_from_);
+  }
   [[nodiscard]] std::size_t consumer_count() const { return consumers_.size(); }
   [[nodiscard]] SubscriptionStats stats() const;
 
  private:
   struct Connected {
     std::shared_ptr<DeliverySink> sink;
-    std::vector<Delivered> outbox;  ///< filled by the dispatcher, handed over at the end of a pump
+    std::vector<HashRange> hash_ranges;
+    std::vector<Delivered> outbox;    ///< filled by the dispatcher, handed over at the end of a pump
+    std::optional<bool> told_active;  ///< Failover: what it heard last
   };
   struct AckBatch {
-    std::vector<EntryId> entries;
+    Settling settling;
     std::vector<Answer<void>> answers;
   };
+  static constexpr EntryId kNowhere{std::numeric_limits<std::uint64_t>::max()};
 
+  // subscription.cpp
+  [[nodiscard]] Result<> check_attach(const SubscribeOptions& options) const;
   void adopt_type(const SubscribeOptions& options);
+  void tell_who_is_active();
   bool read(const Dispatcher::Want& want, Now now);
   void read_done(const Dispatcher::Want& want, Result<std::vector<storage::Entry>> entries);
   void reading_failed(const Error& error);
   void hand_over();
   void arm_timer(Now now);
   void say_when_paused();
+
+  // subscription_settle.cpp
   void flush_acknowledgements();
   void acknowledgements_done(AckBatch batch, const Result<storage::Receipt>& receipt);
+  /// Hands one operation to the log; `then` on the core, when it is durable or failed.
+  void submit(storage::Operation operation,
+              std::move_only_function<void(const Result<storage::Receipt>&)> then);
+  void skip_to(EntryId next, Answer<void> answer);
+  /// Nothing: to the end.
+  void move_to(std::optional<EntryId> next, Answer<void> answer);
 
   const ContextPtr context_;
   Topic& topic_;  ///< owns this
@@ -69,8 +96,12 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   Dispatcher dispatcher_;
   std::map<ConsumerNumber, Connected> consumers_;
   ConsumerNumber last_consumer_ = 0;
+  ConsumerNumber active_ = 0;  ///< as the consumers have heard
   std::unique_ptr<base::Timer> timer_;
   AckBatch acknowledging_;
+  std::uint32_t seeking_ = 0;        ///< seeks that are not durable yet; nothing is sent meanwhile
+  EntryId seeking_from_ = kNowhere;  ///< the earliest of them
+  bool membership_changed_ = false;
   bool flush_posted_ = false;
   bool reading_ = false;
   bool pumping_ = false;

@@ -24,10 +24,10 @@ void SubscriptionConsumer::flow(Permits more) {
   on_core([more](Subscription& subscription, ConsumerNumber number) { subscription.flow(number, more); });
 }
 
-void SubscriptionConsumer::acknowledge(std::vector<EntryId> entries, Done<void> done) {
-  on_core([entries = std::move(entries), answer = Answer<void>(std::move(done))](
-              Subscription& subscription, ConsumerNumber number) mutable {
-    subscription.acknowledge(number, std::move(entries), std::move(answer));
+void SubscriptionConsumer::acknowledge(Acknowledgement what, Done<void> done) {
+  on_core([what = std::move(what), answer = Answer<void>(std::move(done))](Subscription& subscription,
+                                                                           ConsumerNumber number) mutable {
+    subscription.acknowledge(number, what, std::move(answer));
   });
 }
 
@@ -35,6 +35,17 @@ void SubscriptionConsumer::redeliver(std::vector<EntryId> entries, std::chrono::
                                      bool counts) {
   on_core([entries = std::move(entries), delay, counts](Subscription& subscription, ConsumerNumber number) {
     subscription.redeliver(number, entries, delay, counts);
+  });
+}
+
+void SubscriptionConsumer::redeliver_all() {
+  on_core([](Subscription& subscription, ConsumerNumber number) { subscription.redeliver_all(number); });
+}
+
+void SubscriptionConsumer::seek(SeekTarget target, Done<void> done) {
+  on_core([target, answer = Answer<void>(std::move(done))](Subscription& subscription,
+                                                           ConsumerNumber /*number*/) mutable {
+    subscription.seek(target, std::move(answer));
   });
 }
 

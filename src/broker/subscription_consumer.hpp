@@ -15,8 +15,10 @@ class SubscriptionConsumer final : public Consumer {
   SubscriptionConsumer(TopicPtr topic, std::shared_ptr<Subscription> subscription, ConsumerNumber number);
   ~SubscriptionConsumer() override;
   void flow(Permits more) override;
-  void acknowledge(std::vector<EntryId> entries, Done<void> done) override;
+  void acknowledge(Acknowledgement what, Done<void> done) override;
   void redeliver(std::vector<EntryId> entries, std::chrono::milliseconds delay, bool counts) override;
+  void redeliver_all() override;
+  void seek(SeekTarget target, Done<void> done) override;
   void forward(EntryId entry, std::vector<Publication> publications,
                Done<std::vector<MessageId>> done) override;
   void stop(Done<void> done) override;

@@ -184,6 +184,11 @@ class ReaderHandle final : public Reader {
 
 }  // namespace
 
+EntryId Topic::position_of(const MessageId& id) const {
+  if (id.ledger < ledger_) return first_;
+  return id.ledger > ledger_ ? end_ : std::clamp(id.entry, first_, end_);
+}
+
 Result<ReaderPtr> Topic::add_reader(const ReaderStart& start, Permits permits,
                                     std::shared_ptr<DeliverySink> sink) {
   if (auto usable = check_usable(); !usable) return std::unexpected(usable.error());

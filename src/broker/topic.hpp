@@ -63,6 +63,9 @@ class Topic : public std::enable_shared_from_this<Topic> {
   [[nodiscard]] EntryId first() const { return first_; }
   [[nodiscard]] EntryId end() const { return end_; }
   [[nodiscard]] LedgerId ledger() const { return ledger_; }
+  /// Where this id stands here, within what is kept. A topic has one ledger: an id of an older one lies
+  /// before everything, one of a newer one behind it.
+  [[nodiscard]] EntryId position_of(const MessageId& id) const;
   [[nodiscard]] TopicStats stats() const;
 
  private:

@@ -1,5 +1,7 @@
 #include "broker/topic_reader.hpp"
 
+#include <algorithm>
+
 #include "base/log.hpp"
 #include "broker/topic.hpp"
 
@@ -64,7 +66,7 @@ void TopicReader::take(Result<std::vector<storage::Entry>> entries) {
   delivered.reserve(entries->size());
   std::uint64_t bytes = 0;
   for (storage::Entry& entry : *entries) {
-    messages_ -= 1;
+    messages_ -= std::max(1U, entry.header.message_count);
     bytes_ -= static_cast<std::int64_t>(permit_bytes(entry));
     bytes += entry.header.body_bytes;
     position_ = EntryId{entry.header.entry.value + 1};

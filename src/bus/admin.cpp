@@ -5,6 +5,7 @@
 #include "base/topic_name.hpp"
 #include "base/try.hpp"
 #include "bus/bus_impl.hpp"
+#include "bus/message_check.hpp"
 
 namespace geminga {
 
@@ -88,6 +89,25 @@ Result<> Admin::skip_all(std::string_view topic, std::string_view subscription) 
   GEMINGA_TRY(const auto name, impl_->bus().full_topic_name(topic));
   GEMINGA_TRY_VOID(base::check_subscription_name(subscription));
   return impl_->engine().skip_all(name, std::string(subscription));
+}
+
+Result<> Admin::skip(std::string_view topic, std::string_view subscription, std::uint64_t entries) {
+  GEMINGA_TRY(const auto name, impl_->bus().full_topic_name(topic));
+  GEMINGA_TRY_VOID(base::check_subscription_name(subscription));
+  return impl_->engine().skip(name, std::string(subscription), entries);
+}
+
+Result<> Admin::expire(std::string_view topic, std::string_view subscription, Timestamp before) {
+  GEMINGA_TRY(const auto name, impl_->bus().full_topic_name(topic));
+  GEMINGA_TRY_VOID(base::check_subscription_name(subscription));
+  return impl_->engine().expire(name, std::string(subscription), before);
+}
+
+Result<> Admin::seek(std::string_view topic, std::string_view subscription, SeekTarget target) {
+  GEMINGA_TRY(const auto name, impl_->bus().full_topic_name(topic));
+  GEMINGA_TRY_VOID(base::check_subscription_name(subscription));
+  GEMINGA_TRY_VOID(bus::require(impl_->bus().engine().capabilities(), Feature::seek));
+  return impl_->engine().seek(name, std::string(subscription), target);
 }
 
 Result<TopicStats> Admin::stats(std::string_view topic) {

@@ -39,6 +39,10 @@ Result<> Consumer::close() {
   return impl_ ? impl_->close() : Result<>{};
 }
 
+Result<> Consumer::seek(SeekTarget target) {
+  return impl_->seek(target);
+}
+
 Result<> Consumer::unsubscribe() {
   return impl_->unsubscribe();
 }

@@ -21,6 +21,11 @@ constexpr std::chrono::milliseconds kCloseWait{30'000};
 /// Orderly: how many messages behind blocked keys are held beside the receiver queue.
 constexpr std::size_t kParkedMax = 10'000;
 
+Error taken_back() {
+  return {ErrorCode::conflict,
+          "the message was taken back, by a seek or because another consumer is active now"};
+}
+
 Feature feature_of(SubscriptionType type) {
   switch (type) {
     case SubscriptionType::exclusive:
@@ -41,6 +46,8 @@ Result<> check_options(const ConsumerOptions& options, bool has_handler) {
   if (options.negative_ack_delay.count() < 0 || options.ack_timeout.count() < 0)
     return fail(ErrorCode::invalid_argument, "negative_ack_delay and ack_timeout must not be negative");
   if (options.handler_threads == 0) return fail(ErrorCode::invalid_argument, "handler_threads must not be 0");
+  if (!options.hash_ranges.empty() && options.type != SubscriptionType::key_shared)
+    return fail(ErrorCode::invalid_argument, "hash_ranges are for key_shared subscriptions");
   if (options.orderly && !has_handler)
     return fail(ErrorCode::invalid_argument, "orderly needs a handler: the bus decides what comes next");
   if (options.orderly && options.type == SubscriptionType::shared)
@@ -51,6 +58,8 @@ Result<> check_options(const ConsumerOptions& options, bool has_handler) {
 
 Result<> check_capabilities(const ConsumerOptions& options, const Capabilities& capabilities) {
   GEMINGA_TRY_VOID(bus::require(capabilities, feature_of(options.type)));
+  if (options.priority != 0) GEMINGA_TRY_VOID(bus::require(capabilities, Feature::consumer_priority));
+  if (!options.hash_ranges.empty()) GEMINGA_TRY_VOID(bus::require(capabilities, Feature::key_shared_ranges));
   if (options.dead_letter) GEMINGA_TRY_VOID(bus::require(capabilities, Feature::dead_letters));
   if (options.initial_position == InitialPosition::earliest)
     GEMINGA_TRY_VOID(bus::require(capabilities, Feature::replay_from_earliest));
@@ -85,6 +94,8 @@ Result<std::shared_ptr<Consumer::Impl>> Consumer::Impl::create(const std::shared
                                                       .type = o.type,
                                                       .initial_position = o.initial_position,
                                                       .name = o.name,
+                                                      .priority = o.priority,
+                                                      .hash_ranges = o.hash_ranges,
                                                       .queue = {.messages = o.receiver_queue_size}},
                                                      impl->inbox_));
   if (auto added = bus->add_child(impl); !added) {
@@ -101,14 +112,15 @@ Result<std::shared_ptr<Consumer::Impl>> Consumer::Impl::create(const std::shared
   return impl;
 }
 
-Result<bus::EngineMessage> Consumer::Impl::next(std::optional<base::MonotonicTime> deadline) {
+Result<std::shared_ptr<Delivery::Impl>> Consumer::Impl::next(std::optional<base::MonotonicTime> deadline) {
   while (true) {
     GEMINGA_TRY(auto taken, inbox_->take(deadline));
     if (taken.room.messages > 0) engine_->taken(taken.room.messages, taken.room.bytes);
     if (!taken.message) continue;
     const std::uint32_t count = taken.message->message.redelivery_count;
     if (!options_.dead_letter || count <= options_.dead_letter->max_redeliveries)
-      return std::move(*taken.message);
+      return std::make_shared<Delivery::Impl>(weak_from_this(), std::move(*taken.message),
+                                              std::move(taken.withdrawn));
     // Its consumer went away or let its time pass each time: no failure came here to be counted.
     dead_letter(*taken.message, fmt::format("redelivered {} times without being settled", count));
   }
@@ -117,17 +129,16 @@ Result<bus::EngineMessage> Consumer::Impl::next(std::optional<base::MonotonicTim
 Result<Delivery> Consumer::Impl::receive(std::chrono::milliseconds timeout) {
   if (handler_)
     return fail(ErrorCode::conflict, "this consumer has a handler; receive() is for those without");
-  GEMINGA_TRY(auto message, next(bus_->clock().monotonic_now() + timeout));
-  auto delivery = std::make_shared<Delivery::Impl>(weak_from_this(), std::move(message));
+  GEMINGA_TRY(auto delivery, next(bus_->clock().monotonic_now() + timeout));
   start_ack_timeout(delivery);
   return Delivery(std::move(delivery));
 }
 
 void Consumer::Impl::run_handlers() {
   while (true) {
-    auto message = next(std::nullopt);
-    if (!message) break;
-    handle(std::move(*message));
+    const auto delivery = next(std::nullopt);
+    if (!delivery) break;
+    handle(*delivery);
   }
   const auto mine = std::this_thread::get_id();
   bool closes = false;
@@ -150,8 +161,7 @@ Result<> Consumer::Impl::call_handler(Delivery& delivery) const {
   }
 }
 
-void Consumer::Impl::handle(bus::EngineMessage message) {
-  auto impl = std::make_shared<Delivery::Impl>(weak_from_this(), std::move(message));
+void Consumer::Impl::handle(const std::shared_ptr<Delivery::Impl>& impl) {
   Delivery delivery(impl);
   const auto result = call_handler(delivery);
   if (!result) return impl->nack(std::nullopt, result.error().message);
@@ -159,7 +169,9 @@ void Consumer::Impl::handle(bus::EngineMessage message) {
   if (!impl->settle()) return;
   acknowledge(impl, [weak = weak_from_this(), callbacks = bus_->callbacks(),
                      tag = impl->tag()](Result<> answer) {
-    if (answer || answer.error().code == ErrorCode::closed) return;
+    // Conflict: it was taken back meanwhile, so it comes again anyway.
+    if (answer || answer.error().code == ErrorCode::closed || answer.error().code == ErrorCode::conflict)
+      return;
     // The handler has done its part and the disk has not: it comes again rather than staying here for ever.
     callbacks->post([weak, tag, error = std::move(answer.error())] {
       const auto self = weak.lock();
@@ -175,19 +187,49 @@ void Consumer::Impl::release(const Delivery::Impl& delivery) {
   if (options_.orderly) inbox_->finished(delivery.message().key);
 }
 
+bus::Done<void> Consumer::Impl::settled(const std::shared_ptr<Delivery::Impl>& delivery,
+                                        bus::Done<void> done) {
+  return [delivery, steps = steps_, done = std::move(done)](Result<> result) mutable {
+    if (!result) delivery->unsettle();
+    steps->end();
+    done(std::move(result));
+  };
+}
+
 void Consumer::Impl::acknowledge(const std::shared_ptr<Delivery::Impl>& delivery, bus::Done<void> done) {
   release(*delivery);
+  if (delivery->withdrawn()) return done(std::unexpected(taken_back()));
   steps_->begin();
-  engine_->acknowledge(delivery->tag(),
-                       [delivery, steps = steps_, done = std::move(done)](Result<> result) mutable {
-                         if (!result) delivery->unsettle();
-                         steps->end();
-                         done(std::move(result));
-                       });
+  engine_->acknowledge(delivery->tag(), settled(delivery, std::move(done)));
+}
+
+Result<> Consumer::Impl::check_cumulative() const {
+  GEMINGA_TRY_VOID(bus::require(bus_->engine().capabilities(), Feature::cumulative_acknowledgement));
+  if (options_.type != SubscriptionType::exclusive && options_.type != SubscriptionType::failover)
+    return fail(
+        ErrorCode::invalid_argument,
+        "a cumulative acknowledgement needs an exclusive or failover subscription; on a shared one it "
+        "would settle what other consumers hold");
+  if (options_.orderly)
+    return fail(ErrorCode::invalid_argument,
+                "an orderly consumer settles each message of a key in turn; acknowledge them one by one");
+  return {};
+}
+
+void Consumer::Impl::acknowledge_up_to(const std::shared_ptr<Delivery::Impl>& delivery,
+                                       bus::Done<void> done) {
+  release(*delivery);
+  if (delivery->withdrawn()) return done(std::unexpected(taken_back()));
+  steps_->begin();
+  engine_->acknowledge_up_to(delivery->tag(), settled(delivery, std::move(done)));
 }
 
 void Consumer::Impl::forward(const std::shared_ptr<Delivery::Impl>& delivery,
                              std::vector<TopicMessage> messages, bus::Done<std::vector<MessageId>> done) {
+  if (delivery->withdrawn()) {
+    release(*delivery);
+    return done(std::unexpected(taken_back()));
+  }
   steps_->begin();
   bus_->engine().forward(*engine_, delivery->tag(), std::move(messages),
                          [weak = weak_from_this(), callbacks = bus_->callbacks(), delivery, steps = steps_,
@@ -207,6 +249,7 @@ void Consumer::Impl::forward(const std::shared_ptr<Delivery::Impl>& delivery,
 void Consumer::Impl::fail_delivery(const std::shared_ptr<Delivery::Impl>& delivery,
                                    std::optional<std::chrono::milliseconds> delay,
                                    const std::string& reason) {
+  if (delivery->withdrawn()) return release(*delivery);
   if (options_.ack_timeout.count() > 0) ack_timeouts_.remove(delivery->tag());
   const std::uint32_t failures = delivery->message().redelivery_count;
   bus::EngineMessage message{.message = delivery->message(), .tag = delivery->tag()};
@@ -264,7 +307,7 @@ void Consumer::Impl::on_ack_timeout() {
     if (held.kept)
       fail_delivery(held.kept, std::chrono::milliseconds{0},
                     "not settled within the acknowledgement time-out");
-    else
+    else if (!delivery || !delivery->withdrawn())
       engine_->negative_acknowledge(held.tag, std::chrono::milliseconds{0});
   }
   if (due.next) arm_ack_timeout(*due.next);
@@ -309,6 +352,11 @@ Result<> Consumer::Impl::finish_close() {
   close_finished_ = true;
   finished_.notify_all();
   return closed;
+}
+
+Result<> Consumer::Impl::seek(const SeekTarget& target) {
+  GEMINGA_TRY_VOID(bus::require(bus_->engine().capabilities(), Feature::seek));
+  return engine_->seek(target);
 }
 
 Result<> Consumer::Impl::unsubscribe() {

@@ -21,13 +21,16 @@ namespace geminga {
 /// One received message. Settled at most once: the exchange of `settled_` decides who may.
 class Delivery::Impl : public std::enable_shared_from_this<Delivery::Impl> {
  public:
-  Impl(std::weak_ptr<Consumer::Impl> consumer, bus::EngineMessage message)
-      : consumer_(std::move(consumer)), message_(std::move(message)) {}
+  Impl(std::weak_ptr<Consumer::Impl> consumer, bus::EngineMessage message,
+       std::shared_ptr<const std::atomic<bool>> withdrawn)
+      : consumer_(std::move(consumer)), message_(std::move(message)), withdrawn_(std::move(withdrawn)) {}
 
   [[nodiscard]] const Message& message() const { return message_.message; }
   [[nodiscard]] std::uint64_t tag() const { return message_.tag; }
   [[nodiscard]] bool settled() const { return settled_.load(); }
   [[nodiscard]] std::weak_ptr<Consumer::Impl> consumer() const { return consumer_; }
+  /// The engine took it back: a seek, or another consumer is active. Settling it has no meaning any more.
+  [[nodiscard]] bool withdrawn() const { return withdrawn_->load(); }
   /// True for the one who may settle it now.
   bool settle() { return !settled_.exchange(true); }
   /// The step failed: it may be settled again.
@@ -37,12 +40,14 @@ class Delivery::Impl : public std::enable_shared_from_this<Delivery::Impl> {
 
   // `done` comes on a thread of the engine, or at once.
   void ack(bus::Done<void> done);
+  void ack_cumulative(bus::Done<void> done);
   void nack(std::optional<std::chrono::milliseconds> delay, std::string reason);
   void forward(Bus::Impl& bus, std::vector<TopicMessage> messages, bus::Done<std::vector<MessageId>> done);
 
  private:
   const std::weak_ptr<Consumer::Impl> consumer_;
   const bus::EngineMessage message_;
+  const std::shared_ptr<const std::atomic<bool>> withdrawn_;
   std::atomic<bool> settled_ = false;
   std::atomic<bool> deferred_ = false;
 };
@@ -58,12 +63,16 @@ class Consumer::Impl final : public bus::Child, public std::enable_shared_from_t
        Handler handler);
 
   Result<Delivery> receive(std::chrono::milliseconds timeout);
+  Result<> seek(const SeekTarget& target);
   Result<> unsubscribe();
   Result<> close() override;
   [[nodiscard]] const ConsumerOptions& options() const { return options_; }
 
   // For Delivery::Impl, which has won the right to settle.
   void acknowledge(const std::shared_ptr<Delivery::Impl>& delivery, bus::Done<void> done);
+  /// Errors: unsupported_by_engine, invalid_argument.
+  [[nodiscard]] Result<> check_cumulative() const;
+  void acknowledge_up_to(const std::shared_ptr<Delivery::Impl>& delivery, bus::Done<void> done);
   void fail_delivery(const std::shared_ptr<Delivery::Impl>& delivery,
                      std::optional<std::chrono::milliseconds> delay, const std::string& reason);
   void forward(const std::shared_ptr<Delivery::Impl>& delivery, std::vector<TopicMessage> messages,
@@ -72,9 +81,11 @@ class Consumer::Impl final : public bus::Child, public std::enable_shared_from_t
 
  private:
   /// The next message for the application; dead-letters on the way what came too often.
-  Result<bus::EngineMessage> next(std::optional<base::MonotonicTime> deadline);
+  Result<std::shared_ptr<Delivery::Impl>> next(std::optional<base::MonotonicTime> deadline);
   void run_handlers();
-  void handle(bus::EngineMessage message);
+  void handle(const std::shared_ptr<Delivery::Impl>& impl);
+  /// The rest of an acknowledgement, when the engine has answered.
+  bus::Done<void> settled(const std::shared_ptr<Delivery::Impl>& delivery, bus::Done<void> done);
   Result<> call_handler(Delivery& delivery) const;
   void dead_letter(const bus::EngineMessage& message, const std::string& reason);
   /// What a settled message held: its time-out and, orderly, its key.

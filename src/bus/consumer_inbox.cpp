@@ -16,6 +16,14 @@ void ConsumerInbox::on_messages(std::vector<EngineMessage> messages) {
     changed_.notify_all();
 }
 
+void ConsumerInbox::on_withdrawn() {
+  const std::lock_guard lock(mutex_);
+  withdrawn_->store(true);
+  withdrawn_ = std::make_shared<std::atomic<bool>>(false);
+  queue_.clear();
+  changed_.notify_all();  // its room is free
+}
+
 void ConsumerInbox::on_closed(Error reason) {
   const std::lock_guard lock(mutex_);
   if (!closed_) closed_ = std::move(reason);
@@ -29,7 +37,7 @@ Result<ConsumerInbox::Taken> ConsumerInbox::take(std::optional<base::MonotonicTi
     const auto now = base::Clock::system().monotonic_now();
     auto message = queue_.take(now);
     const auto room = queue_.freed_room();
-    if (message || room.messages > 0) return Taken{std::move(message), room};
+    if (message || room.messages > 0) return Taken{std::move(message), withdrawn_, room};
     if (deadline && *deadline <= now) return fail(ErrorCode::timeout, "no message came in time");
     auto until = deadline;
     if (const auto retry = queue_.next_retry()) until = until ? std::min(*until, *retry) : *retry;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -17,11 +18,13 @@ class ConsumerInbox final : public EngineSink {
   ConsumerInbox(bool orderly, std::size_t parked_max) : queue_(orderly, parked_max) {}
 
   void on_messages(std::vector<EngineMessage> messages) override;
+  void on_withdrawn() override;
   void on_closed(Error reason) override;
 
   struct Taken {
     std::optional<EngineMessage> message;
-    MessageQueue::Room room;  ///< to be reported to the engine
+    std::shared_ptr<const std::atomic<bool>> withdrawn;  ///< becomes true when the message is taken back
+    MessageQueue::Room room;                             ///< to be reported to the engine
   };
   /// Waits until there is a message or freed room. Errors: timeout, closed, what the engine closed with.
   Result<Taken> take(std::optional<base::MonotonicTime> deadline);
@@ -35,7 +38,9 @@ class ConsumerInbox final : public EngineSink {
  private:
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  MessageQueue queue_;           // under mutex
+  MessageQueue queue_;  // under mutex
+  /// Under mutex; shared by all messages since the last withdrawal.
+  std::shared_ptr<std::atomic<bool>> withdrawn_ = std::make_shared<std::atomic<bool>>(false);
   std::optional<Error> closed_;  // under mutex
 };
 

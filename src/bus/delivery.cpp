@@ -28,6 +28,14 @@ void Delivery::Impl::ack(bus::Done<void> done) {
   consumer->acknowledge(shared_from_this(), std::move(done));
 }
 
+void Delivery::Impl::ack_cumulative(bus::Done<void> done) {
+  const auto consumer = consumer_.lock();
+  if (!consumer) return done(std::unexpected(consumer_gone()));
+  if (auto possible = consumer->check_cumulative(); !possible) return done(std::move(possible));
+  if (!settle()) return done(std::unexpected(settled_before()));
+  consumer->acknowledge_up_to(shared_from_this(), std::move(done));
+}
+
 void Delivery::Impl::nack(std::optional<std::chrono::milliseconds> delay, std::string reason) {
   const auto consumer = consumer_.lock();
   if (!consumer || !settle()) return;
@@ -53,6 +61,11 @@ const Message& Delivery::message() const {
 
 Result<> Delivery::ack() {
   return base::await<void>([&](auto done) { impl_->ack(std::move(done)); }, kAckTimeout, "acknowledgement");
+}
+
+Result<> Delivery::ack_cumulative() {
+  return base::await<void>([&](auto done) { impl_->ack_cumulative(std::move(done)); }, kAckTimeout,
+                           "cumulative acknowledgement");
 }
 
 void Delivery::ack_async(std::move_only_function<void(Result<>)> callback) {

@@ -44,6 +44,9 @@ class EngineSink {
  public:
   virtual ~EngineSink() = default;
   virtual void on_messages(std::vector<EngineMessage> messages) = 0;
+  /// What came until now and is not settled is not this consumer's any more: the subscription was moved, or
+  /// another consumer took over. It comes again, here or there.
+  virtual void on_withdrawn() = 0;
   /// No message will come any more: the topic was deleted, the connection is lost for good.
   virtual void on_closed(Error reason) = 0;
 };
@@ -74,6 +77,8 @@ struct EngineConsumerOptions {
   SubscriptionType type = SubscriptionType::exclusive;
   InitialPosition initial_position = InitialPosition::latest;
   std::string name;
+  std::uint32_t priority = 0;
+  std::vector<HashRange> hash_ranges;
   ReceiverQueue queue;
 };
 
@@ -84,6 +89,8 @@ class EngineConsumer {
   virtual void taken(std::uint32_t messages, std::uint64_t bytes) = 0;
   /// `done` after it is durable.
   virtual void acknowledge(std::uint64_t tag, Done<void> done) = 0;
+  /// This one and everything before it in the topic that was delivered; on exclusive and failover only.
+  virtual void acknowledge_up_to(std::uint64_t tag, Done<void> done) = 0;
   /// Comes again after `delay`, counted as a redelivery.
   virtual void negative_acknowledge(std::uint64_t tag, std::chrono::milliseconds delay) = 0;
   /// No message reaches the sink after it returns; what is out stays out.
@@ -93,6 +100,8 @@ class EngineConsumer {
   virtual void give_back(std::vector<std::uint64_t> tags) = 0;
   /// Nothing reaches the sink after it returns; what is unsettled goes back. Idempotent.
   virtual Result<> close() = 0;
+  /// Moves the subscription; EngineSink::on_withdrawn comes before the first message from there.
+  virtual Result<> seek(const SeekTarget& target) = 0;
   /// Removes the subscription. Errors: conflict (other consumers are connected).
   virtual Result<> unsubscribe() = 0;
 };
@@ -129,6 +138,10 @@ class EngineAdmin {
                                        InitialPosition position) = 0;
   virtual Result<> delete_subscription(const std::string& topic, const std::string& subscription) = 0;
   virtual Result<> skip_all(const std::string& topic, const std::string& subscription) = 0;
+  virtual Result<> skip(const std::string& topic, const std::string& subscription, std::uint64_t entries) = 0;
+  virtual Result<> expire(const std::string& topic, const std::string& subscription, Timestamp before) = 0;
+  virtual Result<> seek(const std::string& topic, const std::string& subscription,
+                        const SeekTarget& target) = 0;
   virtual Result<TopicStats> stats(const std::string& topic) = 0;
   virtual Result<std::vector<Message>> browse(const std::string& topic, std::optional<MessageId> after,
                                               std::uint32_t limit) = 0;

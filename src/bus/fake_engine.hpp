@@ -56,6 +56,10 @@ class FakeConsumer final : public EngineConsumer {
   void acknowledge(std::uint64_t /*tag*/, Done<void> done) override {
     state_->locked([&](FakeState& state) { state.acknowledgements.push_back(std::move(done)); });
   }
+  void acknowledge_up_to(std::uint64_t /*tag*/, Done<void> done) override {
+    state_->locked([&](FakeState& state) { state.acknowledgements.push_back(std::move(done)); });
+  }
+  Result<> seek(const SeekTarget& /*target*/) override { return {}; }
   void negative_acknowledge(std::uint64_t tag, std::chrono::milliseconds /*delay*/) override {
     state_->locked([&](FakeState& state) { state.negative.push_back(tag); });
   }

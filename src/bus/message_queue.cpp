@@ -97,6 +97,19 @@ MessageQueue::Room MessageQueue::freed_room() {
   return std::exchange(freed_, Room{});
 }
 
+void MessageQueue::clear() {
+  for (Item& item : plain_) free_room(item);
+  for (auto& [key, lane] : lanes_)
+    for (Item& item : lane.items) free_room(item);
+  plain_.clear();
+  std::erase_if(lanes_, [](const auto& lane) { return lane.second.state != LaneState::running; });
+  for (auto& [key, lane] : lanes_) lane.items.clear();
+  ready_.clear();
+  blocked_.clear();
+  size_ = 0;
+  parked_ = 0;
+}
+
 std::vector<EngineMessage> MessageQueue::drain() {
   std::vector<EngineMessage> all;
   all.reserve(size_);

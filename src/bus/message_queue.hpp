@@ -40,6 +40,8 @@ class MessageQueue {
   [[nodiscard]] std::optional<base::MonotonicTime> next_retry() const;
   /// Room in the receiver queue that became free since the last call.
   Room freed_room();
+  /// Forgets everything that was not taken. A key that runs goes on running.
+  void clear();
   /// Everything that was not taken.
   std::vector<EngineMessage> drain();
   [[nodiscard]] bool empty() const { return size_ == 0; }

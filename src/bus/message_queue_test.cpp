@@ -98,5 +98,23 @@ TEST(MessageQueue, DrainGivesAllThatWasNotTaken) {
   EXPECT_EQ(take(queue), "nothing");
 }
 
+TEST(MessageQueue, ClearForgetsWhatWaitsGivesItsRoomAndLeavesARunningKeyRunning) {
+  MessageQueue queue(true, 10);
+  for (const char* text : {"a1", "a2", "b1", "c1", "c2"}) queue.push(message(text, std::string(1, text[0])));
+  EXPECT_EQ(take(queue), "a1");
+  EXPECT_EQ(take(queue), "b1");
+  queue.retry(message("b1", "b"), kNow + 1s);
+  static_cast<void>(queue.freed_room());
+  queue.clear();
+  EXPECT_TRUE(queue.empty());
+  EXPECT_EQ(queue.freed_room().messages, 3U) << "a2, c1 and c2; b1 had given its room";
+  EXPECT_FALSE(queue.next_retry());
+  for (const char* text : {"a3", "b2"}) queue.push(message(text, std::string(1, text[0])));
+  EXPECT_EQ(take(queue), "b2");
+  EXPECT_EQ(take(queue), "nothing") << "a1 is still being handled";
+  queue.finished("a");
+  EXPECT_EQ(take(queue), "a3");
+}
+
 }  // namespace
 }  // namespace geminga::bus

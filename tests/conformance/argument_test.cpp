@@ -74,11 +74,6 @@ void expect_as_stated(const Capability& capability, const Result<T>& call) {
   }
 }
 
-TEST_F(Conformance, FailoverIsThereOrRefusedWithItsReason) {
-  expect_as_stated(bus().capabilities().of(Feature::failover_subscription),
-                   bus().subscribe(options("t", SubscriptionType::failover)));
-}
-
 TEST_F(Conformance, DeduplicationByIdIsThereOrRefusedWithItsReason) {
   OutgoingMessage message = body("x");
   message.sequence_id = 7;

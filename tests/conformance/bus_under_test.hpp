@@ -81,6 +81,19 @@ class Conformance : public ::testing::Test {
     ASSERT_FALSE(delivery) << "unexpected message: " << (*delivery)->body;
     EXPECT_EQ(delivery.error().code, ErrorCode::timeout);
   }
+  /// True where the engine cannot do it; then `call`, which needs it, must have failed with the table's
+  /// reason.
+  template <class T>
+  bool refused(Feature feature, const Result<T>& call) {
+    const Capability& capability = bus_.capabilities().of(feature);
+    if (capability.support != Support::impossible) return false;
+    EXPECT_FALSE(call);
+    if (!call) {
+      EXPECT_EQ(call.error().code, ErrorCode::unsupported_by_engine);
+      EXPECT_NE(call.error().message.find(capability.reason), std::string::npos) << call.error().message;
+    }
+    return true;
+  }
   SubscriptionStats subscription_stats(const std::string& topic, const std::string& subscription = "group") {
     const TopicStats stats = bus_.admin().stats(topic).value();
     for (const SubscriptionStats& each : stats.subscriptions)

@@ -118,6 +118,41 @@ TEST_F(Conformance, KeySharedHoldsAKeyWhileItIsOutElsewhere) {
   EXPECT_EQ(delivery->body, "2");
 }
 
+TEST_F(Conformance, KeySharedRangesGetExactlyTheirKeys) {
+  const auto with_range = [](std::uint32_t first, std::uint32_t last) {
+    auto with = options("t", SubscriptionType::key_shared);
+    with.hash_ranges = {{.first = first, .last = last}};
+    return with;
+  };
+  auto low = bus().subscribe(with_range(0, 32'767));
+  if (refused(Feature::key_shared_ranges, low)) return;
+  ASSERT_TRUE(low) << low.error().message;
+  const auto overlapping = bus().subscribe(with_range(30'000, 40'000));
+  ASSERT_FALSE(overlapping);
+  EXPECT_EQ(overlapping.error().code, ErrorCode::consumer_busy);
+  const auto splitting = bus().subscribe(options("t", SubscriptionType::key_shared));
+  ASSERT_FALSE(splitting);
+  EXPECT_EQ(splitting.error().code, ErrorCode::subscription_type_mismatch);
+  EXPECT_EQ(bus().subscribe(with_range(9, 8)).error().code, ErrorCode::invalid_argument);
+
+  constexpr int kKeys = 60;
+  auto sender = producer("t");
+  for (int key = 0; key < kKeys; ++key) sender.send(body("x", std::to_string(key))).value();
+  std::set<std::string> keys;
+  while (auto delivery = low->receive(kQuiet)) {
+    EXPECT_TRUE(keys.insert((*delivery)->key).second);
+    ASSERT_TRUE(delivery->ack());
+  }
+  EXPECT_GT(keys.size(), 10U);
+  EXPECT_LT(keys.size(), 50U) << "the others wait for somebody who asks for them";
+  auto high = bus().subscribe(with_range(32'768, 65'535)).value();
+  while (keys.size() < kKeys) {
+    auto delivery = next(high);
+    ASSERT_TRUE(keys.insert(delivery->key).second) << "a key that was the other one's";
+    ASSERT_TRUE(delivery.ack());
+  }
+}
+
 TEST_F(Conformance, WhatWasUnsettledComesToTheNextConsumer) {
   publish("t", 3);
   {

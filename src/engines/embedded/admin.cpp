@@ -72,6 +72,24 @@ Result<> EmbeddedAdmin::skip_all(const std::string& topic, const std::string& su
   return wait<void>("skip all", [&](auto done) { broker_.skip_all(found, subscription, std::move(done)); });
 }
 
+Result<> EmbeddedAdmin::skip(const std::string& topic, const std::string& subscription,
+                             std::uint64_t entries) {
+  GEMINGA_TRY(auto found, find(topic, false));
+  return wait<void>("skip", [&](auto done) { broker_.skip(found, subscription, entries, std::move(done)); });
+}
+
+Result<> EmbeddedAdmin::expire(const std::string& topic, const std::string& subscription, Timestamp before) {
+  GEMINGA_TRY(auto found, find(topic, false));
+  return wait<void>("expire",
+                    [&](auto done) { broker_.expire(found, subscription, before, std::move(done)); });
+}
+
+Result<> EmbeddedAdmin::seek(const std::string& topic, const std::string& subscription,
+                             const SeekTarget& target) {
+  GEMINGA_TRY(auto found, find(topic, false));
+  return wait<void>("seek", [&](auto done) { broker_.seek(found, subscription, target, std::move(done)); });
+}
+
 Result<TopicStats> EmbeddedAdmin::stats(const std::string& topic) {
   GEMINGA_TRY(auto found, find(topic, false));
   return wait<TopicStats>("stats", [&](auto done) { broker_.stats(found, std::move(done)); });

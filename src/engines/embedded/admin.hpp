@@ -23,6 +23,9 @@ class EmbeddedAdmin final : public bus::EngineAdmin {
                                InitialPosition position) override;
   Result<> delete_subscription(const std::string& topic, const std::string& subscription) override;
   Result<> skip_all(const std::string& topic, const std::string& subscription) override;
+  Result<> skip(const std::string& topic, const std::string& subscription, std::uint64_t entries) override;
+  Result<> expire(const std::string& topic, const std::string& subscription, Timestamp before) override;
+  Result<> seek(const std::string& topic, const std::string& subscription, const SeekTarget& target) override;
   Result<TopicStats> stats(const std::string& topic) override;
   Result<std::vector<Message>> browse(const std::string& topic, std::optional<MessageId> after,
                                       std::uint32_t limit) override;

@@ -13,8 +13,15 @@ Capabilities make() {
   native(Feature::order_per_key, "a topic is one log; Key_Shared sends a key to one consumer at a time");
   native(Feature::shared_subscription, "messages go to the consumers in turn");
   native(Feature::exclusive_subscription, "a second consumer is refused with consumer_busy");
+  native(Feature::failover_subscription,
+         "one consumer is active, by priority and then by who came first; the next one begins with what was "
+         "not settled");
   native(Feature::key_shared_subscription, "a key belongs to one consumer, by consistent hashing");
+  native(Feature::key_shared_ranges, "a consumer may ask for the hashes it wants; the rest waits");
+  native(Feature::consumer_priority, "lower numbers are served first on shared, and active on failover");
   native(Feature::negative_acknowledgement, "redelivered after a delay; later messages pass");
+  native(Feature::cumulative_acknowledgement,
+         "on exclusive and failover: everything delivered up to a message, in one journal record");
   native(Feature::redelivery_count, "counted while the process lives; a restart begins at 0");
   native(Feature::dead_letters, "forwarded and acknowledged in one journal record");
   native(Feature::delayed_delivery,
@@ -25,11 +32,10 @@ Capabilities make() {
          "forgotten");
   native(Feature::exclusive_producer, "with durable epochs: who was fenced stays so over a restart");
   native(Feature::replay_from_earliest, "from the oldest message that retention keeps");
+  native(Feature::seek, "to a message or a publish time; durable, for all consumers of the subscription");
   native(Feature::reader, "a position in the log, nothing is held back for it");
   native(Feature::atomic_forward, "one journal record, replayed whole or not at all");
   native(Feature::durable_acknowledgement, "answered after fdatasync");
-  impossible(Feature::failover_subscription, "not built yet in 0.1; use exclusive or key_shared");
-  impossible(Feature::seek, "not built yet in 0.1; use skip_all, or a new subscription from the earliest");
   impossible(Feature::authentication, "in process: whoever may open the directory may use it");
   return table;
 }

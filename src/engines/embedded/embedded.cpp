@@ -48,6 +48,8 @@ class EmbeddedEngine final : public bus::Engine {
         .initial_position = options.initial_position,
         .consumer_name = options.name,
         .permits = {.messages = options.queue.messages, .bytes = options.queue.bytes},
+        .priority = options.priority,
+        .hash_ranges = options.hash_ranges,
         .hold_delayed = true};
     GEMINGA_TRY(auto consumer, wait<broker::ConsumerPtr>("subscribe", [&](auto done) {
                   broker_->subscribe(topic, subscribe, std::move(messages), std::move(done));

@@ -41,7 +41,11 @@ void EmbeddedConsumer::taken(std::uint32_t messages, std::uint64_t bytes) {
 }
 
 void EmbeddedConsumer::acknowledge(std::uint64_t tag, bus::Done<void> done) {
-  consumer_->acknowledge({EntryId{tag}}, std::move(done));
+  consumer_->acknowledge({.entries = {EntryId{tag}}, .batches = {}, .up_to = std::nullopt}, std::move(done));
+}
+
+void EmbeddedConsumer::acknowledge_up_to(std::uint64_t tag, bus::Done<void> done) {
+  consumer_->acknowledge({.entries = {}, .batches = {}, .up_to = EntryId{tag}}, std::move(done));
 }
 
 void EmbeddedConsumer::negative_acknowledge(std::uint64_t tag, std::chrono::milliseconds delay) {
@@ -61,6 +65,10 @@ void EmbeddedConsumer::give_back(std::vector<std::uint64_t> tags) {
 
 Result<> EmbeddedConsumer::close() {
   return ignore_closed(wait<void>("close consumer", [&](auto done) { consumer_->close(std::move(done)); }));
+}
+
+Result<> EmbeddedConsumer::seek(const SeekTarget& target) {
+  return wait<void>("seek", [&](auto done) { consumer_->seek(target, std::move(done)); });
 }
 
 Result<> EmbeddedConsumer::unsubscribe() {

@@ -35,10 +35,12 @@ class EmbeddedConsumer final : public bus::EngineConsumer {
       : broker_(std::move(broker)), consumer_(std::move(consumer)) {}
   void taken(std::uint32_t messages, std::uint64_t bytes) override;
   void acknowledge(std::uint64_t tag, bus::Done<void> done) override;
+  void acknowledge_up_to(std::uint64_t tag, bus::Done<void> done) override;
   void negative_acknowledge(std::uint64_t tag, std::chrono::milliseconds delay) override;
   Result<> stop() override;
   void give_back(std::vector<std::uint64_t> tags) override;
   Result<> close() override;
+  Result<> seek(const SeekTarget& target) override;
   Result<> unsubscribe() override;
   [[nodiscard]] const broker::ConsumerPtr& consumer() const { return consumer_; }
 

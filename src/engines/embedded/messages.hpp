@@ -15,6 +15,10 @@ class MessageSink final : public broker::DeliverySink {
   MessageSink(std::string topic, std::shared_ptr<bus::EngineSink> sink)
       : topic_(std::move(topic)), sink_(std::move(sink)) {}
   void on_entries(std::vector<broker::Delivered> entries) override;
+  void on_seek() override { sink_->on_withdrawn(); }
+  void on_active_change(bool active) override {
+    if (!active) sink_->on_withdrawn();
+  }
   void on_closed(Error reason) override { sink_->on_closed(std::move(reason)); }
 
  private:

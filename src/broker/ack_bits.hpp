@@ -1,0 +1,16 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace geminga::broker {
+
+/// Which messages of a batch entry are acknowledged: a bit a message, set = acknowledged. Missing words are
+/// 0.
+using AckBits = std::vector<std::uint64_t>;
+
+void merge(AckBits& into, const AckBits& more);
+/// Of the first `messages` ones.
+[[nodiscard]] std::uint32_t count(const AckBits& bits, std::uint32_t messages);
+
+}  // namespace geminga::broker

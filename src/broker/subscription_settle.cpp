@@ -1,0 +1,234 @@
+#include <fmt/format.h>
+
+#include "broker/subscription.hpp"
+#include "broker/time_search.hpp"
+#include "broker/topic.hpp"
+
+namespace geminga::broker {
+
+/// On the core and with the topic alive, which owns the subscription.
+void Subscription::submit(storage::Operation operation,
+                          std::move_only_function<void(const Result<storage::Receipt>&)> then) {
+  storage::Transaction transaction;
+  transaction.operations.push_back(std::move(operation));
+  transaction.done = [self = shared_from_this(), topic = topic_.shared_from_this(),
+                      then = std::move(then)](Result<storage::Receipt> receipt) mutable {
+    topic->core().loop.post(
+        [self, topic, then = std::move(then), receipt = std::move(receipt)]() mutable { then(receipt); });
+  };
+  context_->log->submit(std::move(transaction));
+}
+
+// --- settling
+// ------------------------------------------------------------------------------------------------------
+
+namespace {
+
+std::unexpected<Error> not_yours(const std::string& subscription) {
+  return fail(ErrorCode::conflict,
+              fmt::format("the message is not out with this consumer of '{}' any more: it was settled, or "
+                          "given to another after the consumer closed",
+                          subscription));
+}
+
+std::unexpected<Error> cumulative_on_shared() {
+  return fail(ErrorCode::invalid_argument,
+              "a cumulative acknowledgement needs an exclusive or failover subscription; on a shared one it "
+              "would settle what other consumers hold");
+}
+
+}  // namespace
+
+void Subscription::acknowledge(ConsumerNumber consumer, const Acknowledgement& what, Answer<void> answer) {
+  if (shut_down_) return;
+  if (what.up_to && row_.type != SubscriptionType::exclusive && row_.type != SubscriptionType::failover)
+    return answer(cumulative_on_shared());
+  const auto settling = dispatcher_.begin_acknowledge(consumer, what);
+  if (!settling) return answer(not_yours(row_.name));
+  auto& [entries, batches] = acknowledging_.settling;
+  entries.insert(entries.end(), settling->entries.begin(), settling->entries.end());
+  batches.insert(batches.end(), settling->batches.begin(), settling->batches.end());
+  acknowledging_.answers.push_back(std::move(answer));
+  if (flush_posted_) return;
+  // All acknowledgements of one turn share a record.
+  flush_posted_ = topic_.core().loop.post([self = shared_from_this()] { self->flush_acknowledgements(); });
+}
+
+void Subscription::flush_acknowledgements() {
+  flush_posted_ = false;
+  if (acknowledging_.answers.empty()) return;
+  AckBatch batch = std::exchange(acknowledging_, {});
+  storage::Acknowledge record{.topic = topic_.id(),
+                              .subscription = row_.id,
+                              .ranges = to_ranges(batch.settling.entries),
+                              .batches = batch.settling.batches};
+  if (context_->options.unsafe.cursor_ahead && !record.ranges.empty())
+    record.ranges = {{record.ranges.front().first, record.ranges.back().last}};
+  submit(std::move(record),
+         [this, batch = std::move(batch)](const Result<storage::Receipt>& receipt) mutable {
+           acknowledgements_done(std::move(batch), receipt);
+         });
+}
+
+void Subscription::acknowledgements_done(AckBatch batch, const Result<storage::Receipt>& receipt) {
+  if (receipt) {
+    dispatcher_.acknowledged(batch.settling);
+  } else {
+    dispatcher_.acknowledge_failed(batch.settling, context_->now());
+  }
+  for (Answer<void>& answer : batch.answers) {
+    if (receipt) {
+      answer(Result<>{});
+    } else {
+      answer(std::unexpected(receipt.error()));
+    }
+  }
+  pump();
+}
+
+void Subscription::redeliver(ConsumerNumber consumer, const std::vector<EntryId>& entries,
+                             std::chrono::milliseconds delay, bool counts) {
+  const Now now = context_->now();
+  for (const EntryId entry : entries) dispatcher_.return_entry(consumer, entry, delay, counts, now);
+  pump();
+}
+
+void Subscription::redeliver_all(ConsumerNumber consumer) {
+  dispatcher_.return_all(consumer, true, context_->now());
+  pump();
+}
+
+void Subscription::forward(ConsumerNumber consumer, EntryId entry, std::vector<Publication> publications,
+                           Answer<std::vector<MessageId>> answer) {
+  if (shut_down_) return;
+  auto operations = to_operations(std::move(publications));
+  if (!operations) return answer(std::unexpected(operations.error()));
+  const Acknowledgement what{.entries = {entry}, .batches = {}, .up_to = std::nullopt};
+  if (!dispatcher_.begin_acknowledge(consumer, what)) return answer(not_yours(row_.name));
+  operations->emplace_back(storage::Acknowledge{.topic = topic_.id(),
+                                                .subscription = row_.id,
+                                                .ranges = {{.first = entry, .last = entry}},
+                                                .batches = {}});
+  storage::Transaction transaction{.operations = std::move(*operations), .done = nullptr};
+  transaction.done = [self = shared_from_this(), topic = topic_.shared_from_this(), entry,
+                      answer = std::move(answer)](Result<storage::Receipt> receipt) mutable {
+    topic->core().loop.post(
+        [self, topic, entry, answer = std::move(answer), receipt = std::move(receipt)]() mutable {
+          AckBatch batch{.settling = {.entries = {entry}, .batches = {}}, .answers = {}};
+          self->acknowledgements_done(std::move(batch), receipt);
+          if (receipt) {
+            answer(to_message_ids(*receipt));
+          } else {
+            answer(std::unexpected(receipt.error()));
+          }
+        });
+  };
+  context_->log->submit(std::move(transaction));
+}
+
+// --- position
+// ------------------------------------------------------------------------------------------------------
+
+void Subscription::skip_all(Answer<void> answer) {
+  submit(storage::SetCursorToEnd{.topic = topic_.id(), .subscription = row_.id},
+         [this, answer = std::move(answer)](const Result<storage::Receipt>& receipt) mutable {
+           if (!receipt) return answer(std::unexpected(receipt.error()));
+           dispatcher_.skip_to(receipt->cursors.front());
+           answer(Result<>{});
+           pump();
+         });
+}
+
+void Subscription::skip(std::uint64_t entries, Answer<void> answer) {
+  skip_to(dispatcher_.behind_next(entries, topic_.end()), std::move(answer));
+}
+
+void Subscription::expire(Timestamp before, Answer<void> answer) {
+  find_by_time(topic_.shared_from_this(), std::max(topic_.first(), dispatcher_.cursor().next), topic_.end(),
+               before, [self = shared_from_this(), answer = std::move(answer)](EntryId next) mutable {
+                 self->skip_to(next, std::move(answer));
+               });
+}
+
+void Subscription::skip_to(EntryId next, Answer<void> answer) {
+  if (shut_down_) return;
+  const EntryId from = dispatcher_.cursor().next;
+  if (next <= from) return answer(Result<>{});
+  submit(storage::Acknowledge{.topic = topic_.id(),
+                              .subscription = row_.id,
+                              .ranges = {{.first = from, .last = EntryId{next.value - 1}}},
+                              .batches = {}},
+         [this, next, answer = std::move(answer)](const Result<storage::Receipt>& receipt) mutable {
+           if (!receipt) return answer(std::unexpected(receipt.error()));
+           dispatcher_.skip_to(next);
+           answer(Result<>{});
+           pump();
+         });
+}
+
+void Subscription::seek(const SeekTarget& target, Answer<void> answer) {
+  if (const auto* position = std::get_if<InitialPosition>(&target)) {
+    const bool earliest = *position == InitialPosition::earliest;
+    return move_to(earliest ? std::optional(topic_.first()) : std::nullopt, std::move(answer));
+  }
+  if (const auto* id = std::get_if<MessageId>(&target))
+    return move_to(topic_.position_of(*id), std::move(answer));
+  find_by_time(topic_.shared_from_this(), topic_.first(), topic_.end(), std::get<Timestamp>(target),
+               [self = shared_from_this(), answer = std::move(answer)](EntryId next) mutable {
+                 self->move_to(next, std::move(answer));
+               });
+}
+
+/// What is out is taken back at once: an acknowledgement of it that comes now must not count for what comes
+/// again. Nothing is sent until the record is durable; if it fails, all goes on from where it was.
+void Subscription::move_to(std::optional<EntryId> next, Answer<void> answer) {
+  if (shut_down_) return;
+  flush_acknowledgements();
+  seeking_ += 1;
+  if (next) seeking_from_ = std::min(seeking_from_, *next);
+  dispatcher_.return_all(0, true, context_->now());
+  for (auto& [number, consumer] : consumers_) consumer.sink->on_seek();
+  const storage::Operation operation =
+      next ? storage::Operation(
+                 storage::SetCursor{.topic = topic_.id(), .subscription = row_.id, .next = *next})
+           : storage::SetCursorToEnd{.topic = topic_.id(), .subscription = row_.id};
+  submit(operation,
+         [this, next, answer = std::move(answer)](const Result<storage::Receipt>& receipt) mutable {
+           seeking_ -= 1;
+           if (receipt) dispatcher_.move_cursor(next ? *next : receipt->cursors.front());
+           if (seeking_ == 0) seeking_from_ = kNowhere;
+           if (receipt) {
+             answer(Result<>{});
+           } else {
+             answer(std::unexpected(receipt.error()));
+           }
+           pump();
+         });
+}
+
+// --- records
+// -------------------------------------------------------------------------------------------------------
+
+Result<std::vector<storage::Operation>> to_operations(std::vector<Publication> publications) {
+  std::vector<storage::Operation> operations;
+  operations.reserve(publications.size() + 1);
+  for (Publication& publication : publications) {
+    if (publication.topic->deleted()) {
+      return fail(ErrorCode::topic_not_found,
+                  fmt::format("topic {} was deleted; open it again", publication.topic->name()));
+    }
+    publication.append.topic = publication.topic->id();
+    operations.emplace_back(std::move(publication.append));
+  }
+  return operations;
+}
+
+std::vector<MessageId> to_message_ids(const storage::Receipt& receipt) {
+  std::vector<MessageId> ids;
+  ids.reserve(receipt.appended.size());
+  for (const storage::EntryHeader& header : receipt.appended)
+    ids.push_back({.ledger = header.ledger, .entry = header.entry});
+  return ids;
+}
+
+}  // namespace geminga::broker

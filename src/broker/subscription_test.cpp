@@ -1,0 +1,240 @@
+#include <future>
+#include <thread>
+
+#include "broker/broker_fixture.hpp"
+
+namespace geminga::broker {
+namespace {
+
+using testing::BrokerTest;
+using testing::Inbox;
+using testing::kMany;
+using testing::wait_for;
+
+class SubscriptionTest : public BrokerTest {
+ protected:
+  EntryId publish_batch(const TopicPtr& to, std::uint32_t messages) {
+    std::vector<Publication> one;
+    one.push_back({.topic = to,
+                   .append = {.message_count = messages,
+                              .flags = storage::EntryFlags::kBatch,
+                              .format = storage::PayloadFormat::pulsar,
+                              .body = "batch"}});
+    return wait_for<std::vector<MessageId>>(
+               [&](auto done) { broker_->publish(std::move(one), std::move(done)); })
+        .value()
+        .front()
+        .entry;
+  }
+  static Result<> acknowledge_some(const ConsumerPtr& consumer, EntryId entry, std::uint64_t bits) {
+    return acknowledge(consumer, {.entries = {}, .batches = {{.entry = entry, .acknowledged = {bits}}}});
+  }
+  static Result<> acknowledge_up_to(const ConsumerPtr& consumer, EntryId last) {
+    return acknowledge(consumer, {.entries = {}, .batches = {}, .up_to = last});
+  }
+  static Result<> seek(const ConsumerPtr& consumer, SeekTarget target) {
+    return wait_for<void>([&](auto done) { consumer->seek(target, std::move(done)); });
+  }
+  static Result<> close(const ConsumerPtr& consumer) {
+    return wait_for<void>([&](auto done) { consumer->close(std::move(done)); });
+  }
+  static Delivered expect_next(Inbox& inbox, const std::string& expected) {
+    Delivered delivered = inbox.next();
+    EXPECT_EQ(body(delivered), expected);
+    return delivered;
+  }
+};
+
+TEST_F(SubscriptionTest, PartOfABatchStaysAcknowledgedOverARestartAndTheRestComesAgain) {
+  {
+    const TopicPtr t = topic();
+    auto inbox = std::make_shared<Inbox>();
+    const ConsumerPtr consumer = subscribe(t, inbox).value();
+    const EntryId batch = publish_batch(t, 3);
+    EXPECT_TRUE(inbox->next().acknowledged.empty());
+    ASSERT_TRUE(acknowledge_some(consumer, batch, 0b001));
+    EXPECT_EQ(stats(t).subscriptions.front().unacked, 2U);
+  }
+  reopen();
+  {
+    const TopicPtr t = topic();
+    EXPECT_EQ(stats(t).subscriptions.front().backlog, 1U);
+    auto inbox = std::make_shared<Inbox>();
+    const ConsumerPtr consumer = subscribe(t, inbox).value();
+    const Delivered again = inbox->next();
+    EXPECT_EQ(again.acknowledged, AckBits{0b001});
+    ASSERT_TRUE(acknowledge_some(consumer, again.entry.header.entry, 0b110));
+    EXPECT_EQ(stats(t).subscriptions.front().backlog, 0U);
+    EXPECT_EQ(acknowledge_some(consumer, again.entry.header.entry, 0b001).error().code, ErrorCode::conflict);
+  }
+  reopen();
+  EXPECT_EQ(stats(topic()).subscriptions.front().backlog, 0U);
+}
+
+TEST_F(SubscriptionTest, CumulativeIsRefusedOnSharedAndChangesNothing) {
+  const TopicPtr t = topic();
+  for (const auto type : {SubscriptionType::shared, SubscriptionType::key_shared}) {
+    auto inbox = std::make_shared<Inbox>();
+    const ConsumerPtr consumer = subscribe(t, inbox, type).value();
+    if (type == SubscriptionType::shared) publish(t, "x");
+    const EntryId entry = expect_next(*inbox, "x").entry.header.entry;
+    EXPECT_EQ(acknowledge_up_to(consumer, entry).error().code, ErrorCode::invalid_argument);
+    EXPECT_EQ(stats(t).subscriptions.front().backlog, 1U);
+    ASSERT_TRUE(close(consumer));
+  }
+}
+
+TEST_F(SubscriptionTest, FailoverTellsWhoIsActiveBeforeItsFirstEntry) {
+  const TopicPtr t = topic();
+  auto one = std::make_shared<Inbox>();
+  auto two = std::make_shared<Inbox>();
+  const ConsumerPtr first = subscribe(t, one, SubscriptionType::failover).value();
+  const ConsumerPtr second = subscribe(t, two, SubscriptionType::failover).value();
+  EXPECT_TRUE(one->heard({"active"}));
+  EXPECT_TRUE(two->heard({"inactive"}));
+  publish(t, "a");
+  publish(t, "b");
+  expect_next(*one, "a");
+  expect_next(*one, "b");
+  ASSERT_TRUE(close(first));
+  EXPECT_EQ(expect_next(*two, "a").redelivery_count, 1U);
+  EXPECT_TRUE(two->heard({"inactive", "active"}));
+  expect_next(*two, "b");
+  auto three = std::make_shared<Inbox>();
+  auto prior = options_of(SubscriptionType::failover);
+  prior.priority = 0;
+  const ConsumerPtr third = subscribe(t, three, prior).value();
+  EXPECT_TRUE(three->heard({"inactive"})) << "of equals the longer connected stays";
+}
+
+TEST_F(SubscriptionTest, ATakeoverByPriorityTellsTheOldOneFirstAndRefusesItsAcknowledgements) {
+  const TopicPtr t = topic();
+  auto one = std::make_shared<Inbox>();
+  auto low = options_of(SubscriptionType::failover);
+  low.priority = 3;
+  const ConsumerPtr first = subscribe(t, one, low).value();
+  publish(t, "a");
+  const EntryId a = expect_next(*one, "a").entry.header.entry;
+  auto two = std::make_shared<Inbox>();
+  const ConsumerPtr second = subscribe(t, two, options_of(SubscriptionType::failover)).value();
+  EXPECT_TRUE(one->heard({"active", "inactive"}));
+  EXPECT_TRUE(two->heard({"active"}));
+  expect_next(*two, "a");
+  EXPECT_EQ(acknowledge(first, a).error().code, ErrorCode::conflict);
+  EXPECT_TRUE(acknowledge_up_to(second, a));
+  EXPECT_EQ(stats(t).subscriptions.front().backlog, 0U);
+}
+
+TEST_F(SubscriptionTest, SeekTellsEveryConsumerAndVoidsWhatIsOut) {
+  const TopicPtr t = topic();
+  ASSERT_TRUE(wait_for<void>([&](auto done) {
+    broker_->set_retention(t, {.time = std::nullopt, .bytes = std::nullopt}, std::move(done));
+  }));
+  auto one = std::make_shared<Inbox>();
+  auto two = std::make_shared<Inbox>();
+  const ConsumerPtr first = subscribe(t, one).value();
+  const MessageId a = publish(t, "a");
+  const MessageId b = publish(t, "b");
+  expect_next(*one, "a");
+  expect_next(*one, "b");
+  ASSERT_TRUE(acknowledge(first, a.entry));
+  const ConsumerPtr second = subscribe(t, two).value();
+  ASSERT_TRUE(seek(second, a));
+  EXPECT_TRUE(one->heard({"seek"}));
+  EXPECT_TRUE(two->heard({"seek"}));
+  EXPECT_EQ(stats(t).subscriptions.front().backlog, 2U);
+  while (one->size() + two->size() < 2) std::this_thread::yield();
+  reopen();
+  EXPECT_EQ(stats(topic()).subscriptions.front().backlog, 2U);
+  static_cast<void>(b);
+}
+
+TEST_F(SubscriptionTest, AnAcknowledgementFromBeforeASeekIsOverruledByIt) {
+  const TopicPtr t = topic();
+  auto inbox = std::make_shared<Inbox>();
+  const ConsumerPtr consumer = subscribe(t, inbox, SubscriptionType::exclusive).value();
+  const MessageId a = publish(t, "a");
+  expect_next(*inbox, "a");
+  // Both are on their way before either is answered.
+  std::promise<Result<>> acknowledged;
+  std::promise<Result<>> moved;
+  consumer->acknowledge({.entries = {a.entry}},
+                        [&](Result<> result) { acknowledged.set_value(std::move(result)); });
+  consumer->seek(a, [&](Result<> result) { moved.set_value(std::move(result)); });
+  EXPECT_TRUE(acknowledged.get_future().get());
+  EXPECT_TRUE(moved.get_future().get());
+  expect_next(*inbox, "a");
+  EXPECT_EQ(stats(t).subscriptions.front().backlog, 1U);
+}
+
+TEST_F(SubscriptionTest, WhatIsOutForTooLongComesAgain) {
+  const TopicPtr t = topic();
+  auto inbox = std::make_shared<Inbox>();
+  auto timed = options_of(SubscriptionType::shared);
+  timed.ack_timeout = std::chrono::milliseconds{30};
+  const ConsumerPtr consumer = subscribe(t, inbox, timed).value();
+  publish(t, "a");
+  EXPECT_EQ(expect_next(*inbox, "a").redelivery_count, 0U);
+  EXPECT_EQ(expect_next(*inbox, "a").redelivery_count, 1U);
+  EXPECT_GE(stats(t).subscriptions.front().redelivered, 1U);
+}
+
+TEST_F(SubscriptionTest, RedeliverAllBringsEverythingAgainInOrder) {
+  const TopicPtr t = topic();
+  auto inbox = std::make_shared<Inbox>();
+  const ConsumerPtr consumer = subscribe(t, inbox, SubscriptionType::exclusive).value();
+  for (const char* text : {"a", "b", "c"}) publish(t, text);
+  for (const char* text : {"a", "b", "c"}) expect_next(*inbox, text);
+  ASSERT_TRUE(acknowledge(consumer, EntryId{1}));
+  consumer->redeliver_all();
+  EXPECT_EQ(expect_next(*inbox, "a").redelivery_count, 1U);
+  EXPECT_EQ(expect_next(*inbox, "c").redelivery_count, 1U);
+}
+
+TEST_F(SubscriptionTest, LimitsOfUnacknowledgedMessagesHoldDispatchAndAreSaid) {
+  options_.unacked_per_consumer_max = 2;
+  options_.unacked_per_subscription_max = 3;
+  reopen();
+  const TopicPtr t = topic();
+  auto one = std::make_shared<Inbox>();
+  const ConsumerPtr first = subscribe(t, one).value();
+  for (const char* text : {"a", "b", "c", "d", "e"}) publish(t, text);
+  expect_next(*one, "a");
+  expect_next(*one, "b");
+  auto stats_now = stats(t).subscriptions.front();
+  EXPECT_TRUE(stats_now.connected.front().blocked);
+  EXPECT_EQ(stats_now.unacked, 2U);
+  EXPECT_EQ(stats_now.dispatch_paused, "");
+  auto two = std::make_shared<Inbox>();
+  const ConsumerPtr second = subscribe(t, two).value();
+  expect_next(*two, "c");
+  stats_now = stats(t).subscriptions.front();
+  EXPECT_NE(stats_now.dispatch_paused, "");
+  EXPECT_FALSE(stats_now.connected.back().blocked) << "the subscription's limit came first";
+  ASSERT_TRUE(acknowledge(second, EntryId{2}));
+  expect_next(*two, "d");
+  EXPECT_EQ(one->size(), 0U);
+}
+
+TEST_F(SubscriptionTest, ConsumersOfHashRangesMustNotOverlapOrMix) {
+  const TopicPtr t = topic();
+  auto ranged = options_of(SubscriptionType::key_shared);
+  ranged.hash_ranges = {{.first = 0, .last = 100}};
+  const ConsumerPtr first = subscribe(t, std::make_shared<Inbox>(), ranged).value();
+  EXPECT_EQ(subscribe(t, std::make_shared<Inbox>(), ranged).error().code, ErrorCode::consumer_busy);
+  EXPECT_EQ(subscribe(t, std::make_shared<Inbox>(), SubscriptionType::key_shared).error().code,
+            ErrorCode::subscription_type_mismatch);
+  ranged.hash_ranges = {{.first = 101, .last = 65'536}};
+  EXPECT_EQ(subscribe(t, std::make_shared<Inbox>(), ranged).error().code, ErrorCode::invalid_argument);
+  ranged.hash_ranges = {{.first = 101, .last = 65'535}, {.first = 65'000, .last = 65'001}};
+  EXPECT_EQ(subscribe(t, std::make_shared<Inbox>(), ranged).error().code, ErrorCode::invalid_argument)
+      << "its own ranges overlap";
+  ranged.hash_ranges = {{.first = 101, .last = 65'535}};
+  EXPECT_TRUE(subscribe(t, std::make_shared<Inbox>(), ranged));
+  ASSERT_TRUE(close(first));
+  ranged.hash_ranges = {{.first = 100, .last = 100}};
+  EXPECT_TRUE(subscribe(t, std::make_shared<Inbox>(), ranged)) << "free again";
+}
+
+}  // namespace
+}  // namespace geminga::broker
