@@ -62,6 +62,7 @@ class EngineLink final : public BusLink {
     ConsumerOptions wanted{
         .topic = options.topic, .subscription = options.subscription, .type = options.type};
     wanted.initial_position = options.from;
+    wanted.priority = options.priority;
     // One at a time: what was fetched ahead would be held back from other consumers.
     wanted.receiver_queue_size = 1;
     auto consumer = bus_.subscribe(std::move(wanted));

@@ -17,6 +17,7 @@ struct LinkConsumerOptions {
   std::string subscription;
   SubscriptionType type = SubscriptionType::exclusive;
   InitialPosition from = InitialPosition::latest;
+  std::uint32_t priority = 0;
 };
 
 /// Messages of a subscription, one after the other; each is acknowledged or handed back before the next one

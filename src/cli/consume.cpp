@@ -62,7 +62,8 @@ LinkConsumerOptions options_of(const Arguments& arguments) {
                   : type == "key_shared" ? SubscriptionType::key_shared
                                          : SubscriptionType::exclusive,
           .from = arguments.text("from", "latest") == "earliest" ? InitialPosition::earliest
-                                                                 : InitialPosition::latest};
+                                                                 : InitialPosition::latest,
+          .priority = static_cast<std::uint32_t>(arguments.number("priority", 0))};
 }
 
 Outcome run(const Arguments& arguments) {
@@ -99,6 +100,10 @@ Verb consume_verb() {
                        .metavar = "TYPE",
                        .help = "how several consumers share it (exclusive)",
                        .choices = {"exclusive", "shared", "failover", "key_shared"}},
+                      {.name = "priority",
+                       .value = Value::number,
+                       .metavar = "N",
+                       .help = "lower comes first: active on failover, served first on shared (0)"},
                       {.name = "from",
                        .value = Value::choice,
                        .metavar = "WHERE",

@@ -103,6 +103,7 @@ class ServerLink final : public BusLink {
                       {"subscription", options.subscription},
                       {"type", type_name(options.type)},
                       {"initial_position", options.from == InitialPosition::earliest ? "earliest" : "latest"},
+                      {"priority", options.priority},
                       {"receiver_queue_size", 1}}));
     return std::make_unique<ServerConsumer>(remote_, consumer.value("id", ""));
   }

@@ -60,6 +60,34 @@ class OverTheServer(Case):
         self.assertIn("stdout", done.stderr)
         self.assertEqual("x\n", self.good("consume", "kept", "-s", "s", "-n", 1, "--timeout", "10s"))
 
+    def test_failover_and_who_is_connected(self):
+        self.good("produce", "jobs", "-m", "a", "-m", "b")
+        self.assertEqual("a\n", self.good("consume", "jobs", "-s", "s", "--type", "failover", "--priority", 1, "--from", "earliest", "-n", 1))
+        self.assertEqual("b\n", self.good("consume", "jobs", "-s", "s", "--type", "failover", "-n", 1))
+        self.assertEqual([], json_lines(self.good("subscriptions", "consumers", "jobs", "s", "-o", "json")))
+        self.assertEqual(1, self.cli("subscriptions", "consumers", "jobs", "nobody").returncode)
+
+    def test_a_position_is_moved(self):
+        def backlog():
+            return json_lines(self.good("subscriptions", "list", "orders", "-o", "json"))[0]["backlog"]
+
+        self.good("subscriptions", "create", "orders", "s", "--from", "earliest")
+        self.good("subscriptions", "create", "orders", "z-keeps-all", "--from", "earliest")
+        ids = self.good("produce", "orders", "-m", "1", "-m", "2", "-m", "3", "-m", "4").split()
+        self.good("subscriptions", "skip", "orders", "s", "-n", 1)
+        self.assertEqual(3, backlog())
+        self.good("subscriptions", "skip", "orders", "s")
+        self.assertEqual(0, backlog())
+        self.good("subscriptions", "seek", "orders", "s", "--to", ids[2])
+        self.assertEqual("3\n", self.good("consume", "orders", "-s", "s", "-n", 1))
+        self.good("subscriptions", "seek", "orders", "s", "--since", "1h")
+        self.assertEqual(4, backlog())
+        self.good("subscriptions", "expire", "orders", "s", "--older-than", "1h")
+        self.assertEqual(4, backlog())
+        for wrong in ([], ["--to", "1:1:-1", "--since", "5m"]):
+            self.assertEqual(2, self.cli("subscriptions", "seek", "orders", "s", *wrong).returncode)
+        self.assertEqual(1, self.cli("subscriptions", "seek", "orders", "s", "--to", "then").returncode)
+
     def test_topics(self):
         self.good("produce", "orders", "-m", "x")
         listed = json_lines(self.good("topics", "list", "-o", "json"))

@@ -116,6 +116,9 @@ void HttpBus::Service::add_routes(net::Router& router) {
   router.post("/api/bus/subscriptions", on_pool(&Service::create_subscription));
   router.del("/api/bus/subscriptions", on_pool(&Service::delete_subscription));
   router.post("/api/bus/subscriptions/skip-all", on_pool(&Service::skip_all));
+  router.post("/api/bus/subscriptions/skip", on_pool(&Service::skip));
+  router.post("/api/bus/subscriptions/expire", on_pool(&Service::expire));
+  router.post("/api/bus/subscriptions/seek", on_pool(&Service::seek));
   router.get("/api/bus/consumers", on_pool(&Service::list_consumers));
   router.post("/api/bus/consumers", on_pool(&Service::open_consumer));
   router.del("/api/bus/consumers/{id}", on_pool(&Service::close_consumer));

@@ -229,6 +229,30 @@ TEST_F(HttpBusTest, SubscriptionsAreMadeSkippedAndRemoved) {
   EXPECT_EQ(ok("GET", "/api/bus/stats?topic=t")["subscriptions"], json::array());
 }
 
+TEST_F(HttpBusTest, SubscriptionsAreMoved) {
+  EXPECT_EQ(call("POST", "/api/bus/topics", {{"topic", "t"}}).status, 201);
+  json subscription{{"topic", "t"}, {"subscription", "s"}};
+  EXPECT_EQ(call("POST", "/api/bus/subscriptions", subscription).status, 201);
+  // Holds everything, so that it is there to come back to.
+  EXPECT_EQ(call("POST", "/api/bus/subscriptions", {{"topic", "t"}, {"subscription", "z"}}).status, 201);
+  const json ids = publish("t", {"1", "2", "3", "4"});
+  const auto backlog_after = [&](const std::string& how, const std::string& key, const json& value) {
+    json body = subscription;
+    body[key] = value;
+    const Answer answer = call("POST", "/api/bus/subscriptions/" + how, body);
+    EXPECT_EQ(answer.status, 204) << answer.body;
+    return ok("GET", "/api/bus/stats?topic=t")["subscriptions"][0]["backlog"].get<int>();
+  };
+  EXPECT_EQ(backlog_after("skip", "entries", 1), 3);
+  EXPECT_EQ(backlog_after("seek", "to", "latest"), 0);
+  EXPECT_EQ(backlog_after("seek", "to", ids[2]), 2);
+  EXPECT_EQ(backlog_after("expire", "older_than_ms", 3'600'000), 2);
+  EXPECT_EQ(backlog_after("seek", "to", "2020-01-01T00:00:00Z"), 4);
+  subscription["subscription"] = "other";
+  subscription["to"] = "latest";
+  EXPECT_EQ(call("POST", "/api/bus/subscriptions/seek", subscription).status, 404);
+}
+
 TEST_F(HttpBusTest, SaysWhichBusItIsAndWhatItCanDo) {
   const json bus = ok("GET", "/api/bus");
   EXPECT_THAT(bus["url"], HasSubstr("embedded:"));
@@ -288,6 +312,10 @@ TEST_F(HttpBusTest, WrongRequestsAreRefusedWithTheReason) {
       {"DELETE", "/api/bus/topics?topic=t&force=yes", nullptr, 400},
       {"DELETE", "/api/bus/topics?topic=missing", nullptr, 404},
       {"DELETE", "/api/bus/subscriptions?topic=t", nullptr, 400},
+      {"POST", "/api/bus/subscriptions/seek", {{"topic", "t"}, {"subscription", "s"}}, 400},
+      {"POST", "/api/bus/subscriptions/seek", {{"topic", "t"}, {"subscription", "s"}, {"to", "then"}}, 400},
+      {"POST", "/api/bus/subscriptions/skip", {{"topic", "t"}, {"subscription", "s"}, {"entries", 0}}, 400},
+      {"POST", "/api/bus/subscriptions/expire", {{"topic", "t"}, {"subscription", "s"}}, 400},
   };
   for (const auto& [method, path, body, status] : cases) {
     const Answer answer = call(method, path, body);

@@ -41,6 +41,21 @@ InitialPosition read_position(JsonFields& fields) {
   return InitialPosition::latest;
 }
 
+std::vector<HashRange> read_hash_ranges(JsonFields& fields) {
+  const json* array = fields.array("hash_ranges");
+  std::vector<HashRange> ranges;
+  for (const json& pair : array != nullptr ? *array : json::array()) {
+    const bool good = pair.is_array() && pair.size() == 2 && pair[0].is_number_unsigned() &&
+                      pair[1].is_number_unsigned() && pair[0] <= kNoLimit && pair[1] <= kNoLimit;
+    if (!good) {
+      fields.fault("hash_ranges", "must hold pairs [first, last] of numbers");
+      return {};
+    }
+    ranges.push_back({.first = pair[0].get<std::uint32_t>(), .last = pair[1].get<std::uint32_t>()});
+  }
+  return ranges;
+}
+
 std::string read_message_body(JsonFields& fields) {
   if (fields.has("body") == fields.has("body_base64")) {
     fields.fault("body", "or 'body_base64' is needed, one of them");
@@ -107,17 +122,42 @@ json to_json(const Message& message) {
   return object;
 }
 
+json to_json(const ConsumerStats& stats) {
+  json ranges = json::array();
+  for (const HashRange& range : stats.hash_ranges) ranges.push_back({range.first, range.last});
+  return {{"name", stats.name},
+          {"priority", stats.priority},
+          {"active", stats.active},
+          {"permits", stats.permits},
+          {"unacked", stats.unacked},
+          {"blocked", stats.blocked},
+          {"messages_out", stats.messages_out},
+          {"bytes_out", stats.bytes_out},
+          {"redelivered", stats.redelivered},
+          {"hash_ranges", std::move(ranges)}};
+}
+
+json to_json(const SubscriptionStats& stats) {
+  json connected = json::array();
+  for (const ConsumerStats& consumer : stats.connected) connected.push_back(to_json(consumer));
+  return {{"name", stats.name},
+          {"type", to_string(stats.type)},
+          {"durable", stats.durable},
+          {"backlog", stats.backlog},
+          {"unacked", stats.unacked},
+          {"delayed", stats.delayed},
+          {"messages_out", stats.messages_out},
+          {"bytes_out", stats.bytes_out},
+          {"redelivered", stats.redelivered},
+          {"consumers", stats.consumers},
+          {"connected", std::move(connected)},
+          {"dispatch_paused", stats.dispatch_paused}};
+}
+
 json to_json(const TopicStats& stats) {
   json subscriptions = json::array();
-  for (const SubscriptionStats& s : stats.subscriptions)
-    subscriptions.push_back({{"name", s.name},
-                             {"type", to_string(s.type)},
-                             {"durable", s.durable},
-                             {"backlog", s.backlog},
-                             {"unacked", s.unacked},
-                             {"delayed", s.delayed},
-                             {"redelivered", s.redelivered},
-                             {"consumers", s.consumers}});
+  for (const SubscriptionStats& subscription : stats.subscriptions)
+    subscriptions.push_back(to_json(subscription));
   json object{{"topic", stats.topic},
               {"messages_in", stats.messages_in},
               {"bytes_in", stats.bytes_in},
@@ -166,7 +206,8 @@ Result<std::vector<OutgoingMessage>> read_messages(const json& body) {
 Result<ConsumerRequest> read_consumer(const json& body) {
   JsonFields fields(body, "",
                     {"topic", "subscription", "type", "initial_position", "name", "receiver_queue_size",
-                     "negative_ack_delay_ms", "ack_timeout_ms", "dead_letter", "idle_timeout_ms"});
+                     "negative_ack_delay_ms", "ack_timeout_ms", "dead_letter", "idle_timeout_ms", "priority",
+                     "hash_ranges"});
   ConsumerRequest request;
   ConsumerOptions& options = request.options;
   options.topic = fields.required_text("topic");
@@ -174,6 +215,8 @@ Result<ConsumerRequest> read_consumer(const json& body) {
   options.type = read_type(fields);
   options.initial_position = read_position(fields);
   options.name = fields.text("name");
+  options.priority = static_cast<std::uint32_t>(fields.number("priority", 0, kNoLimit));
+  options.hash_ranges = read_hash_ranges(fields);
   options.receiver_queue_size =
       static_cast<std::uint32_t>(fields.number("receiver_queue_size", 100, kNoLimit));
   options.negative_ack_delay =
@@ -228,6 +271,50 @@ Result<TopicRequest> read_topic(const json& body, bool with_subscription) {
   request.topic = fields.required_text("topic");
   if (with_subscription) request.subscription = fields.required_text("subscription");
   request.initial_position = read_position(fields);
+  GEMINGA_TRY_VOID(fields.result());
+  return request;
+}
+
+namespace {
+
+SubscriptionRequest read_subscription(JsonFields& fields) {
+  return {.topic = fields.required_text("topic"), .subscription = fields.required_text("subscription")};
+}
+
+SeekTarget read_target(JsonFields& fields) {
+  const std::string text = fields.required_text("to");
+  if (text == "earliest") return InitialPosition::earliest;
+  if (text == "latest") return InitialPosition::latest;
+  if (const auto id = MessageId::parse(text)) return *id;
+  if (const auto time = base::parse_iso8601(text)) return *time;
+  if (!text.empty())
+    fields.fault("to", "must be earliest, latest, a message id or a time like 2026-11-21T20:15:03.123Z");
+  return InitialPosition::latest;
+}
+
+}  // namespace
+
+Result<SeekRequest> read_seek(const json& body) {
+  JsonFields fields(body, "", {"topic", "subscription", "to"});
+  SeekRequest request{read_subscription(fields), read_target(fields)};
+  GEMINGA_TRY_VOID(fields.result());
+  return request;
+}
+
+Result<SkipRequest> read_skip(const json& body) {
+  JsonFields fields(body, "", {"topic", "subscription", "entries"});
+  SkipRequest request{read_subscription(fields), fields.number("entries", 0, kNoLimit)};
+  if (request.entries == 0) fields.fault("entries", "is needed: how many to skip, at least 1");
+  GEMINGA_TRY_VOID(fields.result());
+  return request;
+}
+
+Result<ExpireRequest> read_expire(const json& body) {
+  JsonFields fields(body, "", {"topic", "subscription", "older_than_ms"});
+  ExpireRequest request{read_subscription(fields), std::chrono::milliseconds{0}};
+  const auto older_than = fields.milliseconds("older_than_ms");
+  if (!older_than) fields.fault("older_than_ms", "is needed");
+  request.older_than = older_than.value_or(request.older_than);
   GEMINGA_TRY_VOID(fields.result());
   return request;
 }

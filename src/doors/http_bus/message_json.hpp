@@ -52,6 +52,26 @@ struct TopicRequest {
 /// {"topic"} or, with a subscription, {"topic", "subscription", "initial_position"}.
 Result<TopicRequest> read_topic(const nlohmann::json& body, bool with_subscription);
 
+struct SubscriptionRequest {
+  std::string topic;
+  std::string subscription;
+};
+struct SeekRequest : SubscriptionRequest {
+  SeekTarget target;
+};
+/// {"topic", "subscription", "to"}: "earliest", "latest", a message id, or a time.
+Result<SeekRequest> read_seek(const nlohmann::json& body);
+struct SkipRequest : SubscriptionRequest {
+  std::uint64_t entries = 0;
+};
+/// {"topic", "subscription", "entries"}
+Result<SkipRequest> read_skip(const nlohmann::json& body);
+struct ExpireRequest : SubscriptionRequest {
+  std::chrono::milliseconds older_than{0};
+};
+/// {"topic", "subscription", "older_than_ms"}
+Result<ExpireRequest> read_expire(const nlohmann::json& body);
+
 std::string_view to_string(SubscriptionType type) noexcept;
 
 }  // namespace geminga::doors

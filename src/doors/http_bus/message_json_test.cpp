@@ -61,7 +61,8 @@ TEST(MessageJson, ReadsAConsumerWithItsDefaults) {
   EXPECT_FALSE(plain.idle_timeout);
   const auto full = read_consumer(json::parse(R"({"topic": "t", "subscription": "s", "type": "key_shared",
     "initial_position": "earliest", "name": "n", "receiver_queue_size": 7, "negative_ack_delay_ms": 5,
-    "ack_timeout_ms": 6, "dead_letter": {"max_redeliveries": 2, "topic": "d"}, "idle_timeout_ms": 9})"))
+    "ack_timeout_ms": 6, "dead_letter": {"max_redeliveries": 2, "topic": "d"}, "idle_timeout_ms": 9,
+    "priority": 4, "hash_ranges": [[0, 9], [20, 20]]})"))
                         .value();
   EXPECT_EQ(full.options.type, SubscriptionType::key_shared);
   EXPECT_EQ(full.options.initial_position, InitialPosition::earliest);
@@ -71,6 +72,9 @@ TEST(MessageJson, ReadsAConsumerWithItsDefaults) {
   EXPECT_EQ(full.options.ack_timeout, std::chrono::milliseconds(6));
   EXPECT_EQ(full.options.dead_letter->max_redeliveries, 2U);
   EXPECT_EQ(full.options.dead_letter->topic, "d");
+  EXPECT_EQ(full.options.priority, 4U);
+  EXPECT_EQ(full.options.hash_ranges,
+            (std::vector<HashRange>{{.first = 0, .last = 9}, {.first = 20, .last = 20}}));
   EXPECT_EQ(full.idle_timeout, std::chrono::milliseconds(9));
 }
 
@@ -81,6 +85,8 @@ TEST(MessageJson, RefusesWrongConsumersByName) {
            {R"({"topic": "t"})", "'subscription' is needed"},
            {R"({"topic": "t", "subscription": "s", "type": "any"})", "key_shared"},
            {R"({"topic": "t", "subscription": "s", "initial_position": "middle"})", "earliest or latest"},
+           {R"({"topic": "t", "subscription": "s", "hash_ranges": [[1]]})", "pairs [first, last]"},
+           {R"({"topic": "t", "subscription": "s", "hash_ranges": [[1, -2]]})", "pairs [first, last]"},
            {R"({"topic": "t", "subscription": "s", "dead_letter": {"max": 1}})", "'dead_letter.max'"},
            {R"({"topic": "t", "subscription": "s", "dead_letter": true})",
             "'dead_letter' must be an object"}}) {

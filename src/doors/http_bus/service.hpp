@@ -40,6 +40,9 @@ class HttpBus::Service : public std::enable_shared_from_this<HttpBus::Service> {
   Answer create_subscription(const net::HttpRequest& request);
   Answer delete_subscription(const net::HttpRequest& request);
   Answer skip_all(const net::HttpRequest& request);
+  Answer skip(const net::HttpRequest& request);
+  Answer expire(const net::HttpRequest& request);
+  Answer seek(const net::HttpRequest& request);
   void publish(net::HttpRequest request, net::Responder responder);
   void parse_and_publish(const net::HttpRequest& request, net::Responder responder);
 

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
+#include "base/clock.hpp"
 #include "base/try.hpp"
 #include "doors/http_bus/message_json.hpp"
 #include "doors/http_bus/service.hpp"
@@ -125,6 +126,28 @@ HttpBus::Service::Answer HttpBus::Service::skip_all(const net::HttpRequest& requ
   GEMINGA_TRY(const json body, net::parse_json_object(request.body));
   GEMINGA_TRY(const TopicRequest wanted, read_topic(body, /*with_subscription=*/true));
   GEMINGA_TRY_VOID(bus_.admin().skip_all(wanted.topic, *wanted.subscription));
+  return net::HttpResponse{.status = 204};
+}
+
+HttpBus::Service::Answer HttpBus::Service::skip(const net::HttpRequest& request) {
+  GEMINGA_TRY(const json body, net::parse_json_object(request.body));
+  GEMINGA_TRY(const SkipRequest wanted, read_skip(body));
+  GEMINGA_TRY_VOID(bus_.admin().skip(wanted.topic, wanted.subscription, wanted.entries));
+  return net::HttpResponse{.status = 204};
+}
+
+HttpBus::Service::Answer HttpBus::Service::expire(const net::HttpRequest& request) {
+  GEMINGA_TRY(const json body, net::parse_json_object(request.body));
+  GEMINGA_TRY(const ExpireRequest wanted, read_expire(body));
+  const Timestamp before = base::Clock::system().wall_now() - wanted.older_than;
+  GEMINGA_TRY_VOID(bus_.admin().expire(wanted.topic, wanted.subscription, before));
+  return net::HttpResponse{.status = 204};
+}
+
+HttpBus::Service::Answer HttpBus::Service::seek(const net::HttpRequest& request) {
+  GEMINGA_TRY(const json body, net::parse_json_object(request.body));
+  GEMINGA_TRY(const SeekRequest wanted, read_seek(body));
+  GEMINGA_TRY_VOID(bus_.admin().seek(wanted.topic, wanted.subscription, wanted.target));
   return net::HttpResponse{.status = 204};
 }
 
