@@ -5,6 +5,13 @@
 
 namespace geminga::broker {
 
+AckBits of_messages(AckBits bits, std::uint32_t messages) {
+  const std::size_t words = (static_cast<std::size_t>(messages) + 63) / 64;
+  if (bits.size() > words) bits.resize(words);
+  if (bits.size() == words && messages % 64 != 0) bits.back() &= (1ULL << messages % 64) - 1;
+  return bits;
+}
+
 void merge(AckBits& into, const AckBits& more) {
   into.resize(std::max(into.size(), more.size()));
   for (std::size_t i = 0; i < more.size(); ++i) into[i] |= more[i];
@@ -12,11 +19,8 @@ void merge(AckBits& into, const AckBits& more) {
 
 std::uint32_t count(const AckBits& bits, std::uint32_t messages) {
   std::uint32_t set = 0;
-  for (std::size_t word = 0; word < bits.size() && word * 64 < messages; ++word) {
-    const std::uint64_t left = messages - word * 64;
-    const std::uint64_t mask = left >= 64 ? ~0ULL : (1ULL << left) - 1;
-    set += static_cast<std::uint32_t>(std::popcount(bits[word] & mask));
-  }
+  for (const std::uint64_t word : of_messages(bits, messages))
+    set += static_cast<std::uint32_t>(std::popcount(word));
   return set;
 }
 

@@ -23,7 +23,8 @@ Dispatcher::Dispatcher(DispatcherOptions options, storage::CursorState cursor, S
       send_(std::move(send)),
       read_position_(cursor_.next),
       recipients_(options.partition) {
-  for (const storage::BatchAck& batch : cursor_.batches) partly_.emplace(batch.entry, batch.acknowledged);
+  for (const storage::BatchAck& batch : cursor_.batches)
+    partly_.emplace(batch.entry, Partly{.accepted = batch.acknowledged});
 }
 
 // --- consumers
@@ -55,7 +56,11 @@ void Dispatcher::add_permits(ConsumerNumber consumer, Permits more) {
 }
 
 void Dispatcher::stop_consumer(ConsumerNumber consumer) {
-  if (Recipient* recipient = recipients_.find(consumer)) recipient->stopped = true;
+  Recipient* recipient = recipients_.find(consumer);
+  if (recipient == nullptr) return;
+  recipient->stopped = true;
+  // Its keys go to the others, each when nothing of it is out any more.
+  if (key_shared()) keys_.remove_consumer(consumer);
 }
 
 void Dispatcher::set_type(SubscriptionType type, bool hold_delayed) {
@@ -178,9 +183,9 @@ ConsumerNumber Dispatcher::choose(std::uint32_t hash) {
 void Dispatcher::send(ConsumerNumber to, storage::Entry entry, std::uint32_t redeliveries, Now now) {
   const storage::EntryHeader& header = entry.header;
   Recipient& recipient = *recipients_.find(to);
-  Delivered delivered{.entry = {}, .redelivery_count = redeliveries, .acknowledged = {}};
-  if (const auto partly = partly_.find(header.entry); partly != partly_.end())
-    delivered.acknowledged = partly->second;
+  Delivered delivered{.entry = {},
+                      .redelivery_count = redeliveries,
+                      .acknowledged = of_messages(durable_bits(header.entry), header.message_count)};
   Out out{.consumer = to,
           .redeliveries = redeliveries,
           .hash = header.key_hash,
@@ -189,7 +194,7 @@ void Dispatcher::send(ConsumerNumber to, storage::Entry entry, std::uint32_t red
   start_ack_timeout(header.entry, out, now);
   if (out.keyed) keys_.sent(out.hash, to);
   const std::uint32_t open = out.messages - count(delivered.acknowledged, out.messages);
-  count_unacked(out, out.messages - count(durable_bits(header.entry), out.messages));
+  count_unacked(out, open);
   const bool fresh = out_.emplace(header.entry, out).second;
   GEMINGA_ASSERT(fresh);
   recipient.messages -= open;

@@ -112,7 +112,7 @@ class Dispatcher {
   void skip_to(EntryId next);
   /// Where skipping `messages` unacknowledged entries leads to, at most `end`.
   [[nodiscard]] EntryId behind_next(std::uint64_t entries, EntryId end) const;
-  /// What lies before is acknowledged, nothing from it on. Only while nothing is out but what is settling.
+  /// What lies before is acknowledged, nothing from it on. Nothing is out any more.
   void move_cursor(EntryId next);
 
   // --- what it knows ---
@@ -152,6 +152,12 @@ class Dispatcher {
     bool ready = false;      ///< stands in ready_, else in not_due_
     bool delivered = false;  ///< it was out before
   };
+  /// A batch entry of which some messages are acknowledged or settling.
+  struct Partly {
+    AckBits accepted;             ///< both
+    std::uint32_t in_flight = 0;  ///< acknowledgements of some messages that are on the way to the disk
+    bool failed = false;          ///< one of them did not arrive
+  };
   using OutMap = std::map<EntryId, Out>;
   using WaitingMap = std::map<EntryId, Waiting>;
 
@@ -179,6 +185,7 @@ class Dispatcher {
 
   // dispatcher_settle.cpp
   void settle_up_to(ConsumerNumber consumer, EntryId last, Settling& settling);
+  void forget_what_failed(EntryId entry);
   void settle_batch(const storage::BatchAck& batch, Settling& settling);
   /// Of a batch that is not acknowledged as a whole.
   [[nodiscard]] AckBits durable_bits(EntryId entry) const;
@@ -195,7 +202,7 @@ class Dispatcher {
   KeyOrder keys_;  ///< Key_Shared only
   OutMap out_;
   std::set<std::pair<base::MonotonicTime, EntryId>> ack_due_;
-  std::map<EntryId, AckBits> partly_;  ///< batch entries of which some messages are acknowledged or settling
+  std::map<EntryId, Partly> partly_;
   WaitingMap waiting_;
   std::set<EntryId> ready_;
   std::set<std::pair<base::MonotonicTime, EntryId>> not_due_;

@@ -72,10 +72,13 @@ void Dispatcher::settle_up_to(ConsumerNumber consumer, EntryId last, Settling& s
 void Dispatcher::settle_batch(const storage::BatchAck& batch, Settling& settling) {
   const auto at = out_.find(batch.entry);
   if (at == out_.end() || at->second.settling) return;  // whole in the same call
-  AckBits& bits = partly_[batch.entry];
-  merge(bits, batch.acknowledged);
-  if (count(bits, at->second.messages) < at->second.messages) {
-    settling.batches.push_back(batch);
+  const std::uint32_t messages = at->second.messages;
+  AckBits bits = of_messages(batch.acknowledged, messages);
+  Partly& partly = partly_[batch.entry];
+  merge(partly.accepted, bits);
+  if (count(partly.accepted, messages) < messages) {
+    partly.in_flight += 1;
+    settling.batches.push_back({.entry = batch.entry, .acknowledged = std::move(bits)});
     return;
   }
   at->second.settling = true;
@@ -89,6 +92,10 @@ void Dispatcher::acknowledged(const Settling& settled) {
     partly_.erase(entry);
   }
   for (const storage::BatchAck& batch : settled.batches) {
+    if (const auto partly = partly_.find(batch.entry); partly != partly_.end()) {
+      partly->second.in_flight -= 1;
+      forget_what_failed(batch.entry);
+    }
     const auto at = out_.find(batch.entry);
     if (at == out_.end()) continue;
     const std::uint32_t open = at->second.messages - count(durable_bits(batch.entry), at->second.messages);
@@ -98,6 +105,10 @@ void Dispatcher::acknowledged(const Settling& settled) {
 
 void Dispatcher::acknowledge_failed(const Settling& settled, Now now) {
   for (const EntryId entry : settled.entries) {
+    if (const auto partly = partly_.find(entry); partly != partly_.end()) {
+      partly->second.failed = true;
+      forget_what_failed(entry);
+    }
     const auto at = out_.find(entry);
     if (at == out_.end() || !at->second.settling) continue;
     at->second.settling = false;
@@ -107,13 +118,21 @@ void Dispatcher::acknowledge_failed(const Settling& settled, Now now) {
       start_ack_timeout(entry, at->second, now);
     }
   }
-  // What had been accepted of a batch counts no more; what was durable does.
-  const auto forget = [this](EntryId entry) {
-    if (partly_.erase(entry) == 0) return;
-    if (AckBits durable = durable_bits(entry); !durable.empty()) partly_.emplace(entry, std::move(durable));
-  };
-  for (const EntryId entry : settled.entries) forget(entry);
-  for (const storage::BatchAck& batch : settled.batches) forget(batch.entry);
+  for (const storage::BatchAck& batch : settled.batches) {
+    const auto partly = partly_.find(batch.entry);
+    if (partly == partly_.end()) continue;
+    partly->second.in_flight -= 1;
+    partly->second.failed = true;
+    forget_what_failed(batch.entry);
+  }
+}
+
+/// When no acknowledgement of a part is under way any more, what is durable is all there is.
+void Dispatcher::forget_what_failed(EntryId entry) {
+  Partly& partly = partly_.at(entry);
+  if (!partly.failed || partly.in_flight > 0) return;
+  partly = {.accepted = durable_bits(entry)};
+  if (partly.accepted.empty()) partly_.erase(entry);
 }
 
 // --- returning
@@ -197,10 +216,8 @@ void Dispatcher::move_cursor(EntryId next) {
   epoch_ += 1;
   cursor_ = storage::CursorState{.next = next, .acknowledged = {}, .batches = {}};
   while (!waiting_.empty()) drop_waiting(waiting_.begin());
-  while (!out_.empty()) {
-    GEMINGA_ASSERT(out_.begin()->second.settling);
-    release(out_.begin());
-  }
+  // What was settling when the seek began and could not be written is out again: it counts no more.
+  while (!out_.empty()) release(out_.begin());
   delayed_.clear();
   partly_.clear();
   read_position_ = next;

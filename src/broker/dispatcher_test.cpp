@@ -420,6 +420,33 @@ TEST_F(DispatcherTest, AStoppedConsumerGetsNothingMoreAndKeepsWhatIsOut) {
   EXPECT_EQ(pump(), expected);
 }
 
+TEST_F(DispatcherTest, ASeekBesideAnAcknowledgementThatFailsBringsItAgainOnce) {
+  make(SubscriptionType::exclusive);
+  publish();
+  join(1);
+  pump();
+  const Settling settling = begin(1, {0}).value();
+  dispatcher_->return_all(0, true, now());
+  dispatcher_->acknowledge_failed(settling, now());
+  dispatcher_->move_cursor(EntryId{0});
+  EXPECT_EQ(pump(), (std::vector<Got>{{1, 0, 0}}));
+  EXPECT_EQ(dispatcher_->unacked_count(), 1U);
+}
+
+TEST_F(DispatcherTest, AStoppedConsumersKeysGoToOthersWhenNothingOfThemIsOut) {
+  make(SubscriptionType::key_shared);
+  join(1);
+  publish(7);
+  pump();
+  dispatcher_->stop_consumer(1);
+  join(2);
+  publish(7);
+  publish(8);
+  EXPECT_EQ(pump(), (std::vector<Got>{{2, 2, 0}}));
+  acknowledge(1, 0);
+  EXPECT_EQ(pump(), (std::vector<Got>{{2, 1, 0}}));
+}
+
 // --- failover
 // ------------------------------------------------------------------------------------------------------
 
@@ -558,6 +585,34 @@ TEST_F(DispatcherTest, TheRestOfABatchComesAgainWithWhatWasAcknowledged) {
   EXPECT_EQ(dispatcher_->recipients().find(2)->messages, 998);
 }
 
+TEST_F(DispatcherTest, AFailureBesideAnotherAcknowledgementOfTheSameBatchForgetsOnlyItsOwn) {
+  make(SubscriptionType::shared);
+  publish(0, {}, 3);
+  join(1);
+  pump();
+  const Settling first = begin_batch(1, 0, 0b001).value();
+  const Settling second = begin_batch(1, 0, 0b010).value();
+  dispatcher_->acknowledge_failed(second, now());
+  dispatcher_->acknowledged(first);
+  const auto last = begin_batch(1, 0, 0b110);
+  ASSERT_TRUE(last);
+  EXPECT_EQ(last->entries, std::vector{EntryId{0}}) << "all three";
+}
+
+TEST_F(DispatcherTest, WhatIsRedeliveredSaysOnlyWhatIsDurable) {
+  make(SubscriptionType::shared);
+  publish(0, {}, 3);
+  join(1);
+  pump();
+  const Settling settling = begin_batch(1, 0, 0b001).value();
+  dispatcher_->return_all(1, true, now());
+  pump();
+  EXPECT_EQ(dispatcher_->unacked_count(), 3U);
+  EXPECT_EQ(count(last_acknowledged_, 3), 0U);
+  dispatcher_->acknowledged(settling);
+  EXPECT_EQ(dispatcher_->unacked_count(), 2U);
+}
+
 TEST_F(DispatcherTest, AfterAFailureOnlyWhatIsDurableCountsOfABatch) {
   make(SubscriptionType::shared);
   publish(0, {}, 3);
@@ -578,6 +633,7 @@ TEST_F(DispatcherTest, BitsBehindTheLastMessageDoNotCount) {
   const auto some = begin_batch(1, 0, 0b1101);
   ASSERT_TRUE(some);
   EXPECT_TRUE(some->entries.empty());
+  EXPECT_EQ(some->batches.front().acknowledged, AckBits{0b01});
 }
 
 // --- limits

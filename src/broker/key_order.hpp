@@ -28,7 +28,6 @@ class KeyOwners {
   [[nodiscard]] ConsumerNumber owner(std::uint32_t hash) const;
   /// Who holds a slot of these ranges already; 0: nobody.
   [[nodiscard]] ConsumerNumber holder_of_any(const std::vector<HashRange>& ranges) const;
-  [[nodiscard]] bool has_ranges() const { return !by_last_.empty(); }
 
  private:
   struct Held {

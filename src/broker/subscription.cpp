@@ -6,11 +6,20 @@
 
 #include "base/log.hpp"
 #include "base/try.hpp"
+#include "broker/read_check.hpp"
 #include "broker/subscription_consumer.hpp"
 #include "broker/topic.hpp"
 
 namespace geminga::broker {
 namespace {
+
+constexpr std::chrono::seconds kReadAgainAfter{1};
+
+/// Not: damage, which stays, and the end of the broker.
+bool may_pass(ErrorCode code) {
+  return code != ErrorCode::topic_offline && code != ErrorCode::corrupted && code != ErrorCode::closed &&
+         code != ErrorCode::topic_not_found;
+}
 
 /// Holds messages until their time by itself; on the others order comes first, as in Pulsar.
 bool holds_delayed(SubscriptionType type) {
@@ -58,8 +67,8 @@ Result<> Subscription::check_attach(const SubscribeOptions& options) const {
     return fail(ErrorCode::invalid_argument, "hash ranges are for key_shared subscriptions only");
   if (consumers_.empty()) return {};
   const KeyOwners& owners = dispatcher_.keys().owners();
-  const bool other_kind =
-      options.type == SubscriptionType::key_shared && options.hash_ranges.empty() == owners.has_ranges();
+  const bool other_kind = options.type == SubscriptionType::key_shared &&
+                          options.hash_ranges.empty() != consumers_.begin()->second.hash_ranges.empty();
   if (options.type != row_.type || other_kind) {
     return fail(ErrorCode::subscription_type_mismatch,
                 fmt::format("subscription '{}' of {} is in use with another type{}; use the same one, or "
@@ -151,10 +160,10 @@ void Subscription::tell_who_is_active() {
 void Subscription::pump() {
   if (shut_down_) return;
   tell_who_is_active();
-  if (reading_ || pumping_ || seeking_ > 0) return;
+  if (reading_ || pumping_ || seeking_ > 0 || read_again_) return;
   pumping_ = true;
   const Now now = context_->now();
-  while (!reading_) {
+  while (!reading_ && !read_again_) {
     const auto want = dispatcher_.next_read(topic_.end(), now);
     if (!want || !read(*want, now)) break;
   }
@@ -167,18 +176,18 @@ void Subscription::pump() {
 bool Subscription::read(const Dispatcher::Want& want, Now now) {
   std::optional<Result<std::vector<storage::Entry>>> at_once;
   reading_ = true;
-  context_->log->read(
-      {.topic = topic_.id(), .from = want.from, .entries_max = want.entries_max},
-      [this, self = shared_from_this(), want, &at_once](Result<std::vector<storage::Entry>> entries) {
-        // On our own thread only when the log answers from memory, before read() returns.
-        if (topic_.core().loop.here()) {
-          at_once = std::move(entries);
-          return;
-        }
-        topic_.core().loop.post([self, want, entries = std::move(entries)]() mutable {
-          self->read_done(want, std::move(entries));
-        });
-      });
+  context_->log->read({.topic = topic_.id(), .from = want.from, .entries_max = want.entries_max},
+                      [self = shared_from_this(), topic = topic_.shared_from_this(), want,
+                       &at_once](Result<std::vector<storage::Entry>> entries) {
+                        // On our own thread only when the log answers from memory, before read() returns.
+                        if (topic->core().loop.here()) {
+                          at_once = without_holes(std::move(entries));
+                          return;
+                        }
+                        topic->core().loop.post([self, topic, want, entries = std::move(entries)]() mutable {
+                          self->read_done(want, without_holes(std::move(entries)));
+                        });
+                      });
   if (!at_once) return false;
   reading_ = false;
   if (!*at_once) {
@@ -201,8 +210,21 @@ void Subscription::read_done(const Dispatcher::Want& want, Result<std::vector<st
   pump();
 }
 
-/// Consumers that wait for what cannot be read shall know it; whoever connects again tries again.
+/// What may pass is tried again. For the rest consumers shall know that what they wait for cannot be read;
+/// whoever connects again tries again.
 void Subscription::reading_failed(const Error& error) {
+  if (may_pass(error.code)) {
+    log::warn("broker", "subscription '{}' of {} is read again in {} s: {}", row_.name, topic_.name(),
+              kReadAgainAfter.count(), error.message);
+    read_again_ = std::make_unique<base::Timer>(topic_.core().loop);
+    read_again_->set_after(kReadAgainAfter, [weak = weak_from_this()] {
+      const auto self = weak.lock();
+      if (!self) return;
+      self->read_again_.reset();
+      self->pump();
+    });
+    return;
+  }
   log::error("broker", "subscription '{}' of {} cannot be read: {}", row_.name, topic_.name(), error.message);
   for (auto& [number, consumer] : std::exchange(consumers_, {})) {
     dispatcher_.remove_consumer(number, context_->now());
@@ -254,6 +276,7 @@ void Subscription::shut_down(const Error& reason) {
   flush_acknowledgements();
   shut_down_ = true;
   timer_.reset();
+  read_again_.reset();
   for (auto& [number, consumer] : std::exchange(consumers_, {})) consumer.sink->on_closed(reason);
 }
 

@@ -54,6 +54,7 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
     return std::min(dispatcher_.cursor().next, seeking_from_);
   }
   [[nodiscard]] std::size_t consumer_count() const { return consumers_.size(); }
+  [[nodiscard]] bool has_consumer(ConsumerNumber consumer) const { return consumers_.contains(consumer); }
   [[nodiscard]] SubscriptionStats stats() const;
 
  private:
@@ -96,8 +97,8 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   Dispatcher dispatcher_;
   std::map<ConsumerNumber, Connected> consumers_;
   ConsumerNumber last_consumer_ = 0;
-  ConsumerNumber active_ = 0;  ///< as the consumers have heard
   std::unique_ptr<base::Timer> timer_;
+  std::unique_ptr<base::Timer> read_again_;  ///< nothing is read until it fires
   AckBatch acknowledging_;
   std::uint32_t seeking_ = 0;        ///< seeks that are not durable yet; nothing is sent meanwhile
   EntryId seeking_from_ = kNowhere;  ///< the earliest of them

@@ -1,5 +1,7 @@
 #include "broker/subscription_consumer.hpp"
 
+#include <fmt/format.h>
+
 #include "broker/answer.hpp"
 #include "broker/subscription.hpp"
 #include "broker/topic.hpp"
@@ -77,9 +79,12 @@ void SubscriptionConsumer::close(Done<void> done) {
 void SubscriptionConsumer::unsubscribe(Done<void> done) {
   on_core([topic = topic_, answer = Answer<void>(std::move(done))](Subscription& subscription,
                                                                    ConsumerNumber number) mutable {
+    if (topic->find(subscription.row().name).get() != &subscription)
+      return answer(fail(ErrorCode::subscription_not_found,
+                         fmt::format("subscription '{}' was removed before", subscription.row().name)));
     // Its own connection may stand; it ends with the subscription.
-    topic->remove_subscription(subscription.row().name, 1, std::move(answer));
-    static_cast<void>(number);
+    topic->remove_subscription(subscription.row().name, subscription.has_consumer(number) ? 1 : 0,
+                               std::move(answer));
   });
 }
 

@@ -43,7 +43,8 @@ void Subscription::acknowledge(ConsumerNumber consumer, const Acknowledgement& w
   if (shut_down_) return;
   if (what.up_to && row_.type != SubscriptionType::exclusive && row_.type != SubscriptionType::failover)
     return answer(cumulative_on_shared());
-  const auto settling = dispatcher_.begin_acknowledge(consumer, what);
+  // While a seek is under way nothing is out: what it brings back must not be settled before it comes.
+  const auto settling = seeking_ > 0 ? std::nullopt : dispatcher_.begin_acknowledge(consumer, what);
   if (!settling) return answer(not_yours(row_.name));
   auto& [entries, batches] = acknowledging_.settling;
   entries.insert(entries.end(), settling->entries.begin(), settling->entries.end());

@@ -1,6 +1,9 @@
+#include <atomic>
 #include <future>
 #include <thread>
 
+#include "base/crc32c.hpp"
+#include "base/file_system.hpp"
 #include "broker/broker_fixture.hpp"
 
 namespace geminga::broker {
@@ -11,6 +14,27 @@ using testing::Inbox;
 using testing::kMany;
 using testing::wait_for;
 
+/// The machine's files; opening one to read fails while the test says so.
+class RefusingFiles final : public base::FileSystem {
+ public:
+  using Path = std::filesystem::path;
+  std::atomic<bool> refuse_reading = false;
+
+  Result<std::unique_ptr<base::File>> open(const Path& path, base::OpenOptions options) override {
+    if (refuse_reading && options.mode == base::OpenMode::read)
+      return fail(ErrorCode::disk_error, "too many open files");
+    return system().open(path, options);
+  }
+  Result<> make_directory(const Path& path) override { return system().make_directory(path); }
+  Result<> rename(const Path& from, const Path& to) override { return system().rename(from, to); }
+  Result<> unlink(const Path& path) override { return system().unlink(path); }
+  Result<> sync_directory(const Path& path) override { return system().sync_directory(path); }
+  Result<bool> exists(const Path& path) override { return system().exists(path); }
+  Result<std::vector<base::DirectoryEntry>> list(const Path& path) override { return system().list(path); }
+  Result<base::DiskSpace> space(const Path& path) override { return system().space(path); }
+  Result<std::unique_ptr<base::FileLock>> lock(const Path& path) override { return system().lock(path); }
+};
+
 class SubscriptionTest : public BrokerTest {
  protected:
   EntryId publish_batch(const TopicPtr& to, std::uint32_t messages) {
@@ -19,7 +43,8 @@ class SubscriptionTest : public BrokerTest {
                    .append = {.message_count = messages,
                               .flags = storage::EntryFlags::kBatch,
                               .format = storage::PayloadFormat::pulsar,
-                              .body = "batch"}});
+                              .body = "batch",
+                              .body_crc = base::crc32c("batch")}});
     return wait_for<std::vector<MessageId>>(
                [&](auto done) { broker_->publish(std::move(one), std::move(done)); })
         .value()
@@ -167,6 +192,42 @@ TEST_F(SubscriptionTest, AnAcknowledgementFromBeforeASeekIsOverruledByIt) {
   EXPECT_EQ(stats(t).subscriptions.front().backlog, 1U);
 }
 
+TEST_F(SubscriptionTest, AnAcknowledgementThatComesWhileASeekIsUnderWaySettlesNothing) {
+  const TopicPtr t = topic();
+  auto inbox = std::make_shared<Inbox>();
+  const ConsumerPtr consumer = subscribe(t, inbox, SubscriptionType::exclusive).value();
+  for (const char* text : {"a", "b"}) publish(t, text);
+  expect_next(*inbox, "a");
+  const EntryId b = expect_next(*inbox, "b").entry.header.entry;
+  std::promise<Result<>> moved;
+  std::promise<Result<>> acknowledged;
+  // From a turn of the core, so that both are in its queue before the journal can answer.
+  broker_->stats(t, [&](const Result<TopicStats>&) {
+    consumer->seek(InitialPosition::earliest, [&](Result<> result) { moved.set_value(std::move(result)); });
+    consumer->acknowledge({.entries = {}, .batches = {}, .up_to = b},
+                          [&](Result<> result) { acknowledged.set_value(std::move(result)); });
+  });
+  EXPECT_TRUE(moved.get_future().get());
+  EXPECT_EQ(acknowledged.get_future().get().error().code, ErrorCode::conflict);
+  expect_next(*inbox, "a");
+  expect_next(*inbox, "b");
+  EXPECT_EQ(stats(t).subscriptions.front().backlog, 2U);
+}
+
+TEST_F(SubscriptionTest, AClosedConsumerRemovesNoSubscriptionUnderAnother) {
+  const TopicPtr t = topic();
+  const ConsumerPtr gone = subscribe(t, std::make_shared<Inbox>()).value();
+  ASSERT_TRUE(close(gone));
+  const ConsumerPtr here = subscribe(t, std::make_shared<Inbox>()).value();
+  const auto unsubscribe = [](const ConsumerPtr& consumer) {
+    return wait_for<void>([&](auto done) { consumer->unsubscribe(std::move(done)); });
+  };
+  EXPECT_EQ(unsubscribe(gone).error().code, ErrorCode::conflict);
+  EXPECT_TRUE(unsubscribe(here));
+  const ConsumerPtr anew = subscribe(t, std::make_shared<Inbox>()).value();
+  EXPECT_EQ(unsubscribe(here).error().code, ErrorCode::subscription_not_found);
+}
+
 TEST_F(SubscriptionTest, WhatIsOutForTooLongComesAgain) {
   const TopicPtr t = topic();
   auto inbox = std::make_shared<Inbox>();
@@ -214,6 +275,27 @@ TEST_F(SubscriptionTest, LimitsOfUnacknowledgedMessagesHoldDispatchAndAreSaid) {
   ASSERT_TRUE(acknowledge(second, EntryId{2}));
   expect_next(*two, "d");
   EXPECT_EQ(one->size(), 0U);
+}
+
+TEST_F(SubscriptionTest, AReadThatFailsForAWhileIsRepeatedAndTheConsumersStay) {
+  RefusingFiles files;
+  options_.files = &files;
+  options_.memory_table_bytes = 64 << 10;
+  reopen();
+  const TopicPtr t = topic();
+  const std::string big(8 << 10, 'x');
+  ASSERT_TRUE(wait_for<void>(
+      [&](auto done) { broker_->create_subscription(t, "s", InitialPosition::earliest, std::move(done)); }));
+  publish(t, "first");
+  while (broker_->broker_stats().log.segments == 0) publish(t, big);
+  files.refuse_reading = true;
+  auto inbox = std::make_shared<Inbox>();
+  const ConsumerPtr consumer = subscribe(t, inbox).value();
+  // The first read has failed when a second question of the core is answered.
+  static_cast<void>(stats(t));
+  files.refuse_reading = false;
+  expect_next(*inbox, "first");
+  ASSERT_TRUE(broker_->close());
 }
 
 TEST_F(SubscriptionTest, ConsumersOfHashRangesMustNotOverlapOrMix) {

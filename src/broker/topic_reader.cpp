@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.hpp"
+#include "broker/read_check.hpp"
 #include "broker/topic.hpp"
 
 namespace geminga::broker {
@@ -53,9 +54,10 @@ void TopicReader::pump() {
   }
 }
 
-void TopicReader::take(Result<std::vector<storage::Entry>> entries) {
+void TopicReader::take(Result<std::vector<storage::Entry>> given) {
   reading_ = false;
   if (!sink_) return;
+  auto entries = without_holes(std::move(given));
   if (!entries) {
     log::error("broker", "a reader of {} ends: {}", topic_.name(), entries.error().message);
     shut_down(entries.error());

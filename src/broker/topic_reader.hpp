@@ -17,7 +17,7 @@ class TopicReader : public std::enable_shared_from_this<TopicReader> {
   [[nodiscard]] EntryId start() const { return start_; }
 
  private:
-  void take(Result<std::vector<storage::Entry>> entries);
+  void take(Result<std::vector<storage::Entry>> given);
 
   Topic& topic_;  ///< owns this
   const EntryId start_;

@@ -122,7 +122,7 @@ Result<std::shared_ptr<Delivery::Impl>> Consumer::Impl::next(std::optional<base:
       return std::make_shared<Delivery::Impl>(weak_from_this(), std::move(*taken.message),
                                               std::move(taken.withdrawn));
     // Its consumer went away or let its time pass each time: no failure came here to be counted.
-    dead_letter(*taken.message, fmt::format("redelivered {} times without being settled", count));
+    dead_letter(*taken.message, fmt::format("redelivered {} times without being settled", count), true);
   }
 }
 
@@ -137,7 +137,11 @@ Result<Delivery> Consumer::Impl::receive(std::chrono::milliseconds timeout) {
 void Consumer::Impl::run_handlers() {
   while (true) {
     const auto delivery = next(std::nullopt);
-    if (!delivery) break;
+    if (!delivery) {
+      if (delivery.error().code != ErrorCode::closed)
+        log::error("bus", "the handlers of {} end: {}", options_.topic, delivery.error().message);
+      break;
+    }
     handle(*delivery);
   }
   const auto mine = std::this_thread::get_id();
@@ -182,7 +186,8 @@ void Consumer::Impl::handle(const std::shared_ptr<Delivery::Impl>& impl) {
   });
 }
 
-void Consumer::Impl::release(const Delivery::Impl& delivery) {
+void Consumer::Impl::release(Delivery::Impl& delivery) {
+  if (!delivery.let_go()) return;
   if (options_.ack_timeout.count() > 0) ack_timeouts_.remove(delivery.tag());
   if (options_.orderly) inbox_->finished(delivery.message().key);
 }
@@ -254,31 +259,35 @@ void Consumer::Impl::fail_delivery(const std::shared_ptr<Delivery::Impl>& delive
   const std::uint32_t failures = delivery->message().redelivery_count;
   bus::EngineMessage message{.message = delivery->message(), .tag = delivery->tag()};
   if (options_.dead_letter && failures >= options_.dead_letter->max_redeliveries)
-    return dead_letter(message, reason);
+    return dead_letter(message, reason, !delivery->was_let_go());
   const auto wait = delay.value_or(options_.negative_ack_delay);
-  if (!options_.orderly) return engine_->negative_acknowledge(delivery->tag(), wait);
+  // An acknowledgement that failed has let the key go already: it cannot be tried again in its place.
+  if (!options_.orderly || delivery->was_let_go())
+    return engine_->negative_acknowledge(delivery->tag(), wait);
   ++message.message.redelivery_count;
   inbox_->retry(std::move(message), bus_->clock().monotonic_now() + wait);
 }
 
-void Consumer::Impl::dead_letter(const bus::EngineMessage& message, const std::string& reason) {
+void Consumer::Impl::dead_letter(const bus::EngineMessage& message, const std::string& reason,
+                                 bool holds_key) {
   std::vector<TopicMessage> letters;
   letters.push_back({dead_letter_topic_, bus::dead_letter(message.message, options_.subscription, reason)});
   steps_->begin();
   bus_->engine().forward(
       *engine_, message.tag, std::move(letters),
       [weak = weak_from_this(), callbacks = bus_->callbacks(), steps = steps_, tag = message.tag,
-       key = message.message.key](const Result<std::vector<MessageId>>& result) {
-        callbacks->post([weak, tag, key, error = result ? std::nullopt : std::optional(result.error())] {
-          const auto self = weak.lock();
-          if (!self) return;
-          if (error) {
-            log::warn("bus", "dead letter to {}: {}; the message comes again", self->dead_letter_topic_,
-                      error->message);
-            self->engine_->negative_acknowledge(tag, self->options_.negative_ack_delay);
-          }
-          if (self->options_.orderly) self->inbox_->finished(key);
-        });
+       key = message.message.key, holds_key](const Result<std::vector<MessageId>>& result) {
+        callbacks->post(
+            [weak, tag, key, holds_key, error = result ? std::nullopt : std::optional(result.error())] {
+              const auto self = weak.lock();
+              if (!self) return;
+              if (error) {
+                log::warn("bus", "dead letter to {}: {}; the message comes again", self->dead_letter_topic_,
+                          error->message);
+                self->engine_->negative_acknowledge(tag, self->options_.negative_ack_delay);
+              }
+              if (self->options_.orderly && holds_key) self->inbox_->finished(key);
+            });
         steps->end();
       });
 }

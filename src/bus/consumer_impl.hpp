@@ -33,6 +33,9 @@ class Delivery::Impl : public std::enable_shared_from_this<Delivery::Impl> {
   [[nodiscard]] bool withdrawn() const { return withdrawn_->load(); }
   /// True for the one who may settle it now.
   bool settle() { return !settled_.exchange(true); }
+  /// True once: what it held (its time-out, its key) is let go by whoever gets it.
+  bool let_go() { return !let_go_.exchange(true); }
+  [[nodiscard]] bool was_let_go() const { return let_go_.load(); }
   /// The step failed: it may be settled again.
   void unsettle() { settled_.store(false); }
   void defer() { deferred_.store(true); }
@@ -50,6 +53,7 @@ class Delivery::Impl : public std::enable_shared_from_this<Delivery::Impl> {
   const std::shared_ptr<const std::atomic<bool>> withdrawn_;
   std::atomic<bool> settled_ = false;
   std::atomic<bool> deferred_ = false;
+  std::atomic<bool> let_go_ = false;
 };
 
 /// Takes messages from the inbox for receive() or for its handler threads, and settles them. Owned by the
@@ -87,9 +91,10 @@ class Consumer::Impl final : public bus::Child, public std::enable_shared_from_t
   /// The rest of an acknowledgement, when the engine has answered.
   bus::Done<void> settled(const std::shared_ptr<Delivery::Impl>& delivery, bus::Done<void> done);
   Result<> call_handler(Delivery& delivery) const;
-  void dead_letter(const bus::EngineMessage& message, const std::string& reason);
+  /// `holds_key`: orderly, it is the one of its key that runs.
+  void dead_letter(const bus::EngineMessage& message, const std::string& reason, bool holds_key);
   /// What a settled message held: its time-out and, orderly, its key.
-  void release(const Delivery::Impl& delivery);
+  void release(Delivery::Impl& delivery);
   void start_ack_timeout(const std::shared_ptr<Delivery::Impl>& delivery);
   void arm_ack_timeout(base::MonotonicTime when);
   void on_ack_timeout();

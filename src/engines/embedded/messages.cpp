@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "broker/raw_message.hpp"
@@ -24,10 +26,12 @@ void MessageSink::on_entries(std::vector<broker::Delivered> entries) {
   for (const broker::Delivered& delivered : entries) {
     auto message = to_message(delivered.entry, topic_);
     if (!message) {
-      // Its checksum was right, so it is a fault of ours; it stays unsettled and in the statistics.
+      // Passing it over would lose it; it stays unsettled, and whoever waits here hears why nothing comes.
       log::error("embedded", "{} entry {}: {}", topic_, delivered.entry.header.entry.value,
                  message.error().message);
-      continue;
+      if (!messages.empty()) sink_->on_messages(std::move(messages));
+      return sink_->on_closed(
+          message.error().with(fmt::format("entry {} of {}", delivered.entry.header.entry.value, topic_)));
     }
     message->redelivery_count = delivered.redelivery_count;
     messages.push_back({.message = std::move(*message),
