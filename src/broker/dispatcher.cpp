@@ -7,8 +7,10 @@
 namespace geminga::broker {
 namespace {
 
-constexpr std::uint32_t kReadEntriesMax = 1'000;
+constexpr std::uint64_t kReadEntriesMax = 1'000;
 constexpr std::uint32_t kWaitingRunMax = 64;
+/// Longer than any wait and short enough for a monotonic time.
+constexpr std::chrono::milliseconds kDelayMax = std::chrono::years{100};
 constexpr std::chrono::milliseconds kTimerMax = std::chrono::hours{1};
 
 EntryId behind(EntryId entry) {
@@ -87,12 +89,21 @@ std::optional<Dispatcher::Want> Dispatcher::next_read(EntryId end, Now now) {
   }
   if (room == 0) return std::nullopt;
   if (auto waiting = want_waiting()) return waiting;
+  pass_over_acknowledged();
   if (!paused().empty() || read_position_ >= end) return std::nullopt;
-  const std::int64_t entries = (room - 1) / usual_messages_ + 1;
+  const std::uint64_t entries = static_cast<std::uint64_t>(room - 1) / usual_messages_ + 1;
   return Want{.from = read_position_,
-              .entries_max = static_cast<std::uint32_t>(std::min<std::int64_t>(entries, kReadEntriesMax)),
+              .entries_max = static_cast<std::uint32_t>(std::min(entries, kReadEntriesMax)),
               .waiting = false,
               .epoch = epoch_};
+}
+
+/// What is acknowledged is not read again, as after a restart behind one early message that is held for days.
+void Dispatcher::pass_over_acknowledged() {
+  const auto& ranges = cursor_.acknowledged;
+  const auto next = std::ranges::upper_bound(ranges, read_position_, {}, &storage::EntryRange::first);
+  if (next != ranges.begin() && std::prev(next)->last >= read_position_)
+    read_position_ = behind(std::prev(next)->last);
 }
 
 std::optional<EntryId> Dispatcher::first_sendable() const {
@@ -214,8 +225,12 @@ void Dispatcher::send(ConsumerNumber to, storage::Entry entry, std::uint32_t red
 void Dispatcher::start_ack_timeout(EntryId entry, Out& out, Now now) {
   const Recipient* recipient = recipients_.find(out.consumer);
   if (recipient == nullptr || recipient->ack_timeout.count() == 0) return;
-  out.ack_due = now.monotonic + recipient->ack_timeout;
+  out.ack_due = later(now, recipient->ack_timeout);
   ack_due_.emplace(out.ack_due, entry);
+}
+
+base::MonotonicTime Dispatcher::later(Now now, std::chrono::milliseconds delay) {
+  return now.monotonic + std::min(delay, kDelayMax);
 }
 
 // --- waiting

@@ -169,6 +169,8 @@ class Dispatcher {
   [[nodiscard]] bool outstanding(ConsumerNumber consumer, EntryId entry) const;
 
   // dispatcher.cpp
+  [[nodiscard]] static base::MonotonicTime later(Now now, std::chrono::milliseconds delay);
+  void pass_over_acknowledged();
   void wake_due(Now now);
   void put_waiting(EntryId entry, Waiting state, Now now);
   void drop_waiting(WaitingMap::iterator at);

@@ -160,7 +160,7 @@ void Dispatcher::take_back(OutMap::iterator at, std::chrono::milliseconds delay,
                 .hash = at->second.hash,
                 .messages = at->second.messages,
                 .delivered = true};
-  if (delay.count() > 0) state.due = now.monotonic + delay;
+  if (delay.count() > 0) state.due = later(now, delay);
   release(at);
   if (!is_acknowledged(entry)) put_waiting(entry, state, now);  // the cursor may have moved over it
 }

@@ -1,102 +1,11 @@
-#include "broker/dispatcher.hpp"
-
-#include <algorithm>
-#include <map>
-#include <vector>
-
-#include <gtest/gtest.h>
-
-#include "base/clock.hpp"
+#include "broker/dispatcher_fixture.hpp"
 
 namespace geminga::broker {
 namespace {
 
-/// A topic in memory, a dispatcher over it, and who got what.
-class DispatcherTest : public testing::Test {
- protected:
-  struct Got {
-    ConsumerNumber consumer;
-    std::uint64_t entry;
-    std::uint32_t redeliveries;
-    bool operator==(const Got&) const = default;
-  };
-
-  void make(SubscriptionType type, DispatcherOptions options = {}) {
-    options.type = type;
-    dispatcher_ = std::make_unique<Dispatcher>(options, storage::CursorState{},
-                                               [this](ConsumerNumber to, Delivered delivered) {
-                                                 got_.push_back({.consumer = to,
-                                                                 .entry = delivered.entry.header.entry.value,
-                                                                 .redeliveries = delivered.redelivery_count});
-                                                 last_acknowledged_ = delivered.acknowledged;
-                                               });
-  }
-
-  void publish(std::uint32_t hash = 0, std::chrono::milliseconds delay = {}, std::uint32_t messages = 1) {
-    storage::Entry entry;
-    entry.header.message_count = messages;
-    entry.header.entry = EntryId{topic_.size()};
-    entry.header.key_hash = hash;
-    if (delay.count() > 0) entry.header.deliver_at = clock_.wall_now() + delay;
-    topic_.push_back(entry);
-  }
-
-  [[nodiscard]] Now now() const { return {.wall = clock_.wall_now(), .monotonic = clock_.monotonic_now()}; }
-
-  /// Reads and sends until nothing more can be sent; returns what went out.
-  std::vector<Got> pump() {
-    got_.clear();
-    while (const auto want = dispatcher_->next_read(EntryId{topic_.size()}, now())) {
-      const auto from = topic_.begin() + static_cast<std::ptrdiff_t>(want->from.value);
-      const auto count = std::min<std::ptrdiff_t>(want->entries_max, topic_.end() - from);
-      dispatcher_->feed(*want, {from, from + count}, now());
-    }
-    return got_;
-  }
-
-  void join(ConsumerNumber consumer, Recipient recipient = many()) {
-    dispatcher_->add_consumer(consumer, std::move(recipient), now());
-  }
-  static Recipient many() { return {.messages = 1'000, .bytes = 1 << 30}; }
-
-  std::optional<Settling> begin(ConsumerNumber consumer, std::vector<std::uint64_t> entries) {
-    Acknowledgement what;
-    for (const std::uint64_t entry : entries) what.entries.push_back(EntryId{entry});
-    return dispatcher_->begin_acknowledge(consumer, what);
-  }
-  void acknowledge(ConsumerNumber consumer, std::uint64_t entry) {
-    const auto settling = begin(consumer, {entry});
-    ASSERT_TRUE(settling);
-    dispatcher_->acknowledged(*settling);
-  }
-  /// False: refused.
-  bool acknowledge_up_to(ConsumerNumber consumer, std::uint64_t last) {
-    const auto settling =
-        dispatcher_->begin_acknowledge(consumer, {.entries = {}, .batches = {}, .up_to = EntryId{last}});
-    if (settling) dispatcher_->acknowledged(*settling);
-    return settling.has_value();
-  }
-  std::optional<Settling> begin_batch(ConsumerNumber consumer, std::uint64_t entry, std::uint64_t bits) {
-    return dispatcher_->begin_acknowledge(
-        consumer, {.entries = {}, .batches = {{.entry = EntryId{entry}, .acknowledged = {bits}}}});
-  }
-
-  static constexpr Permits kMany{.messages = 1'000, .bytes = 1 << 30};
-  base::ManualClock clock_;
-  std::vector<storage::Entry> topic_;
-  std::unique_ptr<Dispatcher> dispatcher_;
-  std::vector<Got> got_;
-  AckBits last_acknowledged_;
-};
-
-using Gots = std::vector<std::uint64_t>;
-
-template <class T>
-Gots entries_of(const std::vector<T>& got) {
-  Gots entries;
-  for (const auto& one : got) entries.push_back(one.entry);
-  return entries;
-}
+using testing::DispatcherTest;
+using testing::entries_of;
+using testing::Gots;
 
 TEST_F(DispatcherTest, ExclusiveSendsInOrderWithinPermits) {
   make(SubscriptionType::exclusive);
@@ -133,60 +42,6 @@ TEST_F(DispatcherTest, SharedGoesRound) {
   EXPECT_EQ(std::ranges::count(got, ConsumerNumber{2}, &Got::consumer), 2);
 }
 
-TEST_F(DispatcherTest, ReturnedComesAgainCountedAndAfterItsDelay) {
-  make(SubscriptionType::shared);
-  publish();
-  join(1);
-  pump();
-  ASSERT_TRUE(dispatcher_->return_entry(1, EntryId{0}, std::chrono::milliseconds{100}, true, now()));
-  EXPECT_FALSE(dispatcher_->return_entry(1, EntryId{0}, {}, true, now()));
-  EXPECT_EQ(pump().size(), 0U);
-  EXPECT_EQ(dispatcher_->next_due(now()), clock_.monotonic_now() + std::chrono::milliseconds{100});
-  clock_.advance(std::chrono::milliseconds{99});
-  EXPECT_EQ(pump().size(), 0U);
-  clock_.advance(std::chrono::milliseconds{1});
-  EXPECT_EQ(pump(), (std::vector<Got>{{.consumer = 1, .entry = 0, .redeliveries = 1}}));
-}
-
-TEST_F(DispatcherTest, GivenBackDoesNotCount) {
-  make(SubscriptionType::exclusive);
-  publish();
-  join(1);
-  pump();
-  ASSERT_TRUE(dispatcher_->return_entry(1, EntryId{0}, {}, false, now()));
-  EXPECT_EQ(pump(), (std::vector<Got>{{.consumer = 1, .entry = 0, .redeliveries = 0}}));
-}
-
-TEST_F(DispatcherTest, WhatALeaverHadGoesToOthersAndWhatItAcknowledgesStays) {
-  make(SubscriptionType::shared);
-  for (int i = 0; i < 3; ++i) publish();
-  join(1);
-  pump();
-  const auto settling = begin(1, {1});
-  ASSERT_TRUE(settling);
-  dispatcher_->remove_consumer(1, now());
-  join(2);
-  EXPECT_EQ(entries_of(pump()), (Gots{0, 2}));
-  dispatcher_->acknowledged(*settling);
-  EXPECT_EQ(dispatcher_->backlog(EntryId{0}, EntryId{3}), 2U);
-  EXPECT_FALSE(begin(1, {1}));
-}
-
-TEST_F(DispatcherTest, AcknowledgementThatFailedLeavesItOutOrGivesItToOthers) {
-  make(SubscriptionType::shared);
-  publish();
-  publish();
-  join(1);
-  pump();
-  dispatcher_->acknowledge_failed(begin(1, {0, 1}).value(), now());
-  EXPECT_EQ(pump().size(), 0U);
-  const Settling both = begin(1, {0, 1}).value();
-  dispatcher_->remove_consumer(1, now());
-  dispatcher_->acknowledge_failed(both, now());
-  join(2);
-  EXPECT_EQ(entries_of(pump()), (Gots{0, 1}));
-}
-
 TEST_F(DispatcherTest, DelayedIsNeverEarlyAndOthersOvertakeIt) {
   make(SubscriptionType::shared);
   publish(0, std::chrono::milliseconds{50});
@@ -213,6 +68,18 @@ TEST_F(DispatcherTest, AMessageForTheEndOfTimeWakesNobody) {
     EXPECT_EQ(dispatcher_->delayed_count(), 1U);
     EXPECT_GT(dispatcher_->next_due(now()).value(), now().monotonic);
   }
+}
+
+TEST_F(DispatcherTest, ADelayForEverOverflowsNothing) {
+  make(SubscriptionType::shared);
+  join(1, {.messages = 10, .bytes = 1 << 20, .ack_timeout = std::chrono::milliseconds::max()});
+  publish();
+  publish();
+  pump();
+  ASSERT_TRUE(dispatcher_->return_entry(1, EntryId{0}, std::chrono::milliseconds::max(), true, now()));
+  clock_.advance(std::chrono::hours{24});
+  EXPECT_TRUE(pump().empty());
+  EXPECT_GT(dispatcher_->next_due(now()).value(), now().monotonic);
 }
 
 TEST_F(DispatcherTest, WithoutHoldDelayedIsSentInOrder) {
@@ -319,69 +186,6 @@ TEST_F(DispatcherTest, FirstDeliveriesOfAKeyAreInOrderWhateverJoinsAndLeaves) {
   EXPECT_GT(seen.size(), 1'000U);
 }
 
-TEST_F(DispatcherTest, SkippingLeavesWhatIsOutAndForgetsWhatWaited) {
-  make(SubscriptionType::shared);
-  for (int i = 0; i < 4; ++i) publish();
-  join(1, {.messages = 2, .bytes = 1 << 20});
-  pump();
-  ASSERT_TRUE(dispatcher_->return_entry(1, EntryId{0}, {}, true, now()));
-  dispatcher_->skip_to(EntryId{4});
-  EXPECT_EQ(dispatcher_->backlog(EntryId{0}, EntryId{4}), 0U);
-  publish();
-  dispatcher_->add_permits(1, kMany);
-  EXPECT_EQ(entries_of(pump()), (Gots{4}));
-  ASSERT_TRUE(dispatcher_->return_entry(1, EntryId{1}, {}, true, now()));  // out before, skipped since
-  EXPECT_EQ(pump().size(), 0U);
-}
-
-TEST_F(DispatcherTest, WhatWasSkippedWhileItWasOutDoesNotComeAgain) {
-  make(SubscriptionType::shared);
-  join(1);
-  for (int i = 0; i < 3; ++i) publish();
-  EXPECT_EQ(pump().size(), 3U);
-  const Settling settling = begin(1, {2}).value();
-  dispatcher_->skip_to(EntryId{3});
-  dispatcher_->remove_consumer(1, now());
-  dispatcher_->acknowledge_failed(settling, now());
-  join(2);
-  EXPECT_TRUE(pump().empty());
-  EXPECT_EQ(dispatcher_->waiting_count(), 0U);
-}
-
-TEST_F(DispatcherTest, SkippingCountsOnlyWhatIsNotAcknowledged) {
-  make(SubscriptionType::shared);
-  for (int i = 0; i < 6; ++i) publish();
-  join(1);
-  pump();
-  acknowledge(1, 1);
-  acknowledge(1, 2);
-  EXPECT_EQ(dispatcher_->behind_next(1, EntryId{6}), EntryId{1});
-  EXPECT_EQ(dispatcher_->behind_next(2, EntryId{6}), EntryId{4});
-  EXPECT_EQ(dispatcher_->behind_next(100, EntryId{6}), EntryId{6});
-}
-
-TEST_F(DispatcherTest, MovedBackEverythingComesAgainAndOldAnswersOfTheDiskAreDropped) {
-  make(SubscriptionType::exclusive);
-  for (int i = 0; i < 4; ++i) publish();
-  join(1);
-  pump();
-  acknowledge(1, 0);
-  publish();
-  const auto want = dispatcher_->next_read(EntryId{5}, now());
-  ASSERT_TRUE(want);
-  dispatcher_->return_all(0, true, now());
-  EXPECT_FALSE(begin(1, {1})) << "taken back";
-  dispatcher_->move_cursor(EntryId{1});
-  got_.clear();
-  dispatcher_->feed(*want, {topic_[4]}, now());
-  EXPECT_TRUE(got_.empty()) << "read before the move";
-  EXPECT_EQ(entries_of(pump()), (Gots{1, 2, 3, 4}));
-  dispatcher_->return_all(0, true, now());
-  dispatcher_->move_cursor(EntryId{0});
-  EXPECT_EQ(entries_of(pump()), (Gots{0, 1, 2, 3, 4}));
-  EXPECT_EQ(got_.front().redeliveries, 0U);
-}
-
 TEST_F(DispatcherTest, PausesAtItsBoundAndGoesOn) {
   make(SubscriptionType::shared, {.unacked_max = 2});
   for (int i = 0; i < 4; ++i) publish();
@@ -420,19 +224,6 @@ TEST_F(DispatcherTest, AStoppedConsumerGetsNothingMoreAndKeepsWhatIsOut) {
   EXPECT_EQ(pump(), expected);
 }
 
-TEST_F(DispatcherTest, ASeekBesideAnAcknowledgementThatFailsBringsItAgainOnce) {
-  make(SubscriptionType::exclusive);
-  publish();
-  join(1);
-  pump();
-  const Settling settling = begin(1, {0}).value();
-  dispatcher_->return_all(0, true, now());
-  dispatcher_->acknowledge_failed(settling, now());
-  dispatcher_->move_cursor(EntryId{0});
-  EXPECT_EQ(pump(), (std::vector<Got>{{1, 0, 0}}));
-  EXPECT_EQ(dispatcher_->unacked_count(), 1U);
-}
-
 TEST_F(DispatcherTest, AStoppedConsumersKeysGoToOthersWhenNothingOfThemIsOut) {
   make(SubscriptionType::key_shared);
   join(1);
@@ -446,9 +237,6 @@ TEST_F(DispatcherTest, AStoppedConsumersKeysGoToOthersWhenNothingOfThemIsOut) {
   acknowledge(1, 0);
   EXPECT_EQ(pump(), (std::vector<Got>{{2, 1, 0}}));
 }
-
-// --- failover
-// ------------------------------------------------------------------------------------------------------
 
 TEST_F(DispatcherTest, FailoverSendsToOneAndTheNextOneGoesOnInOrder) {
   make(SubscriptionType::failover);
@@ -495,150 +283,6 @@ TEST_F(DispatcherTest, PriorityOnSharedServesOthersOnlyWhenTheFirstHaveNoPermits
   EXPECT_EQ(got_.back().consumer, 1U);
 }
 
-// --- cumulative
-// ----------------------------------------------------------------------------------------------------
-
-TEST_F(DispatcherTest, CumulativeCoversWhatWasDeliveredAndAHeldOneStays) {
-  make(SubscriptionType::exclusive);
-  publish();
-  publish(0, std::chrono::milliseconds{50});
-  publish();
-  publish();
-  join(1);
-  EXPECT_EQ(entries_of(pump()), (Gots{0, 2, 3}));
-  ASSERT_TRUE(acknowledge_up_to(1, 2));
-  EXPECT_EQ(dispatcher_->backlog(EntryId{0}, EntryId{4}), 2U);
-  EXPECT_EQ(dispatcher_->cursor().next, EntryId{1});
-  clock_.advance(std::chrono::milliseconds{50});
-  EXPECT_EQ(entries_of(pump()), (Gots{1}));
-  ASSERT_TRUE(acknowledge_up_to(1, 3));
-  EXPECT_EQ(dispatcher_->backlog(EntryId{0}, EntryId{4}), 0U);
-}
-
-TEST_F(DispatcherTest, CumulativeCoversWhatWasReturnedAndRefusesWhatWasNeverDelivered) {
-  make(SubscriptionType::exclusive);
-  for (int i = 0; i < 4; ++i) publish();
-  join(1, {.messages = 3, .bytes = 1 << 20});
-  pump();
-  ASSERT_TRUE(dispatcher_->return_entry(1, EntryId{0}, std::chrono::milliseconds{10}, true, now()));
-  EXPECT_FALSE(acknowledge_up_to(1, 3));
-  EXPECT_EQ(dispatcher_->unacked_count(), 2U) << "a refused one changes nothing";
-  ASSERT_TRUE(acknowledge_up_to(1, 2));
-  EXPECT_EQ(dispatcher_->cursor().next, EntryId{3});
-  EXPECT_EQ(dispatcher_->waiting_count(), 0U);
-  EXPECT_EQ(dispatcher_->unacked_count(), 0U);
-  ASSERT_TRUE(acknowledge_up_to(1, 1)) << "again is no fault";
-}
-
-TEST_F(DispatcherTest, AFailedCumulativeLeavesAllAsItWas) {
-  make(SubscriptionType::exclusive);
-  for (int i = 0; i < 3; ++i) publish();
-  join(1);
-  pump();
-  ASSERT_TRUE(dispatcher_->return_entry(1, EntryId{1}, std::chrono::milliseconds{10}, false, now()));
-  const auto settling =
-      dispatcher_->begin_acknowledge(1, {.entries = {}, .batches = {}, .up_to = EntryId{2}});
-  ASSERT_TRUE(settling);
-  dispatcher_->acknowledge_failed(*settling, now());
-  EXPECT_EQ(dispatcher_->backlog(EntryId{0}, EntryId{3}), 3U);
-  EXPECT_EQ(entries_of(pump()), (Gots{1})) << "the returned one comes again";
-  EXPECT_TRUE(acknowledge_up_to(1, 2));
-}
-
-// --- batches
-// -------------------------------------------------------------------------------------------------------
-
-TEST_F(DispatcherTest, ABatchIsAcknowledgedWhenAllItsMessagesAre) {
-  make(SubscriptionType::shared);
-  publish(0, {}, 3);
-  join(1);
-  pump();
-  EXPECT_EQ(dispatcher_->unacked_count(), 3U);
-  EXPECT_EQ(dispatcher_->recipients().find(1)->messages, 997) << "permits count messages";
-  const auto first = begin_batch(1, 0, 0b001);
-  ASSERT_TRUE(first);
-  EXPECT_EQ(first->batches.size(), 1U);
-  EXPECT_TRUE(first->entries.empty());
-  dispatcher_->acknowledged(*first);
-  EXPECT_EQ(dispatcher_->unacked_count(), 2U);
-  EXPECT_EQ(dispatcher_->backlog(EntryId{0}, EntryId{1}), 1U);
-  const auto rest = begin_batch(1, 0, 0b110);
-  ASSERT_TRUE(rest);
-  EXPECT_EQ(rest->entries, std::vector{EntryId{0}});
-  dispatcher_->acknowledged(*rest);
-  EXPECT_EQ(dispatcher_->unacked_count(), 0U);
-  EXPECT_EQ(dispatcher_->cursor().next, EntryId{1});
-  EXPECT_TRUE(dispatcher_->cursor().batches.empty());
-}
-
-TEST_F(DispatcherTest, TheRestOfABatchComesAgainWithWhatWasAcknowledged) {
-  make(SubscriptionType::shared);
-  publish(0, {}, 3);
-  join(1);
-  pump();
-  dispatcher_->acknowledged(begin_batch(1, 0, 0b010).value());
-  dispatcher_->remove_consumer(1, now());
-  join(2);
-  pump();
-  EXPECT_EQ(last_acknowledged_, AckBits{0b010});
-  EXPECT_EQ(dispatcher_->unacked_count(), 2U);
-  EXPECT_EQ(dispatcher_->recipients().find(2)->messages, 998);
-}
-
-TEST_F(DispatcherTest, AFailureBesideAnotherAcknowledgementOfTheSameBatchForgetsOnlyItsOwn) {
-  make(SubscriptionType::shared);
-  publish(0, {}, 3);
-  join(1);
-  pump();
-  const Settling first = begin_batch(1, 0, 0b001).value();
-  const Settling second = begin_batch(1, 0, 0b010).value();
-  dispatcher_->acknowledge_failed(second, now());
-  dispatcher_->acknowledged(first);
-  const auto last = begin_batch(1, 0, 0b110);
-  ASSERT_TRUE(last);
-  EXPECT_EQ(last->entries, std::vector{EntryId{0}}) << "all three";
-}
-
-TEST_F(DispatcherTest, WhatIsRedeliveredSaysOnlyWhatIsDurable) {
-  make(SubscriptionType::shared);
-  publish(0, {}, 3);
-  join(1);
-  pump();
-  const Settling settling = begin_batch(1, 0, 0b001).value();
-  dispatcher_->return_all(1, true, now());
-  pump();
-  EXPECT_EQ(dispatcher_->unacked_count(), 3U);
-  EXPECT_EQ(count(last_acknowledged_, 3), 0U);
-  dispatcher_->acknowledged(settling);
-  EXPECT_EQ(dispatcher_->unacked_count(), 2U);
-}
-
-TEST_F(DispatcherTest, AfterAFailureOnlyWhatIsDurableCountsOfABatch) {
-  make(SubscriptionType::shared);
-  publish(0, {}, 3);
-  join(1);
-  pump();
-  dispatcher_->acknowledged(begin_batch(1, 0, 0b001).value());
-  dispatcher_->acknowledge_failed(begin_batch(1, 0, 0b010).value(), now());
-  const auto last = begin_batch(1, 0, 0b100);
-  ASSERT_TRUE(last);
-  EXPECT_TRUE(last->entries.empty()) << "the one in the middle is still open";
-}
-
-TEST_F(DispatcherTest, BitsBehindTheLastMessageDoNotCount) {
-  make(SubscriptionType::shared);
-  publish(0, {}, 2);
-  join(1);
-  pump();
-  const auto some = begin_batch(1, 0, 0b1101);
-  ASSERT_TRUE(some);
-  EXPECT_TRUE(some->entries.empty());
-  EXPECT_EQ(some->batches.front().acknowledged, AckBits{0b01});
-}
-
-// --- limits
-// --------------------------------------------------------------------------------------------------------
-
 TEST_F(DispatcherTest, AConsumerAtItsLimitOfUnackedMessagesIsPassedOver) {
   make(SubscriptionType::shared);
   join(1, {.messages = 100, .bytes = 1 << 20, .unacked_max = 2});
@@ -648,36 +292,6 @@ TEST_F(DispatcherTest, AConsumerAtItsLimitOfUnackedMessagesIsPassedOver) {
   EXPECT_TRUE(dispatcher_->recipients().find(1)->blocked_on_unacked());
   acknowledge(1, got_.front().consumer == 1 ? got_[0].entry : got_[1].entry);
   EXPECT_EQ(pump(), (std::vector<Got>{{1, 5, 0}}));
-}
-
-TEST_F(DispatcherTest, WhatIsOutForTooLongIsTakenBackAndComesAgainCounted) {
-  make(SubscriptionType::shared);
-  join(1, {.messages = 100, .bytes = 1 << 20, .ack_timeout = std::chrono::milliseconds{30}});
-  publish();
-  publish();
-  pump();
-  const Settling settling = begin(1, {1}).value();
-  EXPECT_EQ(dispatcher_->next_due(now()), clock_.monotonic_now() + std::chrono::milliseconds{30});
-  clock_.advance(std::chrono::milliseconds{29});
-  EXPECT_TRUE(pump().empty());
-  clock_.advance(std::chrono::milliseconds{1});
-  EXPECT_EQ(pump(), (std::vector<Got>{{1, 0, 1}})) << "not the one whose acknowledgement is on its way";
-  dispatcher_->acknowledged(settling);
-  acknowledge(1, 0);
-  EXPECT_FALSE(dispatcher_->next_due(now()));
-}
-
-TEST_F(DispatcherTest, AnAcknowledgementThatFailedLateIsTimedAgain) {
-  make(SubscriptionType::shared);
-  join(1, {.messages = 100, .bytes = 1 << 20, .ack_timeout = std::chrono::milliseconds{30}});
-  publish();
-  pump();
-  const Settling settling = begin(1, {0}).value();
-  clock_.advance(std::chrono::milliseconds{31});
-  EXPECT_TRUE(pump().empty());
-  dispatcher_->acknowledge_failed(settling, now());
-  clock_.advance(std::chrono::milliseconds{30});
-  EXPECT_EQ(pump(), (std::vector<Got>{{1, 0, 1}}));
 }
 
 }  // namespace
