@@ -17,7 +17,7 @@
 
 #include "cli/remote.hpp"
 #include "mcp/child_process.hpp"
-#include "net/http_client.hpp"
+#include "net/http_url.hpp"
 #include "orchestrator/matching/rules.hpp"
 
 namespace geminga::cli {

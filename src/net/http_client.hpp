@@ -62,10 +62,7 @@ class HttpClient {
 
  private:
   struct Impl;
-  std::shared_ptr<Impl> impl_;  // pieces on their way to the loop share it
+  std::shared_ptr<Impl> impl_;
 };
-
-/// scheme://host:port/path: what may stand in logs and errors, without user, query and fragment.
-std::string loggable_url(const std::string& url);
 
 }  // namespace geminga::net

@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "base/event_loop.hpp"
+#include "net/http_url.hpp"
 
 namespace geminga::net {
 namespace {

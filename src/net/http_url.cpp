@@ -1,0 +1,55 @@
+#include "net/http_url.hpp"
+
+#include <memory>
+
+#include <curl/curl.h>
+#include <fmt/format.h>
+
+namespace geminga::net {
+namespace {
+
+struct UrlDeleter {
+  void operator()(CURLU* url) const { curl_url_cleanup(url); }
+};
+using UrlHandle = std::unique_ptr<CURLU, UrlDeleter>;
+
+UrlHandle parse_url(const std::string& text) {
+  UrlHandle url(curl_url());
+  return curl_url_set(url.get(), CURLUPART_URL, text.c_str(), 0) == CURLUE_OK ? std::move(url) : nullptr;
+}
+
+std::string part(const UrlHandle& url, CURLUPart which) {
+  char* text = nullptr;
+  if (url == nullptr || curl_url_get(url.get(), which, &text, 0) != CURLUE_OK) return {};
+  std::string copy(text);
+  curl_free(text);
+  return copy;
+}
+
+}  // namespace
+
+Result<> check_url(const std::string& text) {
+  const UrlHandle url = parse_url(text);
+  const std::string scheme = part(url, CURLUPART_SCHEME);
+  if (scheme == "http" || scheme == "https") return {};
+  return fail(ErrorCode::invalid_argument, fmt::format("'{}' is no http or https URL", loggable_url(text)));
+}
+
+bool is_loopback_url(const std::string& text) {
+  const std::string host = part(parse_url(text), CURLUPART_HOST);
+  return host == "localhost" || host == "[::1]" || host.starts_with("127.");
+}
+
+std::string loggable_url(const std::string& text) {
+  const UrlHandle url = parse_url(text);
+  if (url == nullptr) {  // no URL at all, but what stands before an "@" may be a password even so
+    const std::string shown = text.substr(0, text.find_first_of("?#"));
+    const std::size_t user = shown.rfind('@');
+    return user == std::string::npos ? shown : shown.substr(user + 1);
+  }
+  const std::string port = part(url, CURLUPART_PORT);
+  return fmt::format("{}://{}{}{}{}", part(url, CURLUPART_SCHEME), part(url, CURLUPART_HOST),
+                     port.empty() ? "" : ":", port, part(url, CURLUPART_PATH));
+}
+
+}  // namespace geminga::net

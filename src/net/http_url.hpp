@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+
+#include <geminga/error.hpp>
+
+namespace geminga::net {
+
+/// Errors: invalid_argument unless it is an http or https URL.
+Result<> check_url(const std::string& url);
+/// True where its host is this machine by name or address; no proxy leads there.
+bool is_loopback_url(const std::string& url);
+/// scheme://host:port/path: what may stand in logs and errors, without user, query and fragment.
+std::string loggable_url(const std::string& url);
+
+}  // namespace geminga::net
