@@ -10,15 +10,16 @@ namespace {
 constexpr std::uint32_t kGroupMagic = 0x31'47'4a'47;  // "GJG1" on disk
 
 struct GroupAt {
-  static constexpr std::size_t magic = 0, crc = 4, directory = 8, generation = 24, number = 32, durable = 40,
-                               records = 48, reserved = 52, bytes = 56;
+  static constexpr std::size_t kMagic = 0, kCrc = 4, kDirectory = 8, kGeneration = 24, kNumber = 32,
+                               kDurable = 40, kRecords = 48, kReserved = 52, kBytes = 56;
 };
-static_assert(GroupAt::bytes + sizeof(std::uint64_t) == kGroupHeaderBytes);
+static_assert(GroupAt::kBytes + sizeof(std::uint64_t) == kGroupHeaderBytes);
 
 struct RecordAt {
-  static constexpr std::size_t crc = 0, operations = 4, operation_bytes = 8, reserved = 12, body_bytes = 16;
+  static constexpr std::size_t kCrc = 0, kOperations = 4, kOperationBytes = 8, kReserved = 12,
+                               kBodyBytes = 16;
 };
-static_assert(RecordAt::body_bytes + sizeof(std::uint64_t) == kRecordHeaderBytes);
+static_assert(RecordAt::kBodyBytes + sizeof(std::uint64_t) == kRecordHeaderBytes);
 
 /// Reads the operations and finds the bodies of one record whose lengths were checked. False: unreadable.
 bool parse_operations(std::span<const std::byte> operations, std::span<const std::byte> bodies,
@@ -44,17 +45,17 @@ std::optional<std::size_t> parse_record(std::span<const std::byte> bytes, bool v
                                         JournalRecord& record) {
   if (bytes.size() < kRecordHeaderBytes) return std::nullopt;
   const FieldReader in(bytes);
-  const auto operation_bytes = in.get<std::uint32_t>(RecordAt::operation_bytes);
-  const auto body_bytes = in.get<std::uint64_t>(RecordAt::body_bytes);
+  const auto operation_bytes = in.get<std::uint32_t>(RecordAt::kOperationBytes);
+  const auto body_bytes = in.get<std::uint64_t>(RecordAt::kBodyBytes);
   const std::size_t room = bytes.size() - kRecordHeaderBytes;
   if (operation_bytes > room || body_bytes > room - operation_bytes) return std::nullopt;
   const std::size_t total = record_bytes(operation_bytes, body_bytes);
   if (total > bytes.size()) return std::nullopt;
   const auto sealed = bytes.first(kRecordHeaderBytes + operation_bytes);
-  if (verify && in.get<std::uint32_t>(RecordAt::crc) != base::crc32c(sealed.subspan(RecordAt::operations)))
+  if (verify && in.get<std::uint32_t>(RecordAt::kCrc) != base::crc32c(sealed.subspan(RecordAt::kOperations)))
     return std::nullopt;
   if (!parse_operations(sealed.subspan(kRecordHeaderBytes), bytes.subspan(sealed.size(), body_bytes),
-                        in.get<std::uint32_t>(RecordAt::operations), verify, record))
+                        in.get<std::uint32_t>(RecordAt::kOperations), verify, record))
     return std::nullopt;
   return total;
 }
@@ -67,31 +68,31 @@ std::uint64_t group_bytes(const GroupHeader& header) {
 
 void encode_group_header(const GroupHeader& header, std::span<std::byte> into) {
   FieldWriter out(into.first(kGroupHeaderBytes));
-  out.put(GroupAt::magic, kGroupMagic);
-  out.put(GroupAt::directory, header.directory);
-  out.put(GroupAt::generation, header.generation);
-  out.put(GroupAt::number, header.number);
-  out.put(GroupAt::durable, header.durable);
-  out.put(GroupAt::records, header.records);
-  out.put(GroupAt::reserved, std::uint32_t{0});
-  out.put(GroupAt::bytes, header.bytes);
-  out.put(GroupAt::crc, base::crc32c(into.first(kGroupHeaderBytes).subspan(GroupAt::directory)));
+  out.put(GroupAt::kMagic, kGroupMagic);
+  out.put(GroupAt::kDirectory, header.directory);
+  out.put(GroupAt::kGeneration, header.generation);
+  out.put(GroupAt::kNumber, header.number);
+  out.put(GroupAt::kDurable, header.durable);
+  out.put(GroupAt::kRecords, header.records);
+  out.put(GroupAt::kReserved, std::uint32_t{0});
+  out.put(GroupAt::kBytes, header.bytes);
+  out.put(GroupAt::kCrc, base::crc32c(into.first(kGroupHeaderBytes).subspan(GroupAt::kDirectory)));
 }
 
 std::optional<GroupHeader> decode_group_header(std::span<const std::byte> bytes) {
   if (bytes.size() < kGroupHeaderBytes) return std::nullopt;
   const FieldReader in(bytes);
-  if (in.get<std::uint32_t>(GroupAt::magic) != kGroupMagic) return std::nullopt;
-  if (in.get<std::uint32_t>(GroupAt::crc) !=
-      base::crc32c(bytes.first(kGroupHeaderBytes).subspan(GroupAt::directory)))
+  if (in.get<std::uint32_t>(GroupAt::kMagic) != kGroupMagic) return std::nullopt;
+  if (in.get<std::uint32_t>(GroupAt::kCrc) !=
+      base::crc32c(bytes.first(kGroupHeaderBytes).subspan(GroupAt::kDirectory)))
     return std::nullopt;
   const GroupHeader header{
-      .directory = in.get<RawUuid>(GroupAt::directory),
-      .generation = in.get<std::uint64_t>(GroupAt::generation),
-      .number = in.get<std::uint64_t>(GroupAt::number),
-      .durable = in.get<std::uint64_t>(GroupAt::durable),
-      .records = in.get<std::uint32_t>(GroupAt::records),
-      .bytes = in.get<std::uint64_t>(GroupAt::bytes),
+      .directory = in.get<RawUuid>(GroupAt::kDirectory),
+      .generation = in.get<std::uint64_t>(GroupAt::kGeneration),
+      .number = in.get<std::uint64_t>(GroupAt::kNumber),
+      .durable = in.get<std::uint64_t>(GroupAt::kDurable),
+      .records = in.get<std::uint32_t>(GroupAt::kRecords),
+      .bytes = in.get<std::uint64_t>(GroupAt::kBytes),
   };
   if (header.bytes > (1ULL << 40)) return std::nullopt;
   return header;
@@ -100,12 +101,12 @@ std::optional<GroupHeader> decode_group_header(std::span<const std::byte> bytes)
 void seal_record(std::span<std::byte> record, std::uint32_t operations, std::uint32_t operation_bytes,
                  std::uint64_t body_bytes) {
   FieldWriter out(record);
-  out.put(RecordAt::operations, operations);
-  out.put(RecordAt::operation_bytes, operation_bytes);
-  out.put(RecordAt::reserved, std::uint32_t{0});
-  out.put(RecordAt::body_bytes, body_bytes);
+  out.put(RecordAt::kOperations, operations);
+  out.put(RecordAt::kOperationBytes, operation_bytes);
+  out.put(RecordAt::kReserved, std::uint32_t{0});
+  out.put(RecordAt::kBodyBytes, body_bytes);
   const auto sealed = record.first(kRecordHeaderBytes + operation_bytes);
-  out.put(RecordAt::crc, base::crc32c(std::span<const std::byte>(sealed.subspan(RecordAt::operations))));
+  out.put(RecordAt::kCrc, base::crc32c(std::span<const std::byte>(sealed.subspan(RecordAt::kOperations))));
 }
 
 bool ParsedGroup::intact() const {
