@@ -71,7 +71,7 @@ Result<> BrokerImpl::open_log(const StoredNames& names) {
 
 /// Nothing runs yet: the log is open and silent, so the cores' maps may be filled from here.
 void BrokerImpl::recover(StoredNames names) {
-  const auto& recovered = context_->log->recovered();
+  const auto recovered = context_->log->take_recovered();
   std::unordered_map<storage::TopicId, TopicPtr> by_id;
   for (storage::TopicRow& row : names.topics) {
     const storage::TopicId id = row.id;

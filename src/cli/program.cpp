@@ -9,14 +9,16 @@ const Verb& program() {
       .about =
           "`geminga serve` runs both. The other verbs talk to a running one over HTTP: --server URL, or "
           "GEMINGA_URL in "
-          "the environment, or http://127.0.0.1:8080. Exit codes: 0 good, 1 failed, 2 wrong usage, 74 disk "
+          "the environment, or http://127.0.0.1:8080; fsck, backup and restore work on its files. Exit "
+          "codes: 0 good, 1 failed, 2 wrong usage, 74 disk "
           "error.",
       .examples = {{"geminga serve --mcp mcp.json", "start everything, data in ./geminga-data"},
                    {"geminga query \"What time is it in Tokyo?\"", "ask; the right tool answers"},
                    {"geminga jobs list", "what was asked and how it ended"},
                    {"geminga doctor", "is this machine fit, and what to do if not"}},
       .verbs = {serve_verb(), query_verb(), jobs_verb(), dlq_verb(), topics_verb(), subscriptions_verb(),
-                match_verb(), produce_verb(), consume_verb(), doctor_verb(), completion_verb()},
+                match_verb(), produce_verb(), consume_verb(), doctor_verb(), fsck_verb(), backup_verb(),
+                restore_verb(), completion_verb()},
   };
   return kRoot;
 }

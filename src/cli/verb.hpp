@@ -120,14 +120,17 @@ std::string help_text(const std::vector<const Verb*>& path);
 std::string completion_script(const Verb& root, std::string_view shell);
 
 // One function per file.
+Verb backup_verb();
 Verb completion_verb();
 Verb consume_verb();
 Verb dlq_verb();
 Verb doctor_verb();
+Verb fsck_verb();
 Verb jobs_verb();
 Verb match_verb();
 Verb produce_verb();
 Verb query_verb();
+Verb restore_verb();
 Verb serve_verb();
 Verb subscriptions_verb();
 Verb topics_verb();

@@ -6,6 +6,7 @@
 #include "base/assert.hpp"
 #include "base/log.hpp"
 #include "base/try.hpp"
+#include "storage/directory.hpp"
 #include "storage/disk_bounds.hpp"
 
 namespace geminga::storage {
@@ -13,12 +14,14 @@ namespace {
 
 constexpr std::chrono::milliseconds kSpaceInterval{500};
 constexpr std::chrono::seconds kReclaimInterval{5};
-constexpr std::uint64_t kHysteresisShare = 4;  // publishing resumes a quarter above the limit
+constexpr std::chrono::seconds kRewriteIntervalFull{1};
+constexpr std::uint64_t kRewriteBytesMax = 32ULL << 20;  // of one new segment
+constexpr std::uint64_t kHysteresisShare = 4;            // publishing resumes a quarter above the limit
 
 }  // namespace
 
-Background::Background(Parts parts, std::function<void()> on_failure)
-    : parts_(parts), on_failure_(std::move(on_failure)) {}
+Background::Background(Parts parts, std::function<void()> wake_journal)
+    : parts_(parts), wake_journal_(std::move(wake_journal)) {}
 
 void Background::start() {
   thread_ = std::thread([this] { run(); });
@@ -131,8 +134,9 @@ void Background::step() {
     if (pending_) pending = &*pending_;  // only this thread takes it away
   }
   if (failure()) return;
-  const bool flushed = pending == nullptr || went_on(advance(*pending));
+  const bool flushed = went_on(pending == nullptr ? let_go() : advance(*pending));
   const bool reclaimed = failure() || went_on(reclaim());
+  if (pending == nullptr && reclaimed) look_for_sparse();
   if (prepared && flushed && reclaimed) set_disk_full(low_, false);
   const std::lock_guard lock(mutex_);
   if (pending != nullptr && flushed) pending_.reset();
@@ -153,19 +157,90 @@ Result<> Background::advance(Pending& pending) {
     pending.in_segment = true;
   }
   find_empty_segments();
+  GEMINGA_TRY_VOID(rewrite_sparse());
   GEMINGA_TRY_VOID(write_checkpoint(pending.states));
   // From here on nothing refers to these files, not even after a crash.
-  GEMINGA_TRY_VOID(parts_.segments.remove(removable_));
-  removable_.clear();
-  GEMINGA_TRY_VOID(parts_.journal.release(pending.states.covered()));
-  if (!pending.states.drops().empty()) parts_.listener.on_forgotten(pending.states.drops());
+  for (auto* numbers : {&removable_, &rewritten_}) {
+    unneeded_.insert(unneeded_.end(), numbers->begin(), numbers->end());
+    numbers->clear();
+  }
+  covered_ = pending.states.covered();
+  forgotten_.insert(forgotten_.end(), pending.states.drops().begin(), pending.states.drops().end());
+  return let_go();
+}
+
+Result<> Background::let_go() {
+  if (unneeded_.empty() && covered_ == 0 && forgotten_.empty()) return {};
+  GEMINGA_TRY(const bool copied, being_copied());
+  if (copied) return {};
+  GEMINGA_TRY_VOID(parts_.segments.remove(unneeded_));
+  unneeded_.clear();
+  GEMINGA_TRY_VOID(parts_.journal.release(std::exchange(covered_, 0)));
+  if (!forgotten_.empty()) parts_.listener.on_forgotten(std::exchange(forgotten_, {}));
   return {};
+}
+
+Result<bool> Background::being_copied() {
+  // Who copies takes the lock first and reads the checkpoint then: either we see the lock, or the checkpoint
+  // that it reads is the one that is durable now.
+  const std::filesystem::path path = parts_.options.directory / kBackupFile;
+  GEMINGA_TRY(const bool there, parts_.files.exists(path));
+  if (!there) return false;
+  const auto lock = parts_.files.lock(path);
+  return !lock && lock.error().code == ErrorCode::directory_locked;
 }
 
 void Background::find_empty_segments() {
   parts_.segments.bury(parts_.topics.take_dead());
   const auto empty = parts_.segments.take_empty();
   removable_.insert(removable_.end(), empty.begin(), empty.end());
+}
+
+Result<> Background::rewrite_sparse() {
+  wants_flush_ = false;
+  const std::vector<std::uint64_t> sparse = find_sparse();
+  std::vector<SegmentStore::Move> moves;
+  for (const std::uint64_t number : sparse) {
+    const auto reader = parts_.segments.reader(number);
+    if (!reader) {
+      parts_.segments.keep(number);  // whoever reads of it is told
+      return {};
+    }
+    for (const FooterLine& line : (*reader)->footer()) {
+      if (const auto first = parts_.topics.live_from(line.topic, line.extent))
+        moves.push_back({.topic = line.topic, .from = line.extent, .first = *first});
+    }
+  }
+  std::ranges::sort(moves, {}, [](const auto& move) { return std::pair(move.topic, move.first); });
+  const auto moved = parts_.segments.rewrite(moves);
+  if (!moved) {
+    const bool passes =
+        moved.error().code == ErrorCode::disk_full || moved.error().code == ErrorCode::corrupted;
+    if (!passes) return std::unexpected(moved.error());
+    log::warn("storage", "segments are not rewritten: {}", moved.error().message);
+    return {};
+  }
+  for (std::size_t i = 0; i < moves.size(); ++i)
+    parts_.topics.move(moves[i].topic, moves[i].from, (*moved)[i].extent);
+  parts_.segments.retire(sparse);
+  rewritten_.insert(rewritten_.end(), sparse.begin(), sparse.end());
+  segments_rewritten_ += sparse.size();
+  return {};
+}
+
+std::vector<std::uint64_t> Background::find_sparse() const {
+  std::uint64_t room = kRewriteBytesMax;
+  if (const auto space = parts_.files.space(parts_.options.directory))
+    room = std::min(room, space->free_bytes / 2);
+  return parts_.segments.sparse(room);
+}
+
+void Background::look_for_sparse() {
+  // A flush finds them by itself. Without one, space would be given back only when somebody publishes.
+  const auto interval = disk_full_ ? kRewriteIntervalFull : kReclaimInterval;
+  if (std::chrono::steady_clock::now() - last_checkpoint_ < interval || find_sparse().empty()) return;
+  wants_flush_ = true;
+  wake_journal_();
 }
 
 Result<> Background::reclaim() {
@@ -191,9 +266,9 @@ Result<> Background::reclaim() {
       states.add(topic.id, topic.state, topic.sequences);
     GEMINGA_TRY_VOID(replace_checkpoint(encode_checkpoint(parts_.uuid, states, checkpoint)));
   }
-  GEMINGA_TRY_VOID(parts_.segments.remove(removable_));
+  unneeded_.insert(unneeded_.end(), removable_.begin(), removable_.end());
   removable_.clear();
-  return {};
+  return let_go();
 }
 
 Result<> Background::write_checkpoint(const CheckpointStates& states) {
@@ -234,7 +309,7 @@ void Background::fail_with(const Error& error) {
     failure_ = error;
     changed_.notify_all();
   }
-  on_failure_();
+  wake_journal_();
 }
 
 }  // namespace geminga::storage

@@ -33,8 +33,8 @@ class Background {
     SegmentStore& segments;
     LogListener& listener;
   };
-  /// `on_failure` is called once, on the background thread, when the disk failed.
-  Background(Parts parts, std::function<void()> on_failure);
+  /// `wake_journal` is called on the background thread when the disk failed, and when wants_flush().
+  Background(Parts parts, std::function<void()> wake_journal);
   ~Background() { stop(); }
 
   // --- start and end, no thread running ---
@@ -54,6 +54,8 @@ class Background {
   [[nodiscard]] bool idle() const;
   /// Until idle, failed, stopping or the disk is full.
   void wait_idle();
+  /// A flush is due although little is in memory: segments of which less than half lives would go with it.
+  [[nodiscard]] bool wants_flush() const { return wants_flush_.load(std::memory_order_relaxed); }
   /// A journal file was used up.
   void wake();
   /// Until everything that there is to do was tried once, from now on.
@@ -62,6 +64,7 @@ class Background {
   // --- any thread ---
   [[nodiscard]] bool disk_full() const { return disk_full_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::optional<Error> failure() const;
+  [[nodiscard]] std::uint64_t segments_rewritten() const { return segments_rewritten_; }
 
  private:
   struct Pending {
@@ -74,7 +77,14 @@ class Background {
   Result<> advance(Pending& pending);
   /// Frees segments that died since the last checkpoint, without waiting for the next one.
   Result<> reclaim();
+  /// Removes and recycles what the durable checkpoint does not need, unless somebody copies the directory.
+  Result<> let_go();
+  [[nodiscard]] Result<bool> being_copied();
   void find_empty_segments();
+  /// Moves what lives in sparse segments into a new one; they go after the next checkpoint.
+  Result<> rewrite_sparse();
+  [[nodiscard]] std::vector<std::uint64_t> find_sparse() const;
+  void look_for_sparse();
   Result<> write_checkpoint(const CheckpointStates& states);
   Result<> replace_checkpoint(const std::string& bytes);
   void fail_with(const Error& error);
@@ -83,13 +93,20 @@ class Background {
   void set_disk_full(bool low, bool refused);
 
   const Parts parts_;
-  const std::function<void()> on_failure_;
+  const std::function<void()> wake_journal_;
   std::atomic<bool> disk_full_{false};
+  std::atomic<bool> wants_flush_{false};
+  std::atomic<std::uint64_t> segments_rewritten_{0};
   std::atomic<bool> stopping_{false};
   std::atomic<std::uint64_t> metadata_sequence_{0};
 
   // background thread
   std::vector<std::uint64_t> removable_;  // segments whose files may go after the next checkpoint
+  std::vector<std::uint64_t> rewritten_;  // the same, but only after one with the new extents
+  // What the durable checkpoint does not need any more, until it may go.
+  std::vector<std::uint64_t> unneeded_;  // segments
+  std::uint64_t covered_ = 0;            // groups
+  std::vector<TopicId> forgotten_;       // dropped topics
   std::chrono::steady_clock::time_point last_checkpoint_{};
   bool low_ = false;      // too little free space
   bool refused_ = false;  // a write of ours got no space

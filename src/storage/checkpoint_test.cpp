@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "storage/testing.hpp"
+#include "storage/worked_example.hpp"
 
 namespace geminga::storage {
 namespace {
@@ -32,6 +33,22 @@ std::string example() {
 
 Result<Checkpoint> decode(const std::string& bytes) {
   return decode_checkpoint(kDirectory, std::as_bytes(std::span(bytes)));
+}
+
+TEST(CheckpointTest, TheWorkedExampleOfTheDocumentationIsRight) {
+  CheckpointStates states(9, LedgerId{2});
+  TopicState state{.ledger = LedgerId{1}, .next = EntryId{1}, .next_index = 1};
+  state.last_publish_time = Timestamp{std::chrono::milliseconds{1'700'000'000'000}};
+  state.cursors[SubscriptionId{2}] = {
+      .next = EntryId{0}, .acknowledged = {{EntryId{3}, EntryId{4}}}, .batches = {}};
+  states.add(TopicId{7}, state, {});
+  Checkpoint rest;
+  rest.next_segment = 2;
+  rest.metadata_sequence = 3;
+  rest.segments = {{1, 8'192}};
+  rest.extents = {{TopicId{7}, {.segment = 1, .offset = 4'096, .bytes = 101}}};
+  EXPECT_THAT(testing::format_document("checkpoint.md"),
+              ::testing::HasSubstr(testing::dump(encode_checkpoint(kDirectory, states, rest))));
 }
 
 TEST(CheckpointTest, ComesBackAsItWas) {

@@ -15,7 +15,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kFormatFile = "FORMAT";
 constexpr std::string_view kLockFile = "LOCK";
 constexpr std::string_view kFirstLine = "geminga data directory";
 
@@ -106,6 +105,19 @@ class DataDirectory::Impl {
     return announce("");
   }
 
+  Result<> inspect() {
+    GEMINGA_TRY_VOID(find());
+    return lock();
+  }
+
+  Result<> find() {
+    GEMINGA_TRY(const bool there, files_.exists(path_ / kFormatFile));
+    if (!there)
+      return fail(ErrorCode::not_found, fmt::format("'{}' is no data directory of Geminga: it has no file {}",
+                                                    path_.string(), kFormatFile));
+    return read_format();
+  }
+
   Result<> announce(const std::string& addresses) {
     std::string text = fmt::format("pid {}\n", ::getpid());
     if (!addresses.empty()) text += fmt::format("addresses {}\n", addresses);
@@ -188,6 +200,18 @@ Result<std::unique_ptr<DataDirectory>> DataDirectory::acquire(base::FileSystem& 
   auto impl = std::make_unique<Impl>(files, path.has_filename() ? path : path.parent_path());
   GEMINGA_TRY_VOID(impl->acquire());
   return std::unique_ptr<DataDirectory>(new DataDirectory(std::move(impl)));
+}
+
+Result<std::unique_ptr<DataDirectory>> DataDirectory::inspect(base::FileSystem& files, const fs::path& path) {
+  auto impl = std::make_unique<Impl>(files, path);
+  GEMINGA_TRY_VOID(impl->inspect());
+  return std::unique_ptr<DataDirectory>(new DataDirectory(std::move(impl)));
+}
+
+Result<std::string> DataDirectory::uuid_of(base::FileSystem& files, const fs::path& path) {
+  Impl impl(files, path);
+  GEMINGA_TRY_VOID(impl.find());
+  return impl.uuid();
 }
 
 const fs::path& DataDirectory::path() const {

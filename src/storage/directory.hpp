@@ -14,6 +14,11 @@ class FileSystem;
 namespace geminga::storage {
 
 inline constexpr std::uint32_t kDirectoryFormat = 1;
+inline constexpr char kFormatFile[] = "FORMAT";
+inline constexpr char kMetadataFile[] = "metadata.db";
+/// Locked by who copies the files of a directory that another process uses: as long as it is, nothing that
+/// the last checkpoint needs is removed or used again.
+inline constexpr char kBackupFile[] = "BACKUP";
 
 /// The right to a data directory: flock on its LOCK file, released by the kernel when the process ends,
 /// whatever way. The file FORMAT holds the format number and the directory's UUID; a directory without it
@@ -25,6 +30,12 @@ class DataDirectory {
   /// disk_error (not writable, with the remedy).
   static Result<std::unique_ptr<DataDirectory>> acquire(base::FileSystem& files,
                                                         const std::filesystem::path& path);
+  /// The same right to one that is there, and nothing is written but the lock. Errors: not_found,
+  /// directory_locked, format_too_new, corrupted, disk_error.
+  static Result<std::unique_ptr<DataDirectory>> inspect(base::FileSystem& files,
+                                                        const std::filesystem::path& path);
+  /// The UUID of one that somebody else may hold. Errors: as inspect(), without directory_locked.
+  static Result<std::string> uuid_of(base::FileSystem& files, const std::filesystem::path& path);
   ~DataDirectory();
 
   [[nodiscard]] const std::filesystem::path& path() const;

@@ -1,15 +1,12 @@
 #include "storage/journal_format.hpp"
 
-#include <fstream>
-#include <sstream>
-
-#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "base/clock.hpp"
 #include "storage/group_builder.hpp"
 #include "storage/testing.hpp"
+#include "storage/worked_example.hpp"
 
 namespace geminga::storage {
 namespace {
@@ -33,17 +30,6 @@ std::string example_group() {
   return std::string(as_text(group.bytes));
 }
 
-std::string dump(std::string_view bytes) {
-  std::string text;
-  for (std::size_t at = 0; at < bytes.size(); at += 16) {
-    text += fmt::format("    {:04x} ", at);
-    for (const char byte : bytes.substr(at, 16))
-      text += fmt::format(" {:02x}", static_cast<unsigned char>(byte));
-    text += '\n';
-  }
-  return text;
-}
-
 TEST(JournalFormatTest, TheWorkedExampleOfTheDocumentationIsRight) {
   const std::string group = example_group();
   ASSERT_EQ(group.size(), kGroupAlignment);
@@ -51,10 +37,7 @@ TEST(JournalFormatTest, TheWorkedExampleOfTheDocumentationIsRight) {
   ASSERT_TRUE(header);
   const std::string used = group.substr(0, kGroupHeaderBytes + header->bytes);
   EXPECT_EQ(group.substr(used.size()), std::string(group.size() - used.size(), '\0'));
-  std::ifstream file(std::string(GEMINGA_SOURCE_DIR) + "/docs/formats/journal.md");
-  std::stringstream text;
-  text << file.rdbuf();
-  EXPECT_THAT(text.str(), ::testing::HasSubstr(dump(used)));
+  EXPECT_THAT(testing::format_document("journal.md"), ::testing::HasSubstr(testing::dump(used)));
 }
 
 TEST(JournalFormatTest, AGroupComesBackAsItWas) {

@@ -12,24 +12,6 @@ namespace {
 
 constexpr std::uint64_t kWindowBytes = 4ULL << 20;
 
-struct Candidate {
-  std::uint64_t generation = 0;
-  std::filesystem::path path;
-};
-
-Result<std::vector<Candidate>> find_journal_files(base::FileSystem& files,
-                                                  const std::filesystem::path& directory) {
-  std::vector<Candidate> found;
-  GEMINGA_TRY(const auto entries, files.list(directory));
-  for (const base::DirectoryEntry& entry : entries) {
-    if (const auto generation = journal_generation(entry.name))
-      found.push_back({*generation, directory / entry.name});
-  }
-  std::sort(found.begin(), found.end(),
-            [](const Candidate& a, const Candidate& b) { return a.generation < b.generation; });
-  return found;
-}
-
 class Scan {
  public:
   Scan(base::FileSystem& files, const ScanOptions& options,
@@ -53,7 +35,7 @@ class Scan {
   [[nodiscard]] std::uint64_t expected() const { return result_.last_group + 1; }
 
   Result<> find_files() {
-    GEMINGA_TRY(candidates_, find_journal_files(files_, options_.directory));
+    GEMINGA_TRY(candidates_, list_journal_files(files_, options_.directory));
     if (!candidates_.empty()) result_.next_generation = candidates_.back().generation + 1;
     return {};
   }
@@ -81,7 +63,7 @@ class Scan {
 
   /// All groups of one file; sets torn_ when the journal ends in it.
   Result<> walk(std::size_t index) {
-    const Candidate& candidate = candidates_[index];
+    const JournalFileName& candidate = candidates_[index];
     GEMINGA_TRY(const auto reader, JournalFileReader::open(files_, candidate.path));
     std::uint64_t offset = 0;
     std::optional<std::uint64_t> first_needed;
@@ -150,8 +132,8 @@ class Scan {
     return false;
   }
 
-  Result<> remember(const Candidate& candidate, std::optional<std::uint64_t> first_needed, std::uint64_t end,
-                    std::uint64_t size) {
+  Result<> remember(const JournalFileName& candidate, std::optional<std::uint64_t> first_needed,
+                    std::uint64_t end, std::uint64_t size) {
     if (!first_needed) {
       if (torn_) {
         result_.torn.push_back(candidate.path);
@@ -174,7 +156,7 @@ class Scan {
     return file->size();
   }
 
-  Result<> gap(const Candidate& candidate, std::uint64_t offset, std::uint64_t found) {
+  Result<> gap(const JournalFileName& candidate, std::uint64_t offset, std::uint64_t found) {
     return fail(
         ErrorCode::corrupted,
         fmt::format("journal group {} is missing: '{}' has group {} at offset {}. Nothing was changed; "
@@ -182,7 +164,7 @@ class Scan {
                     expected(), candidate.path.string(), found, offset));
   }
 
-  Result<> unreadable(const Candidate& candidate, std::uint64_t offset) {
+  Result<> unreadable(const JournalFileName& candidate, std::uint64_t offset) {
     return fail(
         ErrorCode::corrupted,
         fmt::format("journal group {} in '{}' at offset {} is damaged so that its topics cannot be named, "
@@ -193,13 +175,25 @@ class Scan {
   base::FileSystem& files_;
   const ScanOptions& options_;
   const std::function<Result<>(const ScannedGroup&)>& apply_;
-  std::vector<Candidate> candidates_;
+  std::vector<JournalFileName> candidates_;
   ScanResult result_;
   std::uint64_t tail_last_group_ = 0;
   bool torn_ = false;
 };
 
 }  // namespace
+
+Result<std::vector<JournalFileName>> list_journal_files(base::FileSystem& files,
+                                                        const std::filesystem::path& directory) {
+  std::vector<JournalFileName> found;
+  GEMINGA_TRY(const auto entries, files.list(directory));
+  for (const base::DirectoryEntry& entry : entries) {
+    if (const auto generation = journal_generation(entry.name))
+      found.push_back({*generation, directory / entry.name});
+  }
+  std::ranges::sort(found, {}, &JournalFileName::generation);
+  return found;
+}
 
 JournalFileReader::JournalFileReader(std::unique_ptr<base::File> file, std::uint64_t size)
     : file_(std::move(file)),
@@ -238,8 +232,8 @@ Result<ScanResult> list_journal(base::FileSystem& files, const std::filesystem::
                                 std::uint64_t covered) {
   ScanResult result;
   result.last_group = covered;
-  GEMINGA_TRY(const auto found, find_journal_files(files, directory));
-  for (const Candidate& candidate : found) {
+  GEMINGA_TRY(const auto found, list_journal_files(files, directory));
+  for (const JournalFileName& candidate : found) {
     result.next_generation = candidate.generation + 1;
     GEMINGA_TRY(const auto file, files.open(candidate.path, {.mode = base::OpenMode::read}));
     GEMINGA_TRY(const std::uint64_t bytes, file->size());

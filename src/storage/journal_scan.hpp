@@ -38,6 +38,14 @@ class JournalFileReader {
   std::uint64_t window_bytes_ = 0;
 };
 
+struct JournalFileName {
+  std::uint64_t generation = 0;
+  std::filesystem::path path;
+};
+/// The journal files of a directory, by generation.
+Result<std::vector<JournalFileName>> list_journal_files(base::FileSystem& files,
+                                                        const std::filesystem::path& directory);
+
 /// The group at a position of a file, valid or not.
 struct ScannedGroup {
   GroupHeader header;

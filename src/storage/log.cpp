@@ -70,6 +70,7 @@ LogStats Log::Impl::stats() const {
   stats.publish_budget_used = queue_.budget_used();
   stats.last_sync = std::chrono::nanoseconds(last_sync_ns_);
   stats.torn_bytes_cut = torn_bytes_cut_;
+  stats.segments_rewritten = background_.segments_rewritten();
   return stats;
 }
 
@@ -107,8 +108,8 @@ Result<std::unique_ptr<Log>> Log::open(base::FileSystem& files, base::Clock& clo
   return std::unique_ptr<Log>(new Log(std::move(impl)));
 }
 
-const std::map<TopicId, TopicState>& Log::recovered() const {
-  return impl_->recovered();
+std::map<TopicId, TopicState> Log::take_recovered() {
+  return impl_->take_recovered();
 }
 void Log::submit(Transaction transaction) {
   impl_->submit(std::move(transaction));

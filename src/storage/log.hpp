@@ -102,7 +102,8 @@ struct LogStats {
   std::uint64_t journal_bytes = 0, memory_table_bytes = 0, segments = 0, segment_bytes = 0,
                 publish_budget_used = 0;
   std::chrono::nanoseconds last_sync{0};
-  std::uint64_t torn_bytes_cut = 0;  ///< at the last start
+  std::uint64_t torn_bytes_cut = 0;      ///< at the last start
+  std::uint64_t segments_rewritten = 0;  ///< since the start, because less than half of them lived
 };
 
 /// The log of a data directory: one journal with group commit, a memory table behind it, segments that all
@@ -119,8 +120,9 @@ class Log {
                                            const std::set<TopicId>& tombstoned_topics, LogListener& listener);
   ~Log();
 
-  /// Before the first transaction only: what recovery found, one per live topic that has records.
-  [[nodiscard]] const std::map<TopicId, TopicState>& recovered() const;
+  /// What recovery found, one per live topic that has records. Once, before the first transaction: it is
+  /// given away, and nothing is left behind.
+  [[nodiscard]] std::map<TopicId, TopicState> take_recovered();
 
   /// Any thread; never blocks, never waits for the disk.
   void submit(Transaction transaction);

@@ -38,7 +38,9 @@ LogOptions options_with(UnsafeOptions unsafe) {
 
 std::string body(const char* topic, std::uint64_t number) {
   std::string text = fmt::format("{} {} ", topic, number);
-  text.resize(text.size() + number * 131 % 1'500, static_cast<char>('a' + number % 26));
+  // The right topic is the big one: when it is trimmed, little of a segment lives.
+  const std::uint64_t most = topic[0] == 'r' ? 4'500 : 700;
+  text.resize(text.size() + number * 131 % most, static_cast<char>('a' + number % 26));
   return text;
 }
 
@@ -47,6 +49,7 @@ struct Knowledge {
   std::uint64_t asked = 0;     ///< steps submitted
   std::uint64_t answered = 0;  ///< steps answered with success
   std::vector<std::pair<TopicId, std::string>> delivered;
+  std::uint64_t rewritten = 0;  ///< segments
 };
 
 class Listener final : public LogListener {
@@ -99,6 +102,7 @@ Knowledge work(FaultFileSystem& files, UnsafeOptions unsafe, std::uint64_t first
     knowledge.answered = i + 1;
   }
   static_cast<void>((*log)->close());
+  knowledge.rewritten = (*log)->stats().segments_rewritten;
   return knowledge;
 }
 
@@ -110,9 +114,9 @@ std::vector<std::string> check(FaultFileSystem& files, const Knowledge& knowledg
   if (!log) return {"it does not open: " + log.error().message};
   std::vector<std::string> wrong;
   std::map<TopicId, TopicState> state;
+  const auto recovered = (*log)->take_recovered();
   for (const TopicId topic : {kLeft, kRight}) {
-    const auto found = (*log)->recovered().find(topic);
-    if (found != (*log)->recovered().end()) state[topic] = found->second;
+    if (recovered.contains(topic)) state[topic] = recovered.at(topic);
   }
   const std::uint64_t steps = state[kLeft].next.value;
   if (steps < knowledge.answered)
@@ -281,7 +285,7 @@ TEST(LogCrashTest, ATornGroupAtTheBeginOfAFileDoesNotOutliveTheNextGroups) {
 
 TEST(LogCrashTest, AFailedWriteOrSyncEndsTheLogAndLosesNothing) {
   FaultFileSystem counting;
-  static_cast<void>(work(counting, {}));
+  EXPECT_GT(work(counting, {}).rewritten, 0U);
   const std::uint64_t operations = counting.operations();
   ASSERT_GT(operations, 100U);
   for (std::uint64_t number = 1; number <= operations; ++number) {

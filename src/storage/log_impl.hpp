@@ -47,7 +47,7 @@ class Log::Impl {
   }
   void needs_metadata(std::uint64_t sequence) { background_.needs_metadata(sequence); }
   Result<> close();
-  [[nodiscard]] const std::map<TopicId, TopicState>& recovered() const { return recovered_; }
+  [[nodiscard]] std::map<TopicId, TopicState> take_recovered() { return std::exchange(recovered_, {}); }
 
  private:
   // --- start ---
@@ -93,8 +93,8 @@ class Log::Impl {
   LogListener& listener_;
   const RawUuid uuid_;
 
+  std::map<TopicId, TopicState> recovered_;  // until it is taken
   // start only, then const
-  std::map<TopicId, TopicState> recovered_;
   std::uint64_t torn_bytes_cut_ = 0;
 
   SubmitQueue queue_;

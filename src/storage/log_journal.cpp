@@ -35,6 +35,8 @@ void Log::Impl::run_journal() {
       if (!batch.chosen.empty()) write_group(std::move(batch));
       flush_when_due();
     }
+    backlog.clear();
+    flush_when_due();
   }
 }
 
@@ -74,7 +76,8 @@ void Log::Impl::throttle(const Batch& batch) {
 void Log::Impl::flush_when_due() {
   if (failure_) return;
   const bool due = topics_.active_bytes() >= options_.memory_table_bytes / 2 ||
-                   bytes_since_freeze_ >= options_.journal_bytes_max / 4 || journal_.wants_checkpoint();
+                   bytes_since_freeze_ >= options_.journal_bytes_max / 4 || journal_.wants_checkpoint() ||
+                   background_.wants_flush();
   if (due && background_.idle()) background_.flush(freeze());
 }
 

@@ -29,6 +29,7 @@ struct Extent {
   std::uint64_t offset = 0;       ///< of the first entry header in the file
   std::uint64_t bytes = 0;        ///< of headers and bodies
   std::uint32_t index_count = 0;  ///< sparse index entries, which stand right behind the entries
+  bool operator==(const Extent&) const = default;
 };
 
 /// A line of the footer.
@@ -89,8 +90,8 @@ class SegmentReader {
   Result<> read(const Extent& extent, EntryId from, const ReadRequest& request, BlockPool& blocks,
                 std::vector<Entry>& into, std::uint64_t& bytes);
   [[nodiscard]] const std::vector<FooterLine>& footer() const { return footer_; }
-  /// Reads everything and compares each extent's CRC.
-  Result<> verify();
+  /// Reads an extent and compares its CRC. Errors: corrupted (with topic and entries), disk_error.
+  Result<> verify(const FooterLine& line);
 
  private:
   SegmentReader(base::FileSystem& files, std::filesystem::path path, std::unique_ptr<base::File> file,

@@ -145,25 +145,22 @@ Result<> SegmentReader::read(const Extent& extent, EntryId from, const ReadReque
   return {};
 }
 
-Result<> SegmentReader::verify() {
-  for (const FooterLine& line : footer_) {
-    std::uint64_t left = line.extent.bytes + std::uint64_t{line.extent.index_count} * kIndexEntryBytes;
-    std::uint64_t at = line.extent.offset;
-    std::uint32_t crc = 0;
-    std::vector<std::byte> piece(std::min(left, kVerifyPieceBytes));
-    while (left > 0) {
-      const auto part = std::span(piece).first(std::min<std::uint64_t>(left, piece.size()));
-      GEMINGA_TRY(const std::size_t got, file_->read_at(at, part));
-      if (got < part.size()) return damaged("it is cut off");
-      crc = base::crc32c(std::span<const std::byte>(part), crc);
-      at += got;
-      left -= got;
-    }
-    if (crc != line.crc)
-      return damaged(fmt::format("entries {} to {} of topic {} are damaged", line.extent.first.value,
-                                 line.extent.last.value, line.topic.value));
+Result<> SegmentReader::verify(const FooterLine& line) {
+  std::uint64_t left = line.extent.bytes + std::uint64_t{line.extent.index_count} * kIndexEntryBytes;
+  std::uint64_t at = line.extent.offset;
+  std::uint32_t crc = 0;
+  std::vector<std::byte> piece(std::min(left, kVerifyPieceBytes));
+  while (left > 0) {
+    const auto part = std::span(piece).first(std::min<std::uint64_t>(left, piece.size()));
+    GEMINGA_TRY(const std::size_t got, file_->read_at(at, part));
+    if (got < part.size()) return damaged("it is cut off");
+    crc = base::crc32c(std::span<const std::byte>(part), crc);
+    at += got;
+    left -= got;
   }
-  return {};
+  if (crc == line.crc) return {};
+  return damaged(fmt::format("entries {} to {} of topic {} are damaged", line.extent.first.value,
+                             line.extent.last.value, line.topic.value));
 }
 
 }  // namespace geminga::storage

@@ -7,12 +7,15 @@
 #include "base/assert.hpp"
 #include "base/log.hpp"
 #include "base/try.hpp"
+#include "storage/segment_format.hpp"
 
 namespace geminga::storage {
 namespace {
 
 // Open files kept for readers. Part of the budget of 1,000 descriptors.
 constexpr std::size_t kReadersMax = 256;
+// Header and footer of a file with little in it; they must not make it look half dead.
+constexpr std::uint64_t kFrameBytes = 2 * kSegmentDataOffset;
 
 }  // namespace
 
@@ -33,7 +36,7 @@ Result<std::vector<std::pair<TopicId, std::string>>> SegmentStore::adopt(const C
   const std::lock_guard lock(mutex_);
   next_number_ = checkpoint.next_segment;
   for (const Checkpoint::Segment& segment : checkpoint.segments) {
-    segments_[segment.number] = {.bytes = segment.bytes, .live_extents = 0};
+    segments_[segment.number] = {.bytes = segment.bytes};
   }
   GEMINGA_TRY(const auto there, numbers_on_disk());
   if (!there.empty()) next_number_ = std::max(next_number_, there.back() + 1);
@@ -46,6 +49,7 @@ Result<std::vector<std::pair<TopicId, std::string>>> SegmentStore::adopt(const C
           ErrorCode::corrupted,
           fmt::format("the checkpoint names segment {} without listing it; restore a backup", number));
     segment->second.live_extents += 1;
+    segment->second.live_bytes += part.extent.bytes;
     if (!std::binary_search(there.begin(), there.end(), number)) {
       lost.emplace_back(part.topic,
                         fmt::format("the file '{}' with entries {} to {} of topic {} is missing; the "
@@ -66,29 +70,103 @@ Result<> SegmentStore::remove_orphans() {
   return {};
 }
 
-Result<std::vector<TopicTable::NewExtent>> SegmentStore::write(
-    const std::vector<TopicTable::FrozenRun>& runs) {
+Result<std::vector<TopicTable::NewExtent>> SegmentStore::write_new(std::size_t count, const Runs& runs) {
   std::vector<TopicTable::NewExtent> extents;
-  if (runs.empty()) return extents;
+  if (count == 0) return extents;
   const std::uint64_t number = next_number_++;
   GEMINGA_TRY(const auto writer, SegmentWriter::create(files_, options_.directory, options_.uuid, number));
-  for (const TopicTable::FrozenRun& run : runs) {
-    GEMINGA_TRY(const Extent extent, writer->add(run.entries));
-    extents.push_back({run.topic, extent});
+  Segment segment;
+  for (std::size_t i = 0; i < count; ++i) {
+    GEMINGA_TRY(const auto entries, runs(i));
+    GEMINGA_TRY(const Extent extent, writer->add(entries));
+    extents.push_back({entries.front().header.topic, extent});
+    segment.live_extents += 1;
+    segment.live_bytes += extent.bytes;
   }
-  GEMINGA_TRY(const std::uint64_t bytes, writer->finish());
+  GEMINGA_TRY(segment.bytes, writer->finish());
   if (!options_.no_dirsync) GEMINGA_TRY_VOID(files_.sync_directory(options_.directory));
   const std::lock_guard lock(mutex_);
-  segments_[number] = {.bytes = bytes, .live_extents = extents.size()};
+  segments_[number] = segment;
   return extents;
+}
+
+Result<std::vector<TopicTable::NewExtent>> SegmentStore::write(
+    const std::vector<TopicTable::FrozenRun>& runs) {
+  return write_new(runs.size(), [&](std::size_t i) -> Result<std::span<const Entry>> {
+    return std::span<const Entry>(runs[i].entries);
+  });
+}
+
+Result<std::vector<TopicTable::NewExtent>> SegmentStore::rewrite(std::span<const Move> moves) {
+  std::vector<Entry> entries;
+  return write_new(moves.size(), [&](std::size_t i) -> Result<std::span<const Entry>> {
+    auto read = read_whole(moves[i]);
+    if (!read && read.error().code == ErrorCode::corrupted) keep(moves[i].from.segment);
+    GEMINGA_TRY(entries, std::move(read));
+    return std::span<const Entry>(entries);
+  });
+}
+
+Result<std::vector<Entry>> SegmentStore::read_whole(const Move& move) {
+  GEMINGA_TRY(const auto segment, reader(move.from.segment));
+  std::vector<Entry> entries;
+  std::uint64_t bytes = 0;
+  const std::uint64_t count = move.from.last.value - move.first.value + 1;
+  const ReadRequest all{.topic = move.topic,
+                        .from = move.first,
+                        .entries_max = static_cast<std::uint32_t>(count),
+                        .bytes_max = move.from.bytes};
+  BlockPool blocks(0);  // none are kept: this is seldom
+  GEMINGA_TRY_VOID(segment->read(move.from, move.first, all, blocks, entries, bytes));
+  if (entries.size() == count && entries.front().header.entry == move.first &&
+      entries.back().header.entry == move.from.last)
+    return entries;
+  return fail(ErrorCode::corrupted, fmt::format("'{}' does not hold all of entries {} to {} of topic {}",
+                                                path_of(move.from.segment).string(), move.first.value,
+                                                move.from.last.value, move.topic.value));
 }
 
 void SegmentStore::bury(std::span<const Extent> dead) {
   const std::lock_guard lock(mutex_);
   for (const Extent& extent : dead) {
     const auto segment = segments_.find(extent.segment);
-    GEMINGA_ASSERT(segment != segments_.end() && segment->second.live_extents > 0);
+    if (segment == segments_.end()) continue;
+    GEMINGA_ASSERT(segment->second.live_extents > 0);
     segment->second.live_extents -= 1;
+    segment->second.live_bytes -= extent.bytes;
+  }
+}
+
+std::vector<std::uint64_t> SegmentStore::sparse(std::uint64_t live_bytes_max) const {
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> found;  // live bytes, number
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [number, segment] : segments_) {
+      const std::uint64_t data = segment.bytes - std::min(segment.bytes, kFrameBytes);
+      if (segment.live_extents > 0 && !segment.kept && segment.live_bytes < data / 2)
+        found.emplace_back(segment.live_bytes, number);
+    }
+  }
+  std::ranges::sort(found);
+  std::vector<std::uint64_t> numbers;
+  for (const auto& [live_bytes, number] : found) {
+    if (live_bytes > live_bytes_max) break;
+    live_bytes_max -= live_bytes;
+    numbers.push_back(number);
+  }
+  return numbers;
+}
+
+void SegmentStore::keep(std::uint64_t number) {
+  const std::lock_guard lock(mutex_);
+  if (const auto segment = segments_.find(number); segment != segments_.end()) segment->second.kept = true;
+}
+
+void SegmentStore::retire(std::span<const std::uint64_t> numbers) {
+  const std::lock_guard lock(mutex_);
+  for (const std::uint64_t number : numbers) {
+    segments_.erase(number);
+    readers_.erase(number);
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -42,8 +43,24 @@ class SegmentStore {
   /// Writes a new segment and syncs it and the directory. Errors: disk_full, disk_error; nothing is left
   /// behind.
   Result<std::vector<TopicTable::NewExtent>> write(const std::vector<TopicTable::FrozenRun>& runs);
-  /// These extents are needed no more.
+  /// These extents are needed no more. Of segments that were retired: nothing to do.
   void bury(std::span<const Extent> dead);
+  /// Segments of which less than half lives, those with the least first, as many as hold `live_bytes_max`
+  /// together. Not those that cannot be read whole.
+  [[nodiscard]] std::vector<std::uint64_t> sparse(std::uint64_t live_bytes_max) const;
+  /// What moves into a new segment: the entries of a live extent from `first` on.
+  struct Move {
+    TopicId topic;
+    Extent from;
+    EntryId first;
+  };
+  /// Writes them, sorted, into one new segment, as write() does; the new extents are in the order of `moves`.
+  /// Errors: disk_full, disk_error; corrupted (an extent cannot be read: its segment is not sparse any more).
+  Result<std::vector<TopicTable::NewExtent>> rewrite(std::span<const Move> moves);
+  /// It is damaged: rewriting it would lose what can still be read.
+  void keep(std::uint64_t number);
+  /// Everything that lived in them lives elsewhere; their files go with remove().
+  void retire(std::span<const std::uint64_t> numbers);
   /// Segments without a live extent leave the list; their files go with remove().
   [[nodiscard]] std::vector<std::uint64_t> take_empty();
   Result<> remove(std::span<const std::uint64_t> numbers);
@@ -60,7 +77,13 @@ class SegmentStore {
   struct Segment {
     std::uint64_t bytes = 0;
     std::uint64_t live_extents = 0;
+    std::uint64_t live_bytes = 0;
+    bool kept = false;  ///< see keep()
   };
+  /// The entries of run i; valid until the next call.
+  using Runs = std::function<Result<std::span<const Entry>>(std::size_t i)>;
+  Result<std::vector<TopicTable::NewExtent>> write_new(std::size_t count, const Runs& runs);
+  Result<std::vector<Entry>> read_whole(const Move& move);
   [[nodiscard]] std::filesystem::path path_of(std::uint64_t number) const;
 
   base::FileSystem& files_;

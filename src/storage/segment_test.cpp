@@ -7,6 +7,7 @@
 #include "base/try.hpp"
 #include "storage/segment_format.hpp"
 #include "storage/testing.hpp"
+#include "storage/worked_example.hpp"
 
 namespace geminga::storage {
 namespace {
@@ -47,6 +48,27 @@ class SegmentTest : public ::testing::Test {
   base::FaultFileSystem files_;
   BlockPool blocks_{1 << 20};
 };
+
+TEST_F(SegmentTest, TheWorkedExampleOfTheDocumentationIsRight) {
+  const Append append = testing::append_of(TopicId{7}, "hello");
+  EntryHeader header{.topic = append.topic, .ledger = LedgerId{1}, .entry = EntryId{0}, .deliver_at = {}};
+  header.publish_time = Timestamp{std::chrono::milliseconds{1'700'000'000'000}};
+  header.body_bytes = 5;
+  header.body_crc = append.body_crc;
+  const Entry entry{header, append.body, nullptr};
+  const auto writer = SegmentWriter::create(files_, "/data", kDirectory, 1).value();
+  const Extent extent = writer->add({&entry, 1}).value();
+  ASSERT_EQ(writer->finish().value(), 8'192U);
+  const std::string bytes = files_.content("/data/segment-0000000000000001.seg");
+  const std::size_t used = kSegmentDataOffset + extent.bytes + kFooterLineBytes;
+  const std::string document = testing::format_document("segment.md");
+  EXPECT_THAT(document, ::testing::HasSubstr(testing::dump(bytes.substr(0, kSegmentHeaderBytes))));
+  EXPECT_THAT(document,
+              ::testing::HasSubstr(testing::dump(bytes.substr(kSegmentDataOffset, used - kSegmentDataOffset),
+                                                 kSegmentDataOffset)));
+  const std::size_t trailer = bytes.size() - kSegmentTrailerBytes;
+  EXPECT_THAT(document, ::testing::HasSubstr(testing::dump(bytes.substr(trailer), trailer)));
+}
 
 TEST_F(SegmentTest, FindsAnyEntryOfALongExtent) {
   const Extent extent = write(2'000, 300);
@@ -98,7 +120,8 @@ TEST_F(SegmentTest, VerifyNamesTheTopicOfADamagedExtent) {
   std::string content = files_.content(kPath);
   content[extent.offset + 120] ^= 1;
   files_.put(kPath, content);
-  const auto verified = SegmentReader::open(files_, kPath, kDirectory, 7).value()->verify();
+  const auto reader = SegmentReader::open(files_, kPath, kDirectory, 7).value();
+  const auto verified = reader->verify(reader->footer().at(1));
   ASSERT_FALSE(verified);
   EXPECT_THAT(verified.error().message, ::testing::HasSubstr("of topic 4"));
 }

@@ -10,6 +10,7 @@ namespace geminga::storage {
 namespace {
 
 constexpr int kBusyTimeoutMs = 5'000;
+constexpr int kCopyAttempts = 10;
 
 ErrorCode code_of(int sqlite) {
   switch (sqlite & 0xff) {
@@ -105,6 +106,28 @@ Result<std::unique_ptr<Sqlite>> Sqlite::open(const std::filesystem::path& file, 
   GEMINGA_TRY_VOID(opened->run("PRAGMA synchronous=FULL"));
   GEMINGA_TRY_VOID(opened->run("PRAGMA foreign_keys=ON"));
   return opened;
+}
+
+Result<> Sqlite::copy_to(Sqlite& other) {
+  sqlite3_backup* copy = sqlite3_backup_init(other.connection_, "main", connection_, "main");
+  if (copy == nullptr) return std::unexpected(sqlite_error(other.connection_));
+  int result = SQLITE_OK;
+  // Both ends wait for locks by themselves; what is left are changes of the schema meanwhile.
+  for (int attempt = 0; attempt < kCopyAttempts && result != SQLITE_DONE; ++attempt) {
+    result = sqlite3_backup_step(copy, -1);
+    if (result != SQLITE_DONE && code_of(result) != ErrorCode::directory_locked) break;
+  }
+  const int finished = sqlite3_backup_finish(copy);
+  if (result == SQLITE_DONE && finished == SQLITE_OK) return {};
+  return fail(code_of(finished != SQLITE_OK ? finished : result),
+              fmt::format("copy '{}' to '{}': {}", file_.string(), other.file_.string(),
+                          sqlite3_errstr(finished != SQLITE_OK ? finished : result)));
+}
+
+Result<> copy_sqlite(const std::filesystem::path& from, const std::filesystem::path& to) {
+  GEMINGA_TRY(const auto source, Sqlite::open(from, false));
+  GEMINGA_TRY(const auto target, Sqlite::open(to, true));
+  return source->copy_to(*target);
 }
 
 Result<> Sqlite::run(const char* sql) {

@@ -47,6 +47,8 @@ class Sqlite {
 
   Result<> run(const char* sql);
   Result<Statement> prepare(std::string_view sql);
+  /// Everything, as of now, in place of what `other` holds.
+  Result<> copy_to(Sqlite& other);
   /// Rows that the last statement changed.
   [[nodiscard]] int changes() const;
   [[nodiscard]] std::uint64_t last_row_id() const;
@@ -56,6 +58,10 @@ class Sqlite {
   sqlite3* connection_;
   std::filesystem::path file_;
 };
+
+/// Copies a database, also while another process writes to it: what was committed when the call began is in
+/// the copy. Errors: not_found, corrupted, directory_locked, disk_full, disk_error.
+Result<> copy_sqlite(const std::filesystem::path& from, const std::filesystem::path& to);
 
 /// What the last call on the connection said, as our error: not only "constraint" becomes already_exists.
 Error sqlite_error(sqlite3* connection);

@@ -374,6 +374,28 @@ void TopicTable::install(const std::vector<NewExtent>& extents) {
   frozen_bytes_ = 0;
 }
 
+std::optional<EntryId> TopicTable::live_from(TopicId topic, const Extent& extent) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = topics_.find(topic);
+  if (found == topics_.end() ||
+      std::ranges::find(found->second->extents, extent) == found->second->extents.end())
+    return std::nullopt;
+  return std::max(found->second->state.first, extent.first);
+}
+
+void TopicTable::move(TopicId topic, const Extent& from, const Extent& to) {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = topics_.find(topic); found != topics_.end()) {
+    auto& extents = found->second->extents;
+    if (const auto place = std::ranges::find(extents, from); place != extents.end()) {
+      *place = to;
+      found->second->state.stored_bytes += to.bytes - from.bytes;
+      return;
+    }
+  }
+  dead_.push_back(to);
+}
+
 std::vector<Extent> TopicTable::take_dead() {
   const std::lock_guard lock(mutex_);
   return std::exchange(dead_, {});

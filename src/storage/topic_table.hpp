@@ -125,6 +125,10 @@ class TopicTable {
   };
   /// The frozen entries stand in these extents now. Those of topics that are gone are dead.
   void install(const std::vector<NewExtent>& extents);
+  /// The first entry of the extent that is still needed, if any is.
+  [[nodiscard]] std::optional<EntryId> live_from(TopicId topic, const Extent& extent) const;
+  /// What is needed of `from` stands in `to` now. When nothing of it is needed any more, `to` is dead.
+  void move(TopicId topic, const Extent& from, const Extent& to);
   /// Extents that died since the last call.
   [[nodiscard]] std::vector<Extent> take_dead();
   /// Calls with every topic, under the lock.
