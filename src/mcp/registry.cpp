@@ -158,12 +158,14 @@ std::unique_ptr<Upstream> RegistryImpl::connect(const ServerConfig& config) {
     if (settings.protocol == Protocol::invoke)
       return make_invoke_upstream(*http_, config.name, *http, settings);
     return std::make_unique<Session>(
-        config.name, make_http_transport(loop_, *http_, config.name, *http, settings.max_message_bytes));
+        config.name, make_http_transport(loop_, *http_, config.name, *http, settings.max_message_bytes),
+        loop_, settings.start_timeout);
   }
   return std::make_unique<Session>(
       config.name,
       make_stdio_transport(loop_, config.name, std::get<StdioEndpoint>(config.endpoint),
-                           {options_.reaper_program, options_.reaper_arguments}, settings.max_message_bytes));
+                           {options_.reaper_program, options_.reaper_arguments}, settings.max_message_bytes),
+      loop_, settings.start_timeout);
 }
 
 Server::Surroundings RegistryImpl::surroundings() {

@@ -35,6 +35,7 @@ struct ServerStatus {
   std::string server_name{};               ///< as it names itself
   std::string server_version{};
   std::string protocol_version{};
+  std::string breaker{};  ///< "closed", "open", "trying"; empty: it has none
   std::size_t tools = 0;
   std::size_t in_flight = 0;
   std::size_t queued = 0;

@@ -166,6 +166,37 @@ TEST_F(RegistryTest, OverItsLimitsAServerIsNotAsked) {
   EXPECT_EQ(log_lines("call echo"), 1U);
 }
 
+TEST_F(RegistryTest, OverItsRateAServerIsCalledLater) {
+  options_.settings["s"].max_per_second = 2;
+  open({{"s", fixture_server()}});
+  EXPECT_TRUE(call("s", "echo"));
+  EXPECT_TRUE(call("s", "echo"));
+  const auto held = call("s", "echo");
+  ASSERT_FALSE(held);
+  EXPECT_EQ(held.error().kind, FailureClass::limited);
+  EXPECT_GT(held.error().retry_after.value(), milliseconds{0});
+  EXPECT_LE(held.error().retry_after.value(), milliseconds{500});
+}
+
+TEST_F(RegistryTest, AServerThatFailsInARowIsLeftAloneUntilOneCallTries) {
+  options_.settings["s"].breaker_failures = 2;
+  options_.settings["s"].breaker_pause = milliseconds{300};
+  open({{"s", fixture_server()}});
+  EXPECT_EQ(status("s").breaker, "closed");
+  const CallOptions brief{.timeout = milliseconds{50}};
+  EXPECT_EQ(call("s", "never", json::object(), brief).error().kind, FailureClass::outcome_unknown);
+  EXPECT_TRUE(call("s", "echo")) << "an answer, and the count begins anew";
+  EXPECT_FALSE(call("s", "never", json::object(), brief));
+  EXPECT_FALSE(call("s", "never", json::object(), brief));
+  EXPECT_EQ(status("s").breaker, "open");
+  const auto held = call("s", "echo");
+  ASSERT_FALSE(held);
+  EXPECT_EQ(held.error().kind, FailureClass::limited);
+  EXPECT_LE(held.error().retry_after.value(), milliseconds{301});
+  EXPECT_TRUE(eventually([&] { return call("s", "echo").has_value(); }));
+  EXPECT_EQ(status("s").breaker, "closed");
+}
+
 TEST_F(RegistryTest, ReadsEveryPageOfAList) {
   open({{"s", fixture_server({"--extra-tools", "100", "--page", "7"})}});
   EXPECT_NE(registry_->catalogue()->find("s", "extra_99"), nullptr);
@@ -182,6 +213,17 @@ TEST_F(RegistryTest, FollowsListChanged) {
   EXPECT_TRUE(eventually([&] { return registry_->catalogue()->find("s", "added") != nullptr; }));
   EXPECT_TRUE(eventually([&] { return heard > before; }));
   registry_->unlisten(listener);
+}
+
+TEST_F(RegistryTest, AListThatIsNeverAnsweredDoesNotKeepLaterOnesAway) {
+  options_.settings["s"].start_timeout = milliseconds{400};
+  open({{"s", fixture_server()}});
+  ASSERT_TRUE(call("s", "list_changed", {{"unanswered", 1}}));
+  EXPECT_TRUE(eventually([&] { return log_lines("cancelled timed out") == 1; }));
+  EXPECT_EQ(registry_->catalogue()->find("s", "added"), nullptr);
+  EXPECT_EQ(status("s").state, ServerState::ready) << "it keeps the tools it had";
+  ASSERT_TRUE(call("s", "list_changed"));
+  EXPECT_TRUE(eventually([&] { return registry_->catalogue()->find("s", "added") != nullptr; }));
 }
 
 TEST_F(RegistryTest, RefusesHonestlyWhatAServerAsksAndAnswersPing) {

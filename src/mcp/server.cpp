@@ -28,12 +28,37 @@ CallOutcome failed(FailureClass kind, ErrorCode code, std::string message) {
   return std::unexpected(CallFailure{.kind = kind, .error = {code, std::move(message)}});
 }
 
+CallOutcome limited(std::string message, std::chrono::milliseconds retry_after) {
+  return std::unexpected(CallFailure{.kind = FailureClass::limited,
+                                     .error = {ErrorCode::overloaded, std::move(message)},
+                                     .retry_after = retry_after});
+}
+
+/// What an outcome says of the server.
+Throttle::End end_of(const CallOutcome& outcome) {
+  if (outcome) return Throttle::End::answered;
+  const auto code = outcome.error().error.code;
+  if (code == ErrorCode::cancelled || code == ErrorCode::closed) return Throttle::End::not_tried;
+  switch (outcome.error().kind) {
+    case FailureClass::limited:
+      return Throttle::End::not_tried;
+    case FailureClass::final:
+      return Throttle::End::answered;
+    case FailureClass::not_executed:
+    case FailureClass::outcome_unknown:
+    case FailureClass::unknown:
+      break;
+  }
+  return Throttle::End::failed;
+}
+
 }  // namespace
 
 Server::Server(ServerConfig config, Surroundings surroundings, std::vector<Tool> known_tools)
     : config_(std::move(config)),
       surroundings_(std::move(surroundings)),
       tools_(std::move(known_tools)),
+      throttle_(config_.settings),
       start_timer_(*surroundings_.loop),
       restart_timer_(*surroundings_.loop) {}
 
@@ -145,16 +170,17 @@ std::chrono::milliseconds Server::timeout_of(const ActiveCall& call) const {
 void Server::call(CallId id, std::string tool, std::string arguments, CallOptions options, CallDone done) {
   if (closed_)
     return done(failed(FailureClass::not_executed, ErrorCode::closed, "the registry is being stopped"));
+  if (queued_ >= config_.settings.max_queued)
+    return done(
+        limited(fmt::format("{} calls wait for server '{}' already", queued_, config_.name), kLimitedRetry));
+  if (const auto held = throttle_.admit(now()))
+    return done(
+        limited(fmt::format("server '{}' is not called: {}", config_.name, held->why), held->retry_after));
   if (state_ == ServerState::failed) {
-    return done(failed(FailureClass::not_executed, ErrorCode::unavailable,
-                       fmt::format("server '{}' cannot be used: {}", config_.name, reason_)));
-  }
-  if (queued_ >= config_.settings.max_queued) {
-    CallFailure full{.kind = FailureClass::limited,
-                     .error = {ErrorCode::overloaded,
-                               fmt::format("{} calls wait for server '{}' already", queued_, config_.name)},
-                     .retry_after = kLimitedRetry};
-    return done(std::unexpected(std::move(full)));
+    auto outcome = failed(FailureClass::not_executed, ErrorCode::unavailable,
+                          fmt::format("server '{}' cannot be used: {}", config_.name, reason_));
+    ended(outcome);
+    return done(std::move(outcome));
   }
   ActiveCall& call = calls_[id.value];
   call.tool = std::move(tool);
@@ -215,8 +241,20 @@ void Server::finish(std::uint64_t id, CallOutcome outcome) {
     log::debug("mcp", "call of '{}' on server '{}' failed ({}): {}", call.tool, config_.name,
                to_string(outcome.error().kind), outcome.error().error.message);
   }
+  ended(outcome);
   call.done(std::move(outcome));
   pump();
+}
+
+void Server::ended(const CallOutcome& outcome) {
+  const auto before = throttle_.breaker(now());
+  throttle_.ended(end_of(outcome), now());
+  const auto after = throttle_.breaker(now());
+  if (before != after && after == "open")
+    log::warn("mcp", "the circuit breaker of server '{}' opens for {} ms", config_.name,
+              config_.settings.breaker_pause.count());
+  else if (before != after && after == "closed")
+    log::info("mcp", "the circuit breaker of server '{}' closes", config_.name);
 }
 
 void Server::timed_out(std::uint64_t id) {
@@ -274,6 +312,7 @@ ServerStatus Server::status() const {
           .server_name = identity_.name,
           .server_version = identity_.version,
           .protocol_version = identity_.protocol_version,
+          .breaker = std::string(throttle_.breaker(now())),
           .tools = tools_.size(),
           .in_flight = in_flight_,
           .queued = queued_,

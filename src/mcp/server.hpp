@@ -11,6 +11,7 @@
 
 #include "base/event_loop.hpp"
 #include "mcp/registry.hpp"
+#include "mcp/throttle.hpp"
 #include "mcp/upstream.hpp"
 
 namespace geminga::mcp {
@@ -68,6 +69,7 @@ class Server {
   void timed_out(std::uint64_t id);
   void progressed(std::uint64_t id, const Progress& progress);
   void fail_queued(FailureClass kind, const Error& error);
+  void ended(const CallOutcome& outcome);
   [[nodiscard]] std::chrono::milliseconds timeout_of(const ActiveCall& call) const;
 
   const ServerConfig config_;
@@ -80,6 +82,7 @@ class Server {
   std::string reason_;
   std::vector<std::string> stderr_tail_;
   ServerIdentity identity_;
+  Throttle throttle_;
   base::Timer start_timer_;
   base::Timer restart_timer_;
   base::MonotonicTime ready_since_{};

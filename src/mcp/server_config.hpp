@@ -52,6 +52,9 @@ struct ServerSettings {
   std::chrono::milliseconds start_timeout{60'000};         ///< from spawn to the end of the listing
   std::size_t max_concurrent = 256;                        ///< calls in flight at once
   std::size_t max_queued = 1'024;                          ///< calls that wait for a free place
+  std::size_t max_per_second = 0;                          ///< calls, 0: no limit
+  std::size_t breaker_failures = 0;                        ///< in a row until no call is made; 0: never
+  std::chrono::milliseconds breaker_pause{30'000};         ///< then one call tries
   std::size_t max_message_bytes = std::size_t{16} << 20U;  ///< one message from the server
   std::vector<DeclaredTool> tools{};  ///< `invoke` only; wins over a listed one of that name
   bool operator==(const ServerSettings&) const = default;

@@ -44,8 +44,12 @@ Tool to_tool(const std::string& server, wire::mcp::ToolDescription description) 
                           .open_world = description.open_world}};
 }
 
-Session::Session(std::string server, std::unique_ptr<Transport> transport)
-    : server_(std::move(server)), transport_(std::move(transport)) {}
+Session::Session(std::string server, std::unique_ptr<Transport> transport, base::EventLoop& loop,
+                 std::chrono::milliseconds list_timeout)
+    : server_(std::move(server)),
+      transport_(std::move(transport)),
+      list_timeout_(list_timeout),
+      list_timer_(loop) {}
 
 void Session::start(Events events) {
   events_ = std::move(events);
@@ -247,12 +251,13 @@ void Session::list() {
   if (std::exchange(listing_, true)) return;
   listed_.clear();
   cursors_.clear();
+  if (ready_) list_timer_.set_after(list_timeout_, [this] { list_timed_out(); });
   list_page("");
 }
 
 void Session::list_page(const std::string& cursor) {
-  request("tools/list", wire::mcp::tools_list_params(cursor),
-          [this](const Answer& answer) { take_page(answer); });
+  list_request_ = request("tools/list", wire::mcp::tools_list_params(cursor),
+                          [this](const Answer& answer) { take_page(answer); });
 }
 
 void Session::take_page(const Answer& answer) {
@@ -276,14 +281,24 @@ void Session::take_page(const Answer& answer) {
   list_page(page->next_cursor);
 }
 
+void Session::list_timed_out() {
+  if (down_) return;
+  abandon(list_request_, "timed out");
+  list_failed({ErrorCode::timeout, fmt::format("server '{}' did not answer tools/list within {} ms", server_,
+                                               list_timeout_.count())});
+}
+
 void Session::list_failed(Error error) {
   listing_ = false;
+  list_timer_.cancel();
   if (!ready_) return down(std::move(error));
   log::warn("mcp", "server '{}' keeps the tools it had: {}", server_, error.message);
+  if (std::exchange(list_again_, false)) list();
 }
 
 void Session::list_done() {
   listing_ = false;
+  list_timer_.cancel();
   if (std::exchange(list_again_, false)) return list();
   if (!std::exchange(ready_, true)) return events_.on_ready(identity_, std::move(listed_));
   events_.on_tools(std::move(listed_));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <expected>
 #include <map>
 #include <memory>
@@ -8,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/event_loop.hpp"
 #include "mcp/transport.hpp"
 #include "mcp/upstream.hpp"
 #include "wire/mcp/messages.hpp"
@@ -19,7 +21,9 @@ namespace geminga::mcp {
 /// requests that it did not look at are sent once more in the new one.
 class Session final : public Upstream {
  public:
-  Session(std::string server, std::unique_ptr<Transport> transport);
+  /// `list_timeout`: of a listing after the first; how long the first may take is the owner's business.
+  Session(std::string server, std::unique_ptr<Transport> transport, base::EventLoop& loop,
+          std::chrono::milliseconds list_timeout);
 
   void start(Events events) override;
   std::int64_t call(Call call) override;
@@ -52,6 +56,7 @@ class Session final : public Upstream {
   void list();
   void list_page(const std::string& cursor);
   void take_page(const Answer& answer);
+  void list_timed_out();
   void list_failed(Error error);
   void list_done();
   void down(Error error);
@@ -71,6 +76,9 @@ class Session final : public Upstream {
   bool list_again_ = false;
   std::vector<Tool> listed_;
   std::set<std::string> cursors_;  // of this listing; a server that repeats one would never end
+  std::int64_t list_request_ = 0;
+  const std::chrono::milliseconds list_timeout_;
+  base::Timer list_timer_;  // of a listing after the first, which start_timeout covers
   std::uint64_t late_answers_ = 0;
 };
 

@@ -41,6 +41,7 @@ struct Options {
 
 Options options;
 bool extra_tool_listed = false;
+int unanswered_lists = 0;
 std::mt19937 randomness{std::random_device{}()};
 int next_request = 1'000;
 std::map<int, std::function<void(const json&)>> waiting_for_client;
@@ -174,6 +175,7 @@ void tool_ask(const Request& request) {
 
 void tool_list_changed(const Request& request) {
   extra_tool_listed = true;
+  unanswered_lists = request.arguments.value("unanswered", 0);
   send({{"jsonrpc", "2.0"}, {"method", "notifications/tools/list_changed"}});
   answer_text(request.id, "changed");
 }
@@ -238,7 +240,9 @@ const std::vector<ToolEntry>& tools() {
       {"env", "Gives back the environment, `(cwd)` and the open `(descriptors)` as a JSON object.", nullptr,
        tool_env},
       {"ask", "Sends request `method` to the client and gives back its answer.", nullptr, tool_ask},
-      {"list_changed", "Adds a tool `added` and says so.", nullptr, tool_list_changed},
+      {"list_changed",
+       "Adds a tool `added` and says so; leaves the next `unanswered` lists without an answer.", nullptr,
+       tool_list_changed},
       {"stubborn_daemon", "Starts a daemon that ignores SIGTERM; gives back its pid.", nullptr,
        tool_stubborn_daemon},
       {"close_stdout", "Closes stdout and lives on.", nullptr, [](const Request&) { ::close(1); }},
@@ -262,6 +266,10 @@ json listed_tools() {
 }
 
 void list_tools(const json& id, const json& params) {
+  if (unanswered_lists > 0) {
+    --unanswered_lists;
+    return;
+  }
   const json all = listed_tools();
   if (options.endless_cursor) return answer(id, {{"tools", json::array()}, {"nextCursor", "again"}});
   if (options.page == 0) return answer(id, {{"tools", all}});
