@@ -12,6 +12,7 @@
 #include "base/try.hpp"
 #include "bus/environment.hpp"
 #include "cli/setting_table.hpp"
+#include "engines/embedded/embedded.hpp"
 
 namespace geminga::cli {
 namespace {
@@ -52,14 +53,6 @@ Result<> apply_flags(ServeSettings& settings, const Arguments& arguments) {
   return {};
 }
 
-/// The directory that an embedded URL names, if it is one.
-std::optional<std::string> embedded_directory(std::string_view url) {
-  constexpr std::string_view kScheme = "embedded:";
-  if (!url.starts_with(kScheme)) return std::nullopt;
-  url.remove_prefix(kScheme.size());
-  return std::string(url);
-}
-
 bool same_directory(const std::filesystem::path& a, const std::filesystem::path& b) {
   return (a / "").lexically_normal() == (b / "").lexically_normal();
 }
@@ -83,11 +76,11 @@ Result<> decide_bus(ServeSettings& settings, const Arguments& arguments, Environ
     settings.bus_reason = choice.url == fallback ? fallback_reason : choice.reason;
     settings.bus_url = choice.url;
   }
-  const auto directory = embedded_directory(settings.bus_url);
-  if (!directory) return {};
+  if (!settings.bus_url.starts_with("embedded:")) return {};
+  GEMINGA_TRY(auto directory, engines::embedded::directory_of(settings.bus_url));
   if (!data_dir_named) {
-    settings.data_dir = *directory;
-  } else if (!same_directory(*directory, settings.data_dir)) {
+    settings.data_dir = std::move(directory);
+  } else if (!same_directory(directory, settings.data_dir)) {
     return fail(ErrorCode::config_error,
                 fmt::format("the bus {} and the data directory {} are two places; name one of them",
                             settings.bus_url, settings.data_dir.string()));

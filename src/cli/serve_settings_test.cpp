@@ -93,6 +93,14 @@ TEST_F(Settings, TwoPlacesForOneDirectoryAreRefused) {
   EXPECT_TRUE(load({{"bus", "embedded:/a"}, {"data-dir", "/a/"}}, false));
 }
 
+TEST_F(Settings, AnEmbeddedAddressIsADirectoryInBothSpellings) {
+  EXPECT_EQ(load({{"bus", "embedded://./a"}}, false)->data_dir, "./a");
+  EXPECT_EQ(load({{"bus", "embedded:///a"}}, false)->data_dir, "/a");
+  EXPECT_EQ(load({{"bus", "embedded:./a"}}, false)->data_dir, "./a");
+  EXPECT_EQ(load({{"bus", "embedded:"}}, false).error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(load({{"bus", "embedded://"}}, false).error().code, ErrorCode::invalid_argument);
+}
+
 TEST_F(Settings, SettingsOfServers) {
   write(
       "[servers.slow]\ntimeout = '90s'\nretry = 'never'\nretry_tool_errors = true\nmax_concurrent = 4\n"

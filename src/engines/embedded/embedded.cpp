@@ -116,13 +116,18 @@ std::unique_ptr<bus::Engine> make_engine(std::shared_ptr<broker::Broker> broker,
   return std::make_unique<EmbeddedEngine>(std::move(broker), std::move(url));
 }
 
-Result<std::unique_ptr<bus::Engine>> open_url(std::string_view url, const BusOptions& /*options*/) {
+Result<std::filesystem::path> directory_of(std::string_view url) {
   std::string_view directory = url.substr(kScheme.size());
   if (directory.starts_with("//")) directory.remove_prefix(2);
   if (directory.empty())
     return fail(ErrorCode::invalid_argument,
                 "the address 'embedded:' names no directory; e.g. embedded:./data");
-  GEMINGA_TRY(auto broker, broker::Broker::open({.directory = directory}));
+  return directory;
+}
+
+Result<std::unique_ptr<bus::Engine>> open_url(std::string_view url, const BusOptions& /*options*/) {
+  GEMINGA_TRY(auto directory, directory_of(url));
+  GEMINGA_TRY(auto broker, broker::Broker::open({.directory = std::move(directory)}));
   return make_engine(std::move(broker), std::string(url));
 }
 

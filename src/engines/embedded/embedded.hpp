@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string_view>
 
@@ -9,6 +10,9 @@
 #include "bus/engine.hpp"
 
 namespace geminga::engines::embedded {
+
+/// The directory of "embedded:DIR" or "embedded://DIR". Errors: invalid_argument (it names none).
+Result<std::filesystem::path> directory_of(std::string_view url);
 
 /// `embedded:DIR`. Errors: invalid_argument (no directory), and those of Broker::open.
 Result<std::unique_ptr<bus::Engine>> open_url(std::string_view url, const BusOptions& options);
