@@ -159,6 +159,12 @@ constexpr FileKey<ServerSettings> kServerTable[] = {
         "start_timeout", "from the start of the program to the end of its tool list"),
     server<&ServerSettings::max_concurrent>("max_concurrent", "calls at once"),
     server<&ServerSettings::max_queued>("max_queued", "calls that wait for a place"),
+    server<&ServerSettings::max_per_second, 0>("max_per_second",
+                                               "calls; above, they come later; 0: no limit"),
+    server<&ServerSettings::breaker_failures, 0>(
+        "breaker_failures", "failures in a row until its circuit breaker opens; 0: never"),
+    server<&ServerSettings::breaker_pause, 1, 24 * kHour>(
+        "breaker_pause", "how long an open breaker holds calls back before one may try"),
     server<&ServerSettings::max_message_bytes>("max_message_bytes", "one message from the server"),
 };
 
@@ -173,6 +179,8 @@ constexpr FileKey<OrchestratorSettings> kOrchestratorTable[] = {
         "plan_window", "how long the matcher may be silent before a request gets a plan"),
     orchestration<&OrchestratorSettings::lease, kSecond, kHour>(
         "lease", "how long a claim outlives a coordinator that does not renew it"),
+    orchestration<&OrchestratorSettings::job_retention, 0, 3'650 * 24 * kHour>(
+        "job_retention", "how long jobs that have ended are kept, with their history; 0s: for ever"),
     orchestration<&OrchestratorSettings::confidence_threshold>("confidence_threshold",
                                                                "below it no tool is called, from 0 to 1"),
     orchestration<&OrchestratorSettings::query_bytes_max, 1, 1 << 20>("query_bytes_max", "of one sentence"),

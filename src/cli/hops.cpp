@@ -19,6 +19,12 @@ constexpr std::uint64_t kPage = 500;
 // A record may be stamped a little before the message that carries it.
 constexpr std::chrono::seconds kSlack{5};
 
+constexpr std::int64_t kBarWidth = 24;
+
+double milliseconds_of(std::chrono::microseconds duration) {
+  return std::chrono::duration<double, std::milli>(duration).count();
+}
+
 /// Where the server's orchestrator writes its executions.
 std::expected<std::string, Failure> executions_topic(Remote& remote) {
   GEMINGA_CLI_TRY(const ordered_json answer, remote.get("/api/bus/topics"));
@@ -104,23 +110,36 @@ std::expected<std::vector<Hop>, Failure> hops_of(Remote& remote, const std::stri
   return hops;
 }
 
+std::string timeline_bar(const Hop& hop, orchestrator::HopTime first, orchestrator::HopTime last) {
+  const auto whole = std::max<std::int64_t>((last - first).count(), 1);
+  const auto column = [&](orchestrator::HopTime time) {
+    return static_cast<std::size_t>(
+        std::clamp<std::int64_t>((time - first).count() * kBarWidth / whole, 0, kBarWidth));
+  };
+  const std::size_t from = std::min<std::size_t>(column(hop.started), kBarWidth - 1);
+  const std::size_t to = std::max(column(hop.ended), from + 1);
+  return std::string(from, '.') + std::string(to - from, '#') + std::string(kBarWidth - to, '.');
+}
+
 void print_hops(const std::vector<Hop>& hops, bool json) {
-  Table table({"HOP", "AFTER", "TOOK", "OUTCOME", "TOOL", "ERROR"});
+  Table table({"HOP", "AFTER", "TOOK", "TIMELINE", "OUTCOME", "TOOL", "ERROR"});
+  auto last = orchestrator::HopTime::min();
+  for (const Hop& hop : hops) last = std::max(last, hop.ended);
   for (const Hop& hop : hops) {
-    const std::chrono::duration<double, std::milli> took = hop.ended - hop.started;
+    const auto took = milliseconds_of(hop.ended - hop.started);
     if (json) {
       print_json({{"hop", hop.name},
                   {"attempt", hop.attempt},
                   {"startedAt", orchestrator::hop_time_text(hop.started)},
                   {"endedAt", orchestrator::hop_time_text(hop.ended)},
-                  {"ms", took.count()},
+                  {"ms", took},
                   {"outcome", hop.outcome},
                   {"tool", hop.tool},
                   {"error", hop.error}});
     } else {
       table.add({hop.attempt == 0 ? hop.name : fmt::format("{} (attempt {})", hop.name, hop.attempt + 1),
-                 orchestrator::hop_duration_text(hop.started - hops.front().started),
-                 orchestrator::hop_duration_text(hop.ended - hop.started), hop.outcome, hop.tool, hop.error});
+                 human_duration(milliseconds_of(hop.started - hops.front().started)), human_duration(took),
+                 timeline_bar(hop, hops.front().started, last), hop.outcome, hop.tool, hop.error});
     }
   }
   if (!json && !table.empty()) table.print();

@@ -27,6 +27,8 @@ struct Hop {
 /// older than `since`.
 std::expected<std::vector<Hop>, Failure> hops_of(Remote& remote, const std::string& request_id,
                                                  Timestamp since);
+/// When the hop ran between the first and the last moment of its request: "..####......"; never empty.
+std::string timeline_bar(const Hop& hop, orchestrator::HopTime first, orchestrator::HopTime last);
 /// A table for people, or one object a line.
 void print_hops(const std::vector<Hop>& hops, bool json);
 

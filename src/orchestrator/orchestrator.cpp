@@ -10,6 +10,7 @@
 #include "orchestrator/api/api.hpp"
 #include "orchestrator/services/job_updater.hpp"
 #include "orchestrator/services/plan_fallback.hpp"
+#include "orchestrator/services/pruner.hpp"
 #include "orchestrator/status.hpp"
 
 namespace geminga::orchestrator {
@@ -44,6 +45,7 @@ struct Orchestrator::Impl : std::enable_shared_from_this<Orchestrator::Impl> {
         fallback(std::make_shared<PlanFallback>(core)),
         coordinator(std::make_shared<Coordinator>(core)),
         updater(std::make_shared<JobUpdater>(core)),
+        pruner(std::make_shared<Pruner>(core)),
         dead_letters(std::make_shared<DeadLetters>(core, pool)),
         events(std::make_shared<EventStreams>(core)) {}
 
@@ -55,6 +57,7 @@ struct Orchestrator::Impl : std::enable_shared_from_this<Orchestrator::Impl> {
   const std::shared_ptr<PlanFallback> fallback;
   const std::shared_ptr<Coordinator> coordinator;
   const std::shared_ptr<JobUpdater> updater;
+  const std::shared_ptr<Pruner> pruner;
   const std::shared_ptr<DeadLetters> dead_letters;
   const std::shared_ptr<EventStreams> events;
   std::shared_ptr<Api> api;
@@ -94,6 +97,7 @@ Result<> Orchestrator::Impl::start(net::Router& router) {
   Result<> watching;
   core->loop.run([&] {
     ingress->start();
+    pruner->start();
     watching = matcher->watch();
   });
   GEMINGA_TRY_VOID(watching);
@@ -172,6 +176,7 @@ void Orchestrator::Impl::stop(std::chrono::milliseconds allowed) {
   waiting->stop();
   core->loop.run([this] {
     ingress->stop();
+    pruner->stop();
     matcher->unwatch();
   });
   for (auto* intake : {&matcher->intake(), &fallback->intake()}) intake->pause();

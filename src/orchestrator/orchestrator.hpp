@@ -38,6 +38,8 @@ struct OrchestratorOptions {
   OrchestratorSettings settings;
   std::chrono::milliseconds plan_look_again{100};  ///< how often the plan fallback looks for the decision
   std::chrono::milliseconds publish_sweep{5'000};  ///< after which a job that no bus has is published again
+  /// How often the jobs store is pruned, from so long after the start: what lay on the bus has come by then.
+  std::chrono::milliseconds prune_interval = std::chrono::minutes{10};
 
   /// The jobs store can write nothing any more; on a thread of the store.
   std::function<void(const Error&)> on_disk_error;

@@ -16,10 +16,12 @@ struct OrchestratorSettings {
   std::chrono::milliseconds query_timeout{20'000};  ///< then 504; the job goes on
   std::chrono::milliseconds plan_window{2'000};     ///< how long the plan fallback waits for the matcher
   std::chrono::milliseconds lease{30'000};          ///< of a running call; renewed three times while it lasts
-  double confidence_threshold = 0.7;                ///< from 0 to 1; below it no tool is called
-  std::size_t query_bytes_max = 8 << 10;            ///< of one sentence
-  std::size_t waiting_queries_max = 10'000;         ///< 503 above
-  std::size_t calls_max = 2'048;                    ///< tool calls in flight; above, signals wait on the bus
+  /// How long what has ended is kept in the jobs store; 0: for ever.
+  std::chrono::milliseconds job_retention = std::chrono::days{30};
+  double confidence_threshold = 0.7;         ///< from 0 to 1; below it no tool is called
+  std::size_t query_bytes_max = 8 << 10;     ///< of one sentence
+  std::size_t waiting_queries_max = 10'000;  ///< 503 above
+  std::size_t calls_max = 2'048;             ///< tool calls in flight; above, signals wait on the bus
   bool operator==(const OrchestratorSettings&) const = default;
 };
 

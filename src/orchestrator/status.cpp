@@ -73,6 +73,7 @@ ordered_json servers(const mcp::RegistryStatus& registry) {
                       {"lateAnswers", server.late_answers},
                       {"noiseLines", server.noise_lines}};
     if (!server.description.empty()) each["description"] = server.description;
+    if (!server.breaker.empty()) each["breaker"] = server.breaker;
     if (!server.protocol_version.empty()) each["protocolVersion"] = server.protocol_version;
     if (!server.server_version.empty()) each["serverVersion"] = server.server_version;
     if (!server.reason.empty()) each["reason"] = server.reason;

@@ -4,7 +4,7 @@
 usage: tool_server.py [garbage | flood | silent | orphans]
   garbage  answers nothing but text that is no JSON       flood    writes 20 MB to stderr, then works
   silent   reads and never answers                        orphans  leaves a double-forked child that ignores SIGTERM, then works
-TOOL_STATE (a folder) holds calls.jsonl, one line for each tools/call, and the file `mended`, without which the tool `die` dies.
+TOOL_STATE (a folder) holds calls.jsonl, one line for each tools/call, and the file `mended`, without which `die` dies and `sick` fails.
 """
 import json
 import os
@@ -71,7 +71,8 @@ def call(request):
     elif name == "refuse":
         send({"jsonrpc": "2.0", "id": request["id"], "error": {"code": -32602, "message": "these arguments are refused on principle"}})
     elif name == "sick":
-        answer(request, "the tool is sick", is_error=True)
+        mended = (STATE / "mended").exists()
+        answer(request, "mended" if mended else "the tool is sick", is_error=not mended)
     elif name == "show_environment":
         answer(request, json.dumps(dict(os.environ)))
     elif name == "list_harbour_cranes":

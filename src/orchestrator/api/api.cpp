@@ -32,6 +32,7 @@ void Api::add_routes(net::Router& router) {
   router.get("/api/orchestrator/dlq", handler(&Api::get_dead_letters));
   router.get("/api/orchestrator/dlq/{id}", handler(&Api::get_dead_letter));
   router.post_empty("/api/orchestrator/dlq/{id}/replay", handler(&Api::replay_dead_letter));
+  router.post_empty("/api/orchestrator/dlq/{id}/discard", handler(&Api::discard_dead_letter));
   router.get("/api/orchestrator/status", handler(&Api::get_status));
 }
 

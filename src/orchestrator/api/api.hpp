@@ -58,6 +58,7 @@ class Api : public std::enable_shared_from_this<Api> {
   void get_dead_letters(const net::HttpRequest& request, net::Responder responder);
   void get_dead_letter(const net::HttpRequest& request, net::Responder responder);
   void replay_dead_letter(const net::HttpRequest& request, net::Responder responder);
+  void discard_dead_letter(const net::HttpRequest& request, net::Responder responder);
   void get_status(const net::HttpRequest& request, net::Responder responder);
 
   const ApiParts parts_;

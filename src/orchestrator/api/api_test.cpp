@@ -150,6 +150,57 @@ TEST_F(ApiTest, AStreamGoesOnBehindTheLastEventThatTheClientSaw) {
   EXPECT_THAT(rest, HasSubstr("COMPLETED"));
 }
 
+TEST_F(ApiTest, DeadLettersAreChosenAndDiscarded) {
+  world_.options.settings.retry_delays = {milliseconds{1}};
+  world_.registry.add_tool("work", [](std::size_t, const std::string&) {
+    return testing::FakeRegistry::failure(mcp::FailureClass::unknown, "broke");
+  });
+  world_.start();
+  const auto failed = world_.ended(world_.submit("run work"));
+  ASSERT_EQ(failed["status"], "FAILED");
+  auto producer = world_.bus().create_producer({.topic = world_.topic(TopicRole::user_requests)}).value();
+  OutgoingMessage misfit;
+  misfit.body = "no JSON";
+  ASSERT_TRUE(producer.send(misfit));
+  eventually("two dead letters", [&] { return world_.dead_letters().size() == 2; });
+
+  const auto chosen = [&](const std::string& filter) {
+    return world_.get("/api/orchestrator/dlq?" + filter).body["deadLetters"].size();
+  };
+  EXPECT_EQ(chosen("server=fake"), 1U);
+  EXPECT_EQ(chosen("server=other"), 0U);
+  EXPECT_EQ(chosen("tool=work&reason=broke"), 1U);
+  EXPECT_EQ(chosen("tool=echo"), 0U);
+  EXPECT_EQ(chosen("reason=JSON"), 1U);
+  EXPECT_EQ(chosen("requestId=" + failed["requestId"].get<std::string>()), 1U);
+
+  for (const auto& letter : world_.dead_letters()) {
+    const std::string path = "/api/orchestrator/dlq/" + letter["id"].get<std::string>();
+    EXPECT_EQ(world_.post(path + "/discard", "").status, 200);
+    EXPECT_EQ(world_.post(path + "/discard", "").status, 200);
+    EXPECT_EQ(world_.post(path + "/replay", "").status, 409);
+    EXPECT_EQ(world_.get(path).status, 200) << "it can still be looked at";
+  }
+  EXPECT_THAT(world_.dead_letters(), SizeIs(0));
+  EXPECT_THAT(world_.messages(TopicRole::dead_letters), SizeIs(2)) << "the topic keeps them";
+  EXPECT_EQ(world_.post("/api/orchestrator/dlq/9:9:-1/discard", "").status, 404);
+}
+
+TEST_F(ApiTest, WhatHasEndedLongAgoIsPrunedAndWhatRunsIsNot) {
+  world_.options.settings.job_retention = milliseconds{50};
+  world_.options.prune_interval = milliseconds{20};
+  world_.registry.add_tool("work", [](std::size_t, const std::string&) -> std::optional<mcp::CallOutcome> {
+    return std::nullopt;
+  });
+  world_.start();
+  const auto running = world_.submit("run work");
+  const auto done = world_.submit("echo done");
+  eventually("the ended job is gone",
+             [&] { return world_.get(std::string(kJobs) + "/" + done).status == 404; });
+  eventually("the call runs", [&] { return world_.registry.hanging() == 1; });
+  EXPECT_EQ(world_.job(running)["status"], "PROCESSING");
+}
+
 TEST_F(ApiTest, MatchExplains) {
   world_.start();
   const auto explained = world_.get("/api/orchestrator/match?query=echo%20me");

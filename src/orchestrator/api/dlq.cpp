@@ -49,6 +49,9 @@ Result<DeadLetters::Page> page_of(const net::HttpRequest& request) {
     GEMINGA_TRY(page.after, id_of(*after));
   }
   page.request_id = request.query_value("requestId").value_or("");
+  page.server = request.query_value("server").value_or("");
+  page.tool = request.query_value("tool").value_or("");
+  page.reason = request.query_value("reason").value_or("");
   return page;
 }
 
@@ -88,6 +91,16 @@ void Api::replay_dead_letter(const net::HttpRequest& request, net::Responder res
     if (!replayed->job_id.empty()) out["jobId"] = replayed->job_id;
     out["generation"] = replayed->generation;
     shared->respond(net::HttpResponse::json(202, text_of(out)));
+  });
+}
+
+void Api::discard_dead_letter(const net::HttpRequest& request, net::Responder responder) {
+  const auto id = id_of(request.param("id"));
+  if (!id) return responder.respond(id.error());
+  const auto shared = std::make_shared<net::Responder>(std::move(responder));
+  parts_.dead_letters->discard(*id, [shared, id = id->to_string()](const Result<>& discarded) {
+    if (!discarded) return shared->respond(discarded.error());
+    shared->respond(net::HttpResponse::json(200, text_of({{"success", true}, {"id", id}})));
   });
 }
 

@@ -43,10 +43,4 @@ Result<HopTime> parse_hop_time(std::string_view text) {
   return cut + beyond_milliseconds(text);
 }
 
-std::string hop_duration_text(microseconds duration) {
-  if (duration < std::chrono::seconds{1})
-    return fmt::format("{:.1f} ms", static_cast<double>(duration.count()) / 1e3);
-  return fmt::format("{:.2f} s", static_cast<double>(duration.count()) / 1e6);
-}
-
 }  // namespace geminga::orchestrator

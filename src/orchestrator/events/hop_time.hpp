@@ -17,7 +17,5 @@ HopTime hop_now();
 std::string hop_time_text(HopTime time);
 /// Accepts what base::parse_iso8601 accepts. Errors: parse_error.
 Result<HopTime> parse_hop_time(std::string_view text);
-/// "0.4 ms", "12.3 ms", "1.25 s"
-std::string hop_duration_text(std::chrono::microseconds duration);
 
 }  // namespace geminga::orchestrator

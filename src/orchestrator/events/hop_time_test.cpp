@@ -24,12 +24,5 @@ TEST(HopTimes, TakeWhatHasFewerDigits) {
   EXPECT_FALSE(parse_hop_time("yesterday"));
 }
 
-TEST(HopTimes, ReadWell) {
-  EXPECT_EQ(hop_duration_text(microseconds{0}), "0.0 ms");
-  EXPECT_EQ(hop_duration_text(microseconds{400}), "0.4 ms");
-  EXPECT_EQ(hop_duration_text(microseconds{12'345}), "12.3 ms");
-  EXPECT_EQ(hop_duration_text(microseconds{5'003'000}), "5.00 s");
-}
-
 }  // namespace
 }  // namespace geminga::orchestrator

@@ -86,6 +86,19 @@ class JobStore {
   virtual void finished(std::vector<std::string> request_ids,
                         StoreCallback<std::vector<FinishedRequest>> done) = 0;
 
+  // Dead letters ----------------------------------------------------------------------------------------
+
+  /// It is listed no more; its request cannot be replayed and may be pruned. Twice is as once.
+  virtual void discard_letter(DiscardedLetter letter, StoreCallback<void> done) = 0;
+  /// Those of `message_ids` that were discarded.
+  virtual void discarded_among(std::vector<std::string> message_ids,
+                               StoreCallback<std::vector<std::string>> done) = 0;
+
+  /// Takes away what has ended before then: jobs with their events, claims, failures and decisions, and those
+  /// of requests without a job; at most `limit` of each kind, oldest first. What is open stays, and what a
+  /// dead letter may still reopen. Gives how many requests.
+  virtual void prune(Timestamp before, std::uint32_t limit, StoreCallback<std::uint64_t> done) = 0;
+
   /// Writes what waits, answers `closed` from then on, joins its threads. Idempotent; not from a callback.
   virtual void stop() = 0;
 };

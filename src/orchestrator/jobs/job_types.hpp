@@ -195,6 +195,13 @@ struct Reopened {
   OutboxMessage outbox;
 };
 
+/// A dead letter that nobody wants to replay.
+struct DiscardedLetter {
+  std::string message_id;  ///< in its topic
+  std::string request_id;
+  std::uint32_t generation = 0;
+};
+
 struct StoreCounts {
   std::uint64_t pending = 0;
   std::uint64_t processing = 0;

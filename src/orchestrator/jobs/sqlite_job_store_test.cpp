@@ -76,6 +76,19 @@ class SqliteJobStoreTest : public ::testing::Test {
                            std::move(done));
     });
   }
+  void decide(const std::string& request) {
+    StoredDecision decision;
+    decision.request_id = request;
+    decision.detail_json = "{}";
+    EXPECT_TRUE(
+        await<StoredDecision>([&](auto done) { store_->record_decision(decision, std::move(done)); }));
+  }
+  bool decided(const std::string& request) {
+    return await<std::optional<StoredDecision>>(
+               [&](auto done) { store_->find_decision(request, std::move(done)); })
+        .value()
+        .has_value();
+  }
   Result<> retry(const std::string& request, const std::string& token, std::uint32_t attempt, Timestamp at) {
     return await<void>([&](auto done) {
       store_->retry_claim({.request_id = request,
@@ -467,6 +480,97 @@ TEST_F(SqliteJobStoreTest, AfterAFailedWriteNothingIsWrittenAnyMore) {
   EXPECT_EQ(await<Job>([&](auto done) { store_->find_job("job-lost", std::move(done)); }).error().code,
             ErrorCode::not_found);
   insert("after");
+}
+
+TEST_F(SqliteJobStoreTest, PruningTakesWhatHasEndedAndNothingElse) {
+  const auto ended = [&](const std::string& request, const std::string& dead_letter = {}) {
+    insert(request);
+    decide(request);
+    const auto claim = take(signal(request));
+    ASSERT_TRUE(finish(request, claim.token, "result of " + request, dead_letter));
+    ResultUpdate update;
+    update.request_id = request;
+    update.status = dead_letter.empty() ? JobStatus::completed : JobStatus::failed;
+    update.result_json = "result of " + request;
+    ASSERT_TRUE(await<ResultApplied>([&](auto done) { store_->apply_result(update, std::move(done)); }));
+  };
+  ended("old");
+  ended("failed", "a dead letter");
+  insert("pending");
+  insert("running");
+  take(signal("running"));
+  insert("cancelled");
+  ASSERT_TRUE(await<Job>([&](auto done) { store_->cancel_job("job-cancelled", std::move(done)); }));
+  insert("cancelled-in-retry");
+  const auto tried = take(signal("cancelled-in-retry"));
+  ASSERT_TRUE(retry("cancelled-in-retry", tried.token, 0, clock_.wall_now() + seconds{5}));
+  ASSERT_TRUE(await<Job>([&](auto done) { store_->cancel_job("job-cancelled-in-retry", std::move(done)); }));
+  decide("no-job");
+  ASSERT_TRUE(finish("no-job", take(signal("no-job")).token, "result"));
+  decide("no-job-either");
+  clock_.advance(seconds{100});
+  const auto cut = clock_.wall_now();
+  clock_.advance(seconds{1});
+  ended("young");
+
+  const auto prune = [&](std::uint32_t limit) {
+    return await<std::uint64_t>([&](auto done) { store_->prune(cut, limit, std::move(done)); }).value();
+  };
+  std::uint64_t pruned = 0;
+  int groups = 0;
+  while (const auto count = prune(1)) {
+    pruned += count;
+    ++groups;
+  }
+  EXPECT_EQ(pruned, 4U) << "old, cancelled, and two without a job";
+  EXPECT_GE(groups, 2) << "in groups";
+  const auto jobs =
+      await<std::vector<Job>>([&](auto done) { store_->list_jobs({}, std::move(done)); }).value();
+  std::set<std::string> left;
+  for (const auto& job : jobs) left.insert(job.request_id);
+  EXPECT_EQ(left, (std::set<std::string>{"failed", "pending", "running", "cancelled-in-retry", "young"}));
+  EXPECT_THAT(await<std::vector<JobEvent>>([&](auto done) {
+                store_->job_events("job-old", 0, std::move(done));
+              }).value(),
+              SizeIs(0));
+  for (const auto* gone : {"old", "no-job", "no-job-either"}) EXPECT_FALSE(decided(gone)) << gone;
+  for (const auto* stays : {"failed", "young"}) EXPECT_TRUE(decided(stays)) << stays;
+  EXPECT_EQ(take(signal("cancelled-in-retry", 1)).result, TakeResult::cancelled) << "its retry is not called";
+  EXPECT_EQ(prune(100), 1U) << "now that one, too";
+
+  const DiscardedLetter letter{.message_id = "1:2:-1", .request_id = "failed", .generation = 0};
+  ASSERT_TRUE(await<void>([&](auto done) { store_->discard_letter(letter, std::move(done)); }));
+  ASSERT_TRUE(await<void>([&](auto done) { store_->discard_letter(letter, std::move(done)); }))
+      << "twice is as once";
+  EXPECT_THAT(await<std::vector<std::string>>([&](auto done) {
+                store_->discarded_among({"1:1:-1", "1:2:-1"}, std::move(done));
+              }).value(),
+              ElementsAre("1:2:-1"));
+  const auto replayed = await<Reopened>([&](auto done) {
+    store_->reopen({.request_id = "failed", .outbox = [](std::uint32_t) { return OutboxMessage{}; }},
+                   std::move(done));
+  });
+  EXPECT_EQ(replayed.error().code, ErrorCode::conflict) << "nothing is left to replay";
+  EXPECT_EQ(prune(100), 1U) << "and nothing holds the job";
+}
+
+TEST_F(SqliteJobStoreTest, AStoreOfTheFirstSchemaIsBroughtUpToDate) {
+  insert("kept");
+  store_.reset();
+  sqlite3* raw = nullptr;
+  ASSERT_EQ(sqlite3_open((folder_.path() / "jobs.db").c_str(), &raw), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(
+                raw,
+                "DROP INDEX jobs_by_end; DROP INDEX claims_by_end; DROP INDEX decisions_by_time; DROP TABLE "
+                "discarded_letters; PRAGMA user_version=1",
+                nullptr, nullptr, nullptr),
+            SQLITE_OK);
+  sqlite3_close(raw);
+  open();
+  EXPECT_EQ(insert("new").job.request_id, "new");
+  EXPECT_TRUE(await<Job>([&](auto done) { store_->find_job("job-kept", std::move(done)); }));
+  EXPECT_TRUE(
+      await<std::uint64_t>([&](auto done) { store_->prune(clock_.wall_now(), 10, std::move(done)); }));
 }
 
 TEST_F(SqliteJobStoreTest, RefusesANewerSchemaAndAFileThatIsNoDatabase) {

@@ -32,6 +32,9 @@ class Coordinator : public std::enable_shared_from_this<Coordinator> {
   [[nodiscard]] std::size_t calls_in_progress() const { return calls_in_progress_; }
 
  private:
+  /// Before a signal that found no room is taken again.
+  static constexpr std::chrono::milliseconds kNoRoom{100};
+
   /// One signal between its delivery and its end. Loop only.
   struct Call {
     Item item;

@@ -1,6 +1,8 @@
 #include "orchestrator/services/dead_letters.hpp"
 
 #include <algorithm>
+#include <future>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -31,6 +33,27 @@ std::string body_of(DeadLetter letter) {
 Result<StoredDeadLetter> stored(const Message& message) {
   GEMINGA_TRY(auto letter, parse_dead_letter(message.body));
   return StoredDeadLetter{.id = message.id, .letter = std::move(letter), .envelope = envelope_of(message)};
+}
+
+bool fits(const std::string& wanted, const std::optional<std::string>& found) {
+  return wanted.empty() || wanted == found.value_or("");
+}
+
+std::vector<StoredDeadLetter> wanted(const std::vector<Message>& messages, const DeadLetters::Page& page) {
+  std::vector<StoredDeadLetter> letters;
+  for (const auto& message : messages) {
+    auto letter = stored(message);
+    if (!letter) {
+      log::warn("orchestrator", "dead letter {}: {}", message.id.to_string(), letter.error().message);
+      continue;
+    }
+    const auto& said = letter->letter;
+    if (!fits(page.request_id, said.request_id) || !fits(page.server, said.server_id) ||
+        !fits(page.tool, said.tool_id) || !said.reason.contains(page.reason))
+      continue;
+    letters.push_back(*std::move(letter));
+  }
+  return letters;
 }
 
 std::unexpected<Error> no_such_letter(const MessageId& id) {
@@ -84,6 +107,22 @@ TopicMessage dead_letter_message(const Core& core, const Envelope& envelope, std
 DeadLetters::DeadLetters(std::shared_ptr<Core> core, std::shared_ptr<net::BlockingPool> pool)
     : core_(std::move(core)), pool_(std::move(pool)) {}
 
+Result<> DeadLetters::without_discarded(std::vector<StoredDeadLetter>& letters) {
+  std::vector<std::string> ids;
+  ids.reserve(letters.size());
+  for (const auto& letter : letters) ids.push_back(letter.id.to_string());
+  std::promise<Result<std::vector<std::string>>> promise;
+  core_->store->discarded_among(std::move(ids), [&promise](Result<std::vector<std::string>> found) {
+    promise.set_value(std::move(found));
+  });
+  GEMINGA_TRY(const auto discarded, promise.get_future().get());
+  const std::set<std::string> gone(discarded.begin(), discarded.end());
+  std::erase_if(letters,
+                [&](const StoredDeadLetter& letter) { return gone.contains(letter.id.to_string()); });
+  return {};
+}
+
+/// Looks at the topic in steps until a page is full.
 Result<std::vector<StoredDeadLetter>> DeadLetters::browse(Page page) {
   page.limit = std::clamp<std::uint32_t>(page.limit, 1, kPageMax);
   std::vector<StoredDeadLetter> letters;
@@ -93,16 +132,12 @@ Result<std::vector<StoredDeadLetter>> DeadLetters::browse(Page page) {
     GEMINGA_TRY(const auto messages,
                 admin.browse(core_->topic(TopicRole::dead_letters), page.after, kBrowseStep));
     if (messages.empty()) return letters;
-    for (const auto& message : messages) {
-      page.after = message.id;
-      auto letter = stored(message);
-      if (!letter) {
-        log::warn("orchestrator", "dead letter {}: {}", message.id.to_string(), letter.error().message);
-        continue;
-      }
-      if (!page.request_id.empty() && letter->letter.request_id != page.request_id) continue;
-      bytes += letter->letter.event.size();
-      letters.push_back(*std::move(letter));
+    page.after = messages.back().id;
+    auto step = wanted(messages, page);
+    GEMINGA_TRY_VOID(without_discarded(step));
+    for (auto& letter : step) {
+      bytes += letter.letter.event.size();
+      letters.push_back(std::move(letter));
       if (letters.size() == page.limit || bytes > kPageBytes) return letters;
     }
   }
@@ -140,6 +175,17 @@ void DeadLetters::replay(MessageId id, Replied done) {
     const auto found = self->find(id);
     if (!found) return done(std::unexpected(found.error()));
     self->reopen(*found, done);
+  });
+}
+
+void DeadLetters::discard(MessageId id, std::function<void(Result<>)> done) {
+  pool_->post([self = shared_from_this(), id, done = std::move(done)] {
+    const auto found = self->find(id);
+    if (!found) return done(std::unexpected(found.error()));
+    self->core_->store->discard_letter({.message_id = found->id.to_string(),
+                                        .request_id = found->letter.request_id,
+                                        .generation = found->envelope.generation},
+                                       done);
   });
 }
 

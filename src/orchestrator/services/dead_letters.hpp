@@ -44,20 +44,28 @@ class DeadLetters : public std::enable_shared_from_this<DeadLetters> {
   struct Page {
     std::optional<MessageId> after;
     std::uint32_t limit = 100;
-    std::string request_id;  ///< empty: of any
+    // Empty: any.
+    std::string request_id;
+    std::string server;
+    std::string tool;
+    std::string reason;  ///< stands somewhere in the reason
   };
-  /// Oldest first.
+  /// Oldest first, without those that were discarded.
   void list(Page page, std::function<void(Result<std::vector<StoredDeadLetter>>)> done);
   /// Errors: not_found.
   void show(MessageId id, std::function<void(Result<StoredDeadLetter>)> done);
   /// Opens the request's claim and job with the next generation and publishes its signal. Errors: not_found,
   /// conflict (not a signal; under way), job_terminal (completed or cancelled since).
   void replay(MessageId id, std::function<void(Result<Replayed>)> done);
+  /// Nobody wants it: it is listed no more and cannot be replayed. Errors: not_found.
+  void discard(MessageId id, std::function<void(Result<>)> done);
 
  private:
   using Replied = std::function<void(Result<Replayed>)>;
   [[nodiscard]] Result<StoredDeadLetter> find(MessageId id);
   [[nodiscard]] Result<std::vector<StoredDeadLetter>> browse(Page page);
+  /// Takes away what was discarded. Blocks.
+  [[nodiscard]] Result<> without_discarded(std::vector<StoredDeadLetter>& letters);
   void reopen(const StoredDeadLetter& stored, Replied done);
   void publish(Reopened reopened, std::string request_id, Replied done);
 

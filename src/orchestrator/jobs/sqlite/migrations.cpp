@@ -11,7 +11,8 @@ namespace geminga::orchestrator::sqlite {
 namespace {
 
 // Times are milliseconds since 1970 UTC. A released step never changes; a change of the schema is a new step.
-constexpr std::array<const char*, 1> kSteps{R"sql(
+constexpr std::array<const char*, 2> kSteps{
+    R"sql(
 CREATE TABLE store_identity (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   id TEXT NOT NULL
@@ -79,6 +80,16 @@ CREATE TABLE claim_failures (
   outcome TEXT NOT NULL,
   error TEXT NOT NULL,
   PRIMARY KEY (request_id, generation, attempt)
+) WITHOUT ROWID;
+)sql",
+    // What has ended is found by its time; dead letters that nobody wants are noted.
+    R"sql(
+CREATE INDEX jobs_by_end ON orchestrator_jobs (completed_at) WHERE completed_at IS NOT NULL;
+CREATE INDEX claims_by_end ON claims (updated_at) WHERE state = 'DONE';
+CREATE INDEX decisions_by_time ON decisions (decided_at);
+CREATE TABLE discarded_letters (
+  message_id TEXT NOT NULL PRIMARY KEY,
+  at INTEGER NOT NULL
 ) WITHOUT ROWID;
 )sql"};
 

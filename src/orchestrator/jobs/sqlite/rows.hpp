@@ -47,4 +47,11 @@ Result<std::uint64_t> expire_other_leases(Context& context, const std::string& o
 Result<Reopened> reopen(Context& context, const Reopen& reopen);
 Result<std::vector<FinishedRequest>> finished(Context& context, const std::vector<std::string>& request_ids);
 
+// rows_prune.cpp
+Result<std::uint64_t> prune(Context& context, Timestamp before, std::uint32_t limit);
+
+// rows_letters.cpp
+Result<> discard_letter(Context& context, const DiscardedLetter& letter);
+Result<std::vector<std::string>> discarded_among(Context& context, const std::vector<std::string>& ids);
+
 }  // namespace geminga::orchestrator::sqlite

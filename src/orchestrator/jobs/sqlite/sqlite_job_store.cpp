@@ -105,6 +105,17 @@ class SqliteJobStore final : public JobStore {
     on(reads_, sqlite::finished, std::move(done), std::move(request_ids));
   }
 
+  void discard_letter(DiscardedLetter letter, StoreCallback<void> done) override {
+    on(writes_, sqlite::discard_letter, std::move(done), std::move(letter));
+  }
+  void discarded_among(std::vector<std::string> message_ids,
+                       StoreCallback<std::vector<std::string>> done) override {
+    on(reads_, sqlite::discarded_among, std::move(done), std::move(message_ids));
+  }
+  void prune(Timestamp before, std::uint32_t limit, StoreCallback<std::uint64_t> done) override {
+    on(writes_, sqlite::prune, std::move(done), before, limit);
+  }
+
   void stop() override {
     writes_.stop();
     reads_.stop();

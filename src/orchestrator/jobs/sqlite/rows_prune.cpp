@@ -1,0 +1,87 @@
+#include "base/try.hpp"
+#include "orchestrator/jobs/sqlite/rows.hpp"
+
+namespace geminga::orchestrator::sqlite {
+namespace {
+
+struct Ended {
+  std::string job_id;  ///< empty: of a request that has no job
+  std::string request_id;
+};
+
+Result<> remove(Context& context, const char* sql, const std::string& key) {
+  GEMINGA_TRY(auto statement, context.database.prepare(sql));
+  return statement.bind(key).run();
+}
+
+/// Steps of plans are claimed as "requestId/stepId"; '0' is the character behind '/'.
+Result<> remove_request(Context& context, const Ended& ended) {
+  for (const char* sql :
+       {"DELETE FROM claims WHERE request_id = ?1 OR (request_id > ?1 || '/' AND request_id < ?1 || '0')",
+        "DELETE FROM claim_failures WHERE request_id = ?1 OR (request_id > ?1 || '/' AND request_id < ?1 || "
+        "'0')",
+        "DELETE FROM decisions WHERE request_id = ?"})
+    GEMINGA_TRY_VOID(remove(context, sql, ended.request_id));
+  if (ended.job_id.empty()) return {};
+  GEMINGA_TRY_VOID(remove(context, "DELETE FROM job_events WHERE job_id = ?", ended.job_id));
+  return remove(context, "DELETE FROM orchestrator_jobs WHERE id = ?", ended.job_id);
+}
+
+Result<std::vector<Ended>> select_ended(Context& context, const char* sql, Timestamp before,
+                                        std::uint32_t limit) {
+  GEMINGA_TRY(auto select, context.database.prepare(sql));
+  select.bind(before).bind(std::int64_t{limit});
+  std::vector<Ended> ended;
+  for (;;) {
+    GEMINGA_TRY(const bool row, select.step());
+    if (!row) return ended;
+    ended.push_back({.job_id = select.text(0), .request_id = select.text(1)});
+  }
+}
+
+// A claim that is open, or that a dead letter may reopen, keeps its request.
+#define GEMINGA_KEPT                                                                            \
+  "EXISTS (SELECT 1 FROM claims c WHERE c.request_id = x.request_id AND (c.state <> 'DONE' OR " \
+  "c.dead_letter_json <> ''))"
+
+Result<std::vector<Ended>> ended_jobs(Context& context, Timestamp before, std::uint32_t limit) {
+  return select_ended(
+      context,
+      "SELECT x.id, x.request_id FROM orchestrator_jobs x WHERE x.completed_at < ? AND x.status "
+      "IN ('COMPLETED', 'FAILED', 'CANCELLED') AND NOT " GEMINGA_KEPT " ORDER BY x.completed_at LIMIT ?",
+      before, limit);
+}
+
+#define GEMINGA_WITHOUT_JOB                                                  \
+  " AND NOT EXISTS (SELECT 1 FROM orchestrator_jobs j WHERE j.request_id = " \
+  "substr(x.request_id, 1, instr(x.request_id || '/', '/') - 1)) LIMIT ?"
+
+// What was published straight to the topics has a decision and a claim, but no job.
+
+Result<std::vector<Ended>> decisions_without_job(Context& context, Timestamp before, std::uint32_t limit) {
+  return select_ended(context,
+                      "SELECT '', x.request_id FROM decisions x WHERE x.decided_at < ? AND NOT " GEMINGA_KEPT
+                          GEMINGA_WITHOUT_JOB,
+                      before, limit);
+}
+
+Result<std::vector<Ended>> claims_without_job(Context& context, Timestamp before, std::uint32_t limit) {
+  return select_ended(context,
+                      "SELECT '', x.request_id FROM claims x WHERE x.state = 'DONE' AND x.updated_at < ? AND "
+                      "NOT " GEMINGA_KEPT GEMINGA_WITHOUT_JOB,
+                      before, limit);
+}
+
+}  // namespace
+
+Result<std::uint64_t> prune(Context& context, Timestamp before, std::uint32_t limit) {
+  std::uint64_t count = 0;
+  for (const auto select : {ended_jobs, decisions_without_job, claims_without_job}) {
+    GEMINGA_TRY(const auto ended, select(context, before, limit));
+    for (const auto& one : ended) GEMINGA_TRY_VOID(remove_request(context, one));
+    count += ended.size();
+  }
+  return count;
+}
+
+}  // namespace geminga::orchestrator::sqlite

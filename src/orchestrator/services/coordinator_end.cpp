@@ -1,0 +1,164 @@
+// How a call ends: what is written, published and counted. What comes before stands in coordinator.cpp.
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/log.hpp"
+#include "orchestrator/services/coordinator.hpp"
+#include "orchestrator/services/dead_letters.hpp"
+#include "orchestrator/services/results.hpp"
+
+namespace geminga::orchestrator {
+
+void Coordinator::finish(const CallPtr& call, Ending ending, bool with_dead_letter) {
+  const auto now = core_->now();
+  const auto& signal = call->signal;
+  const bool answered = ending.outcome == Outcome::ok || ending.outcome == Outcome::tool_error;
+  const auto result =
+      answered ? answer_result(signal, ending.answer, now) : failed_result(signal, ending.error, now);
+  FinishClaim finish;
+  finish.request_id = signal.request_id;
+  finish.token = call->token;
+  finish.result_json = result_body(signal, result);
+  if (ending.outcome != Outcome::ok)
+    finish.failure = AttemptFailure{.attempt = signal.attempt,
+                                    .at = now,
+                                    .outcome = std::string(to_string(ending.outcome)),
+                                    .error = ending.error};
+  if (with_dead_letter) {
+    auto failures = call->failures;
+    if (finish.failure) failures.push_back(*finish.failure);
+    const auto reason = fmt::format("{} after {} of {} attempts: {}", to_string(ending.outcome),
+                                    signal.attempt + 1, signal.max_attempts, ending.error);
+    finish.dead_letter_json = dead_letter_body(*core_, signal, call->item.message().body, reason, failures);
+  }
+  write_end(call, std::move(finish), execution_of(*call, ending));
+}
+
+bool Coordinator::again(const Result<>& written, std::function<void()> step) {
+  if (written || stopping_) return false;
+  if (written.error().code == ErrorCode::claim_lost || written.error().code == ErrorCode::closed)
+    return false;
+  log::error("orchestrator", "the end of a call is not written yet: {}", written.error().message);
+  postponed_.push_back(std::move(step));
+  return true;
+}
+
+void Coordinator::write_end(const CallPtr& call, FinishClaim finish, Execution execution) {
+  auto copy = finish;
+  core_->store->finish_claim(std::move(copy), [self = shared_from_this(), call, finish = std::move(finish),
+                                               execution = std::move(execution)](Result<> written) mutable {
+    self->on_loop([self = self.get(), call, finish = std::move(finish), execution = std::move(execution),
+                   written = std::move(written)] {
+      if (self->again(written, [=] { self->write_end(call, finish, execution); })) return;
+      self->release(call);
+      // The signal comes again and finds another owner's end, or an attempt of unknown outcome.
+      if (!written) return call->item.hand_back(written.error());
+      auto messages = self->end_messages(call->envelope, finish.result_json, finish.dead_letter_json);
+      messages.push_back(self->core_->record(call->envelope, execution));
+      call->item.forward(std::move(messages));
+    });
+  });
+}
+
+std::vector<TopicMessage> Coordinator::end_messages(const Envelope& envelope, const std::string& result_json,
+                                                    const std::string& dead_letter_json) const {
+  std::vector<TopicMessage> messages;
+  const auto result = parse_result(result_json);
+  const auto status = result ? to_string(result->status) : to_string(ResultStatus::failed);
+  messages.push_back(core_->message(TopicRole::results, envelope, status, result_json));
+  if (!dead_letter_json.empty()) messages.push_back(dead_letter_message(*core_, envelope, dead_letter_json));
+  return messages;
+}
+
+Timestamp Coordinator::retry_at(const Call& call, std::chrono::milliseconds at_least) const {
+  const auto& tiers = core_->options.settings.retry_delays;
+  const auto tier = tiers.empty() ? std::chrono::milliseconds{0}
+                                  : tiers[std::min<std::size_t>(call.signal.attempt, tiers.size() - 1)];
+  // The clock was cut to milliseconds; one more and it is never early.
+  return core_->now() + std::max(tier, at_least) + std::chrono::milliseconds{1};
+}
+
+TopicMessage Coordinator::retry_message(const Call& call, const std::string& error, Timestamp at) const {
+  auto signal = call.signal;
+  ++signal.attempt;
+  signal.last_error = error;
+  signal.timestamp = core_->now();
+  auto message = core_->message(TopicRole::tool_signals, call.envelope, "TOOL_READY", to_json(signal));
+  message.message.properties.emplace(kAttempt, std::to_string(signal.attempt));
+  message.message.deliver_at = at;
+  return message;
+}
+
+void Coordinator::retry(const CallPtr& call, const Ending& ending) {
+  RetryClaim retry;
+  retry.request_id = call->signal.request_id;
+  retry.token = call->token;
+  retry.retry_at = retry_at(*call, ending.retry_after);
+  retry.failure = {.attempt = call->signal.attempt,
+                   .at = core_->now(),
+                   .outcome = std::string(to_string(ending.outcome)),
+                   .error = ending.error};
+  std::vector<TopicMessage> messages;
+  messages.push_back(retry_message(*call, ending.error, retry.retry_at));
+  messages.push_back(core_->record(call->envelope, execution_of(*call, ending)));
+  write_retry(call, std::move(retry), std::move(messages));
+}
+
+void Coordinator::write_retry(const CallPtr& call, RetryClaim retry, std::vector<TopicMessage> messages) {
+  auto copy = retry;
+  core_->store->retry_claim(std::move(copy), [self = shared_from_this(), call, retry = std::move(retry),
+                                              messages = std::move(messages)](Result<> written) mutable {
+    self->on_loop([self = self.get(), call, retry = std::move(retry), messages = std::move(messages),
+                   written = std::move(written)]() mutable {
+      if (self->again(written, [=] { self->write_retry(call, retry, messages); })) return;
+      self->release(call);
+      if (!written) return call->item.hand_back(written.error());
+      call->item.forward(std::move(messages));
+    });
+  });
+}
+
+void Coordinator::hand_back(const CallPtr& call, const Ending& ending) {
+  const auto delay = std::max(ending.retry_after, kNoRoom);
+  core_->store->release_claim(
+      {.request_id = call->signal.request_id, .token = call->token},
+      [self = shared_from_this(), call, ending, delay](Result<> written) {
+        self->on_loop([self = self.get(), call, ending, delay, written = std::move(written)] {
+          if (self->again(written, [=] { self->hand_back(call, ending); })) return;
+          self->release(call);
+          call->item.hand_back(delay);
+        });
+      });
+}
+
+Execution Coordinator::execution_of(const Call& call, const Ending& ending) const {
+  Execution execution;
+  execution.request_id = call.signal.request_id;
+  execution.step = "coordinator";
+  execution.attempt = call.signal.attempt;
+  execution.server_id = call.signal.server_id;
+  execution.tool_id = call.signal.tool_id;
+  execution.arguments_hash = arguments_hash(call.signal.params);
+  execution.started_at = call.began;
+  execution.ended_at = hop_now();
+  execution.outcome = ending.outcome;
+  if (!ending.error.empty()) execution.error = ending.error.substr(0, 2'048);
+  return execution;
+}
+
+void Coordinator::count(const Call& call, const Ending& ending) {
+  const auto& server = call.signal.server_id;
+  if (ending.outcome == Outcome::ok) core_->usage.add(server, call.signal.tool_id);
+  core_->metrics
+      .counter("geminga_orchestrator_calls_total", "Tool calls by server and how they ended",
+               {{"server", server}, {"outcome", std::string(to_string(ending.outcome))}})
+      .add();
+  const std::chrono::duration<double> took = hop_now() - call.began;
+  core_->metrics
+      .histogram("geminga_orchestrator_call_seconds", "From call to answer", base::latency_buckets(),
+                 {{"server", server}})
+      .observe(took.count());
+}
+
+}  // namespace geminga::orchestrator
