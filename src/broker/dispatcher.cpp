@@ -130,6 +130,7 @@ std::optional<Dispatcher::Want> Dispatcher::want_waiting() {
 
 void Dispatcher::feed(const Want& want, std::vector<storage::Entry> entries, Now now) {
   if (want.epoch != epoch_) return;
+  wake_due(now);  // while it was read: nothing newer of a key may pass by what has become due
   if (!want.waiting) {
     for (storage::Entry& entry : entries) {
       if (entry.header.entry < read_position_) continue;

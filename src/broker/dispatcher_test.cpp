@@ -122,6 +122,20 @@ TEST_F(DispatcherTest, KeyWithOneThatWaitsSendsNothingNew) {
   EXPECT_EQ(entries_of(pump()), (Gots{0, 1}));
 }
 
+TEST_F(DispatcherTest, WhatBecomesDueDuringAReadKeepsItsPlaceInItsKey) {
+  make(SubscriptionType::key_shared);
+  dispatcher_->add_consumer(1, kMany);
+  publish(7, std::chrono::milliseconds{10});
+  EXPECT_TRUE(pump().empty());
+  publish(7);
+  const auto want = dispatcher_->next_read(EntryId{2}, now());
+  ASSERT_TRUE(want);
+  clock_.advance(std::chrono::milliseconds{10});
+  dispatcher_->feed(*want, {topic_[1]}, now());
+  EXPECT_TRUE(got_.empty());
+  EXPECT_EQ(entries_of(pump()), (Gots{0, 1}));
+}
+
 TEST_F(DispatcherTest, SlowConsumerHoldsBackOnlyItsKeys) {
   make(SubscriptionType::key_shared);
   join(1, {.messages = 1, .bytes = 1 << 20});
