@@ -1,6 +1,7 @@
-/// The process that tests/kill/run.py kills: producers, consumers and forward steps on one embedded bus, all
-/// at once. What it knows for sure goes to stdout, one line a fact, each by one write: what stands there
-/// survives its death. `verify` looks what is there instead, without settling anything.
+/// The process that tests/kill and tests/rigs kill and rob of its disk: producers, consumers and forward
+/// steps on one embedded bus, all at once. What it knows for sure goes to stdout, one line a fact, each by
+/// one write: what stands there survives its death. `verify` looks what is there instead, without settling
+/// anything.
 ///
 ///     ready
 ///     P topic id key sequence            a publish was confirmed
@@ -10,6 +11,8 @@
 ///     R topic id key sequence            verify: it is stored
 ///     N subscription id                  verify: it is still to be settled
 ///     BAD what                           the worker itself saw a breach
+///
+/// Ends with 74 when the disk fails, as `geminga serve` does.
 
 #include <algorithm>
 #include <array>
@@ -247,25 +250,39 @@ void verify(Bus& bus) {
   say("verified");
 }
 
+/// Receipts that lie for 20 ms before the write that they stand for, so that a kill finds them there.
+constexpr storage::UnsafeOptions kAckBeforeWrite{.ack_before_sync = true, .write_delay = 20ms};
+
+bool set_control(std::string_view name, storage::UnsafeOptions& unsafe) {
+  if (name == "ack-before-write") unsafe = kAckBeforeWrite;
+  if (name == "ack-before-sync") unsafe.ack_before_sync = true;
+  if (name == "no-fsync") unsafe.no_fsync = true;
+  if (name == "no-dirsync") unsafe.no_dirsync = true;
+  if (name == "skip-crc") unsafe.skip_crc = true;
+  return unsafe.ack_before_sync || unsafe.no_fsync || unsafe.no_dirsync || unsafe.skip_crc;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 3) {
-    static_cast<void>(!::write(
-        STDERR_FILENO, "usage: worker DIR verify | worker DIR FIRST_SEQUENCE [ack-before-write]\n", 73));
+  geminga::broker::BrokerOptions options;
+  if (argc < 3 || argc > 4 || (argc == 4 && !set_control(argv[3], options.unsafe))) {
+    constexpr std::string_view kUsage =
+        "usage: worker DIR verify|FIRST_SEQUENCE "
+        "[ack-before-write|ack-before-sync|no-fsync|no-dirsync|skip-crc]\n";
+    static_cast<void>(!::write(STDERR_FILENO, kUsage.data(), kUsage.size()));
     return 2;
   }
-  geminga::broker::BrokerOptions options;
   options.directory = argv[1];
   options.journal_file_bytes = 4ULL << 20;  // small, so that rolls and flushes happen under the knife
   options.memory_table_bytes = 4ULL << 20;
   options.journal_bytes_max = 32ULL << 20;
-  if (argc > 3 && std::string(argv[3]) == "ack-before-write") {
-    options.unsafe.ack_before_sync = true;
-    options.unsafe.write_delay = 20ms;
-  }
+  options.on_disk_error = [](const geminga::Error& error) {
+    static_cast<void>(!::write(STDERR_FILENO, error.message.data(), error.message.size()));
+    std::_Exit(74);
+  };
   auto opened = check(geminga::engines::embedded::open(std::move(options)));
-  if (std::string(argv[2]) != "verify") work(opened.bus, std::stoull(argv[2]));
+  if (std::string_view(argv[2]) != "verify") work(opened.bus, std::stoull(argv[2]));
   verify(opened.bus);
   check(opened.bus.close());
   return 0;

@@ -1,0 +1,104 @@
+"""What a run of the worker proves, kept over kills, power cuts and disk errors. See worker.cpp for the facts."""
+import collections
+
+TOPIC_OF = {"exclusive": "in", "shared": "in", "keyed": "in", "forward": "in", "later": "later"}
+ORDERED = ("exclusive", "keyed")
+
+
+class Breach(Exception):
+    pass
+
+
+class Checker:
+    """What is known over all rounds, and what must hold."""
+
+    def __init__(self):
+        self.confirmed = {}  # (topic, id) -> (key, sequence): a receipt was given
+        self.content = {}  # (topic, id) -> (key, sequence): seen in any read
+        self.delivered = collections.defaultdict(set)  # subscription -> ids
+        self.acknowledged = collections.defaultdict(set)  # subscription -> ids whose acknowledgement was confirmed
+        self.forwarded = set()
+        self.last_first = {}  # (subscription, key) -> sequence of the latest first delivery
+
+    def same(self, topic, id_, what):
+        if self.content.setdefault((topic, id_), what) != what:
+            raise Breach(f"{topic} {id_} was {self.content[topic, id_]} and is now {what}")
+
+    def read_work(self, lines):
+        for line in lines:
+            match line.split():
+                case ["P", topic, id_, key, sequence]:
+                    self.confirmed[topic, id_] = (key, int(sequence))
+                    self.same(topic, id_, (key, int(sequence)))
+                case ["D", group, id_, key, sequence]:
+                    self.on_delivered(group, id_, key, int(sequence))
+                case ["A", group, id_]:
+                    self.acknowledged[group].add(id_)
+                case ["F", id_]:
+                    self.forwarded.add(id_)
+                    self.acknowledged["forward"].add(id_)
+                case ["ready"]:
+                    pass
+                case _:
+                    raise Breach(f"the worker said: {line}")
+
+    def on_delivered(self, group, id_, key, sequence):
+        self.same(TOPIC_OF[group], id_, (key, sequence))
+        if id_ in self.acknowledged[group]:
+            raise Breach(f"{group}: {id_} came again though its acknowledgement was confirmed")
+        if id_ in self.delivered[group]:
+            return
+        self.delivered[group].add(id_)
+        if group in ORDERED:
+            if self.last_first.get((group, key), -1) >= sequence:
+                raise Breach(f"{group}: key {key}: {sequence} came first after {self.last_first[group, key]}")
+            self.last_first[group, key] = sequence
+
+    def read_verify(self, lines):
+        stored = collections.defaultdict(dict)
+        pending = collections.defaultdict(set)
+        last = {}
+        for line in lines:
+            match line.split():
+                case ["R", topic, id_, key, sequence]:
+                    self.same(topic, id_, (key, int(sequence)))
+                    stored[topic][id_] = (key, int(sequence))
+                    if topic in ("in", "later"):
+                        if last.get((topic, key), -1) >= int(sequence):
+                            raise Breach(f"{topic}: key {key}: {sequence} is stored after {last[topic, key]}")
+                        last[topic, key] = int(sequence)
+                case ["N", group, id_]:
+                    if id_ in pending[group]:
+                        raise Breach(f"{group}: {id_} came twice")
+                    pending[group].add(id_)
+                case ["verified"]:
+                    pass
+                case _:
+                    raise Breach(f"the worker said: {line}")
+        self.compare(stored, pending)
+        return {topic: len(ids) for topic, ids in stored.items()}
+
+    def compare(self, stored, pending):
+        for (topic, id_), what in self.confirmed.items():
+            if stored[topic].get(id_) != what:
+                raise Breach(f"{topic} {id_} {what} had its receipt and is lost")
+        for group, topic in TOPIC_OF.items():
+            if back := pending[group] & self.acknowledged[group]:
+                raise Breach(f"{group}: {min(back)} is back though its acknowledgement was confirmed ({len(back)} of them)")
+            if lost := set(stored[topic]) - pending[group] - self.delivered[group]:
+                raise Breach(f"{group}: {min(lost)} is settled and was never delivered ({len(lost)} of them)")
+        outputs = []
+        for topic in ("out-1", "out-2"):
+            keys = [key for key, _ in stored[topic].values()]
+            if len(keys) != len(set(keys)):
+                raise Breach(f"{topic}: an input was forwarded twice")
+            outputs.append(set(keys))
+        settled = set(stored["in"]) - pending["forward"]
+        if not outputs[0] == outputs[1] == settled:
+            raise Breach(f"forward is torn: {len(outputs[0])} and {len(outputs[1])} outputs of {len(settled)} acknowledged inputs")
+
+
+def whole_lines(path):
+    """A line that the end cut short is no fact."""
+    text = path.read_text(errors="replace")
+    return text[: text.rfind("\n") + 1].splitlines()

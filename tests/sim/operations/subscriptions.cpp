@@ -1,0 +1,188 @@
+#include <algorithm>
+
+#include "operations.hpp"
+
+namespace geminga::sim {
+namespace {
+
+constexpr std::uint64_t kSubscriptions = 4;
+
+struct Place {
+  std::string topic;
+  std::string subscription;
+};
+
+/// A subscription that is there.
+std::optional<Place> draw_subscription(World& world) {
+  if (world.topics.empty()) return std::nullopt;
+  const std::string topic = world.random.pick(world.topics).first;
+  auto& all = world.model.topic(topic).subscriptions;
+  if (all.empty()) return std::nullopt;
+  return Place{.topic = topic, .subscription = world.random.pick(all).first};
+}
+
+bool has_consumers(const World& world, const Place& place) {
+  return std::ranges::any_of(world.consumers, [&](const auto& each) {
+    return each.second.topic == place.topic && each.second.subscription == place.subscription;
+  });
+}
+
+/// A new one begins behind everything or at the oldest entry that is kept.
+void begin_at(World& world, const Place& place, InitialPosition position) {
+  Topic& topic = world.model.topic(place.topic);
+  Subscription& subscription = topic.subscriptions.at(place.subscription);
+  subscription.doubtful = false;
+  if (position == InitialPosition::latest) return;
+  for (std::uint64_t entry = topic.first; entry < topic.end; ++entry) subscription.open.insert(entry);
+}
+
+SubscriptionType draw_type(World& world) {
+  constexpr SubscriptionType kTypes[] = {SubscriptionType::exclusive, SubscriptionType::shared,
+                                         SubscriptionType::key_shared};
+  return kTypes[world.random.below(std::size(kTypes))];
+}
+
+InitialPosition draw_position(World& world) {
+  return world.random.chance(70) ? InitialPosition::earliest : InitialPosition::latest;
+}
+
+void connected(World& world, const Place& place, ConsumerNumber number,
+               const broker::SubscribeOptions& options, broker::ConsumerPtr handle) {
+  Subscription& subscription = world.model.subscription(place.topic, place.subscription);
+  if (!has_consumers(world, place)) {
+    subscription.type = options.type;
+    subscription.hold_delayed = options.type != SubscriptionType::exclusive || options.hold_delayed;
+    subscription.unordered |= options.type == SubscriptionType::key_shared;
+  }
+  world.consumers[number] = {.topic = place.topic,
+                             .subscription = place.subscription,
+                             .handle = std::move(handle),
+                             .permits = options.permits.messages,
+                             .settling = {}};
+}
+
+/// What attach must refuse; nothing: it must succeed.
+std::optional<ErrorCode> refusal(const World& world, const Place& place, SubscriptionType type) {
+  if (!has_consumers(world, place)) return std::nullopt;
+  if (world.model.topics.at(place.topic).subscriptions.at(place.subscription).type != type)
+    return ErrorCode::subscription_type_mismatch;
+  if (type == SubscriptionType::exclusive) return ErrorCode::consumer_busy;
+  return std::nullopt;
+}
+
+}  // namespace
+
+bool subscribe(World& world) {
+  if (world.topics.empty()) return false;
+  const std::string topic = world.random.pick(world.topics).first;
+  const Place place{.topic = topic, .subscription = fmt::format("s{}", world.random.below(kSubscriptions))};
+  auto& all = world.model.topic(topic).subscriptions;
+  broker::SubscribeOptions options{.subscription = place.subscription,
+                                   .type = draw_type(world),
+                                   .initial_position = draw_position(world),
+                                   .permits = {.messages = static_cast<std::uint32_t>(
+                                                   world.random.chance(50) ? 1'000 : world.random.below(8)),
+                                               .bytes = 1ULL << 40},
+                                   .hold_delayed = world.random.chance(50)};
+  const bool fresh = !all.contains(place.subscription);
+  // Mostly with the type that stands, so that many consumers meet on one subscription.
+  if (!fresh && world.random.chance(70)) options.type = all.at(place.subscription).type;
+  const auto refused = fresh ? std::nullopt : refusal(world, place, options.type);
+  if (fresh) all[place.subscription].doubtful = true;
+  const ConsumerNumber number = world.next_number();
+  world.broker().subscribe(
+      world.topics.at(topic), options, world.consumer_sink(number),
+      world.answer<broker::ConsumerPtr>([&world, place, number, options, fresh, refused](auto consumer) {
+        if (refused) {
+          if (consumer || consumer.error().code != *refused)
+            breach("{} {}: a consumer that had to be refused was not", place.topic, place.subscription);
+          return;
+        }
+        if (!consumer) breach("subscribe failed: {}", consumer.error().message);
+        connected(world, place, number, options, std::move(*consumer));
+        if (fresh) begin_at(world, place, options.initial_position);
+      }));
+  return true;
+}
+
+bool create_subscription(World& world) {
+  if (world.topics.empty()) return false;
+  auto& [topic, handle] = world.random.pick(world.topics);
+  const Place place{.topic = topic, .subscription = fmt::format("s{}", world.random.below(kSubscriptions))};
+  auto& all = world.model.topic(topic).subscriptions;
+  const bool fresh = !all.contains(place.subscription);
+  if (fresh) all[place.subscription].doubtful = true;
+  const InitialPosition position = draw_position(world);
+  world.broker().create_subscription(
+      handle, place.subscription, position,
+      world.answer<void>([&world, place, position, fresh](const Result<>& result) {
+        if (!fresh) {
+          if (result || result.error().code != ErrorCode::already_exists)
+            breach("{} {} could be created twice", place.topic, place.subscription);
+          return;
+        }
+        if (!result) breach("create_subscription failed: {}", result.error().message);
+        begin_at(world, place, position);
+      }));
+  return true;
+}
+
+bool delete_subscription(World& world) {
+  const auto place = draw_subscription(world);
+  if (!place) return false;
+  world.model.subscription(place->topic, place->subscription).doubtful = true;
+  world.broker().delete_subscription(
+      world.topics.at(place->topic), place->subscription,
+      world.answer<void>(
+          [&world, place = *place, refused = has_consumers(world, *place)](const Result<>& result) {
+            if (refused) {
+              world.model.subscription(place.topic, place.subscription).doubtful = false;
+              if (result || result.error().code != ErrorCode::conflict)
+                breach("{} {} is in use and could be removed", place.topic, place.subscription);
+              return;
+            }
+            if (!result) breach("delete_subscription failed: {}", result.error().message);
+            world.model.topic(place.topic).subscriptions.erase(place.subscription);
+          }));
+  return true;
+}
+
+bool skip_all(World& world) {
+  const auto place = draw_subscription(world);
+  if (!place) return false;
+  world.model.subscription(place->topic, place->subscription).skip_doubtful = true;
+  world.broker().skip_all(world.topics.at(place->topic), place->subscription,
+                          world.success("skip_all", [&world, place = *place] {
+                            Subscription& at = world.model.subscription(place.topic, place.subscription);
+                            at.skip_doubtful = false;
+                            at.open.clear();
+                            at.returned.clear();
+                            at.seen.clear();
+                          }));
+  return true;
+}
+
+bool unsubscribe(World& world) {
+  if (world.consumers.empty()) return false;
+  auto& [number, consumer] = world.random.pick(world.consumers);
+  const Place place{.topic = consumer.topic, .subscription = consumer.subscription};
+  const auto peers = std::ranges::count_if(world.consumers, [&](const auto& each) {
+    return each.second.topic == place.topic && each.second.subscription == place.subscription;
+  });
+  world.model.subscription(place.topic, place.subscription).doubtful = true;
+  consumer.handle->unsubscribe(
+      world.answer<void>([&world, place, refused = peers > 1](const Result<>& result) {
+        if (refused) {
+          world.model.subscription(place.topic, place.subscription).doubtful = false;
+          if (result || result.error().code != ErrorCode::conflict)
+            breach("{} {} has other consumers and could be removed", place.topic, place.subscription);
+          return;
+        }
+        if (!result) breach("unsubscribe failed: {}", result.error().message);
+        world.forget_consumers_of(place.topic, place.subscription);
+        world.model.topic(place.topic).subscriptions.erase(place.subscription);
+      }));
+  return true;
+}
+
+}  // namespace geminga::sim
