@@ -14,7 +14,8 @@ using namespace geminga::storage;
 
 std::string encode(const RawUuid& directory, const Checkpoint& checkpoint) {
   CheckpointStates states(checkpoint.covered, checkpoint.next_ledger);
-  for (const Checkpoint::TopicPart& topic : checkpoint.topics) states.add(topic.id, topic.state, topic.sequences);
+  for (const Checkpoint::TopicPart& topic : checkpoint.topics)
+    states.add(topic.id, topic.state, topic.sequences);
   return encode_checkpoint(directory, states, checkpoint);
 }
 

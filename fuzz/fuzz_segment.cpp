@@ -42,14 +42,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   files.put(path, bytes);
   const auto reader = SegmentReader::open(files, path, kDirectory, kNumber, data[0] % 4 < 2);
   if (!reader) return 0;
-  static_cast<void>((*reader)->verify());
+  BlockPool blocks(0);
   for (const FooterLine& line : (*reader)->footer()) {
+    static_cast<void>((*reader)->verify(line));
     for (const EntryId from : {line.extent.first, line.extent.last}) {
       std::vector<Entry> entries;
       std::uint64_t used = 0;
       const auto read = (*reader)->read(
           line.extent, from, {.topic = line.topic, .from = from, .entries_max = 50, .bytes_max = 4096},
-          entries, used);
+          blocks, entries, used);
       for (const Entry& entry : entries) {
         GEMINGA_ASSERT(entry.header.topic == line.topic);
         GEMINGA_ASSERT(entry.header.entry >= from);

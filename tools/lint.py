@@ -26,7 +26,7 @@ def sources(expressions):
     for command in json.loads((BUILD / "compile_commands.json").read_text()):
         path = pathlib.Path(command["directory"], command["file"]).resolve()
         name = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else ""
-        if FOLDERS.match(name) and (not expressions or any(re.search(each, name) for each in expressions)):
+        if name.endswith(".cpp") and FOLDERS.match(name) and (not expressions or any(re.search(each, name) for each in expressions)):
             yield name
 
 

@@ -10,9 +10,9 @@ int main(int argc, char** argv) {
     std::cout << to_string(feature) << ": " << to_string(bus.capabilities().of(feature).support) << '\n';
   }
 
-  const auto refused =
-      bus.subscribe({.topic = "t", .subscription = "s", .type = geminga::SubscriptionType::failover});
-  if (!refused) std::cout << refused.error().name() << ": " << refused.error().message << '\n';
+  // What cannot be had is said with its reason before anybody builds on it.
+  const auto& login = bus.capabilities().of(geminga::Feature::authentication);
+  std::cout << "why not authentication: " << login.reason << '\n';
 
   const auto elsewhere = geminga::Bus::open("carrier-pigeon://roof");
   std::cout << elsewhere.error().message << '\n';

@@ -89,7 +89,7 @@ void BrokerImpl::recover(StoredNames names) {
     Core& core = context_->core_of(id);
     core.loop.run([&] { core.topics.emplace(id, topic); });
   }
-  drop_cursors_without_row(names.subscriptions);
+  drop_cursors_without_row(recovered, names.subscriptions);
   for (storage::SubscriptionRow& row : names.subscriptions) {
     const auto topic = by_id.find(row.topic);
     if (topic == by_id.end()) continue;
@@ -106,10 +106,11 @@ void BrokerImpl::recover(StoredNames names) {
 }
 
 /// A removal that a stop cut short between its two steps.
-void BrokerImpl::drop_cursors_without_row(const std::vector<storage::SubscriptionRow>& rows) {
+void BrokerImpl::drop_cursors_without_row(const std::map<storage::TopicId, storage::TopicState>& recovered,
+                                          const std::vector<storage::SubscriptionRow>& rows) {
   std::set<storage::SubscriptionId> known;
   for (const storage::SubscriptionRow& row : rows) known.insert(row.id);
-  for (const auto& [topic, state] : context_->log->recovered()) {
+  for (const auto& [topic, state] : recovered) {
     for (const auto& [subscription, cursor] : state.cursors) {
       if (known.contains(subscription)) continue;
       storage::Transaction drop;

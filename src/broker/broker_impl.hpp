@@ -63,7 +63,8 @@ class BrokerImpl final : public Broker, public storage::LogListener {
   };
   Result<> open_log(const StoredNames& names);
   void recover(StoredNames names);
-  void drop_cursors_without_row(const std::vector<storage::SubscriptionRow>& rows);
+  void drop_cursors_without_row(const std::map<storage::TopicId, storage::TopicState>& recovered,
+                                const std::vector<storage::SubscriptionRow>& rows);
   void start_trimming(std::size_t number);
   [[nodiscard]] TopicPtr find(const std::string& name) const;
   void create_missing(const std::string& name);

@@ -124,7 +124,7 @@ TEST_F(DispatcherTest, KeyWithOneThatWaitsSendsNothingNew) {
 
 TEST_F(DispatcherTest, WhatBecomesDueDuringAReadKeepsItsPlaceInItsKey) {
   make(SubscriptionType::key_shared);
-  dispatcher_->add_consumer(1, kMany);
+  join(1);
   publish(7, std::chrono::milliseconds{10});
   EXPECT_TRUE(pump().empty());
   publish(7);
