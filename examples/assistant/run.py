@@ -61,6 +61,8 @@ def start_serve(geminga, servers, run_dir):
     """Returns the process and its address once it is ready."""
     environment = dict(os.environ)
     environment["PATH"] = f"{servers / 'node_modules/.bin'}:{servers / 'venv/bin'}:{environment['PATH']}"
+    # Only Python for the page fetcher: with a Node that its JavaScript half is too new for (Debian 12's is) it fails instead of doing without.
+    environment["ASSISTANT_PYTHON"] = str(servers / "venv/bin")
     environment["ASSISTANT_FILES"] = str(HERE / "files")
     environment["ASSISTANT_MEMORY"] = str(run_dir / "memory.json")
     address = "127.0.0.1:8080" if port_is_free(8080) else "127.0.0.1:0"

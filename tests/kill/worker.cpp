@@ -18,6 +18,7 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -281,8 +282,13 @@ int main(int argc, char** argv) {
     static_cast<void>(!::write(STDERR_FILENO, error.message.data(), error.message.size()));
     std::_Exit(74);
   };
+  const bool verifies = std::string_view(argv[2]) == "verify";
+  if (verifies) {  // one consumer holds the whole backlog
+    options.unacked_per_consumer_max = std::numeric_limits<std::uint64_t>::max();
+    options.unacked_per_subscription_max = std::numeric_limits<std::uint64_t>::max();
+  }
   auto opened = check(geminga::engines::embedded::open(std::move(options)));
-  if (std::string_view(argv[2]) != "verify") work(opened.bus, std::stoull(argv[2]));
+  if (!verifies) work(opened.bus, std::stoull(argv[2]));
   verify(opened.bus);
   check(opened.bus.close());
   return 0;
