@@ -26,6 +26,7 @@ function(geminga_module name)
     add_executable(${target}_test ${M_TESTS})
     target_link_libraries(${target}_test PRIVATE ${target} geminga_flags GTest::gmock GTest::gtest_main ${M_TEST_LIBS})
     add_test(NAME ${name} COMMAND ${target}_test)
+    add_dependencies(unit_tests ${target}_test)
     # ThreadSanitizer makes code of many short critical sections, as the crash tests of the storage, up to ten times slower.
     if("thread" IN_LIST GEMINGA_SANITIZE)
       set(timeout_s 600)
