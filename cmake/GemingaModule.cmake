@@ -27,8 +27,8 @@ function(geminga_module name)
     target_link_libraries(${target}_test PRIVATE ${target} geminga_flags GTest::gmock GTest::gtest_main ${M_TEST_LIBS})
     add_test(NAME ${name} COMMAND ${target}_test)
     add_dependencies(unit_tests ${target}_test)
-    # ThreadSanitizer makes code of many short critical sections, as the crash tests of the storage, up to ten times slower.
-    if("thread" IN_LIST GEMINGA_SANITIZE)
+    # Sanitizers make the crash and damage tests of the storage up to ten times slower.
+    if(GEMINGA_SANITIZE)
       set(timeout_s 600)
     else()
       set(timeout_s 120)
