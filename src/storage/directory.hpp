@@ -16,6 +16,8 @@ namespace geminga::storage {
 inline constexpr std::uint32_t kDirectoryFormat = 1;
 inline constexpr char kFormatFile[] = "FORMAT";
 inline constexpr char kMetadataFile[] = "metadata.db";
+/// Says that the last close was complete and the journal holds nothing new.
+inline constexpr char kCleanFile[] = "CLEAN";
 /// Locked by who copies the files of a directory that another process uses: as long as it is, nothing that
 /// the last checkpoint needs is removed or used again.
 inline constexpr char kBackupFile[] = "BACKUP";

@@ -199,7 +199,7 @@ class Check {
                          "it was acknowledged, the next start cuts it",
                          scan->torn_bytes, report_.last_group));
     }
-    if (!have_checkpoint_ && (have_segments_ || clean_end()) && report_.journal_groups == 0)
+    if (!have_checkpoint_ && (have_segments_ || clean_end() || report_.journal_groups > 0))
       damage(kCheckpointFile, "it is missing; put it back or restore a backup");
     for (const auto& [topic, range] : gaps_) {
       const EntryId first = std::max(range.first, known_[topic].state.first);
@@ -210,7 +210,7 @@ class Check {
     }
   }
 
-  [[nodiscard]] bool clean_end() const { return files_.exists(directory_ / "CLEAN").value_or(false); }
+  [[nodiscard]] bool clean_end() const { return files_.exists(directory_ / kCleanFile).value_or(false); }
 
   void read_group(const ScannedGroup& group) {
     ++report_.journal_groups;

@@ -52,6 +52,7 @@ class Log::Impl {
  private:
   // --- start ---
   Result<ScanResult> read_everything(const std::set<TopicId>& live);
+  [[nodiscard]] Result<> refuse_what_had_a_checkpoint() const;
   Result<bool> load_checkpoint();
   Result<bool> clean_marker();
   Result<ScanResult> read_journal(bool clean);
@@ -96,6 +97,7 @@ class Log::Impl {
   std::map<TopicId, TopicState> recovered_;  // until it is taken
   // start only, then const
   std::uint64_t torn_bytes_cut_ = 0;
+  bool first_start_ = false;
 
   SubmitQueue queue_;
   TopicTable topics_;

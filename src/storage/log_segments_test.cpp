@@ -313,6 +313,22 @@ TEST_F(LogSegmentsTest, AMissingCheckpointRefusesTheStart) {
   EXPECT_EQ(segment_files(), segments);
 }
 
+TEST_F(LogSegmentsTest, AMissingCheckpointIsNoticedBeforeTheFirstSegmentToo) {
+  std::unique_ptr<base::FaultFileSystem> killed;
+  {
+    auto log = open();
+    publish_many(*log, 0, 3);
+    killed = files_.crash(base::FaultFileSystem::Loss::everything, 1);
+  }
+  ASSERT_TRUE(segment_files().size() <= 1);
+  for (base::FaultFileSystem* files : {&files_, killed.get()}) {
+    ASSERT_TRUE(files->unlink(std::filesystem::path(kDirectory) / "checkpoint"));
+    const auto refused = Log::open(*files, base::Clock::system(), options(), {kBig, kSmall}, {}, listener_);
+    ASSERT_FALSE(refused) << "spare files would pass for all that there was";
+    EXPECT_EQ(refused.error().code, ErrorCode::corrupted);
+  }
+}
+
 TEST_F(LogSegmentsTest, SegmentsVerify) {
   {
     auto log = open();

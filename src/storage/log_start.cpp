@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 #include "base/try.hpp"
+#include "storage/directory.hpp"
 #include "storage/log_impl.hpp"
 
 namespace geminga::storage {
@@ -9,9 +10,6 @@ namespace {
 
 // What is prepared at a start; the next file is prepared in the background.
 constexpr std::uint64_t kStartRoomBytes = 1ULL << 20;
-// Says that the last close was complete and the journal holds nothing new.
-constexpr char kCleanFile[] = "CLEAN";
-
 std::string clean_text(std::uint64_t covered) {
   return fmt::format("covered {}\n", covered);
 }
@@ -30,6 +28,9 @@ Result<> Log::Impl::recover(const std::set<TopicId>& live, const std::set<TopicI
   last_group_ = scan->last_group;
   GEMINGA_TRY_VOID(remove_leftovers());
   topics_.assign_from_durable();
+  // Before the first group there is a checkpoint, so that one that is missing is always noticed: without it,
+  // old groups in spare files would pass for all that there was.
+  if (first_start_) GEMINGA_TRY_VOID(background_.flush_now(freeze()));
   GEMINGA_TRY_VOID(begin_journal(*std::move(scan)));
   if (!spilled_.empty()) GEMINGA_TRY_VOID(background_.flush_now(freeze()));
   topics_.visit([this](TopicId id, const Topic& topic) { recovered_.emplace(id, topic.state); });
@@ -38,18 +39,22 @@ Result<> Log::Impl::recover(const std::set<TopicId>& live, const std::set<TopicI
 
 Result<ScanResult> Log::Impl::read_everything(const std::set<TopicId>& live) {
   GEMINGA_TRY(const bool have_checkpoint, load_checkpoint());
+  if (!have_checkpoint) GEMINGA_TRY_VOID(refuse_what_had_a_checkpoint());
+  first_start_ = !have_checkpoint;
   GEMINGA_TRY(const bool clean, clean_marker());
   GEMINGA_TRY(ScanResult scan, read_journal(clean));
-  if (!have_checkpoint && scan.groups == 0) {
-    GEMINGA_TRY(const auto segments, segments_.numbers_on_disk());
-    if (clean || !segments.empty())
-      return fail(
-          ErrorCode::corrupted,
-          fmt::format("the file '{}' is missing; nothing was changed; put it back or restore a backup",
-                      (options_.directory / kCheckpointFile).string()));
-  }
   GEMINGA_TRY_VOID(refuse_unknown_topics(live));
   return scan;
+}
+
+Result<> Log::Impl::refuse_what_had_a_checkpoint() const {
+  GEMINGA_TRY(const auto segments, segments_.numbers_on_disk());
+  GEMINGA_TRY(const auto journal, list_journal_files(files_, options_.directory));
+  GEMINGA_TRY(const bool closed, files_.exists(options_.directory / kCleanFile));
+  if (segments.empty() && journal.empty() && !closed) return {};
+  return fail(ErrorCode::corrupted,
+              fmt::format("the file '{}' is missing; nothing was changed; put it back or restore a backup",
+                          (options_.directory / kCheckpointFile).string()));
 }
 
 Result<bool> Log::Impl::load_checkpoint() {
