@@ -18,6 +18,7 @@
 #include "base/crc32c.hpp"
 #include "base/file_system.hpp"
 #include "base/uuid.hpp"
+#include "measure.hpp"
 #include "storage/aligned_buffer.hpp"
 #include "storage/directory.hpp"
 #include "storage/log.hpp"
@@ -25,7 +26,7 @@
 namespace {
 
 using namespace geminga;
-using Clock = std::chrono::steady_clock;
+using namespace geminga::bench;
 
 struct Settings {
   std::string directory = ".";
@@ -37,30 +38,6 @@ struct Settings {
   std::size_t lone = 2'000;
   std::size_t memory_mib = 64;
 };
-
-double since(Clock::time_point begin) {
-  return std::chrono::duration<double>(Clock::now() - begin).count();
-}
-
-nlohmann::ordered_json percentiles(std::vector<double>& us) {
-  std::sort(us.begin(), us.end());
-  const auto at = [&](double part) {
-    return us.empty() ? 0.0 : us[static_cast<std::size_t>(part * static_cast<double>(us.size() - 1))];
-  };
-  return {{"p50_us", at(0.5)}, {"p99_us", at(0.99)}, {"max_us", at(1)}};
-}
-
-template <class T>
-T need(Result<T> result) {
-  if (result) return *std::move(result);
-  fmt::print(stderr, "log_bench: {}\n", result.error().message);
-  std::exit(1);
-}
-void need(Result<> result) {
-  if (result) return;
-  fmt::print(stderr, "log_bench: {}\n", result.error().message);
-  std::exit(1);
-}
 
 /// `count` blocks, one after the other, into space that was written before; each one durable.
 nlohmann::ordered_json floor_of(const std::filesystem::path& path, std::size_t block, std::size_t count,

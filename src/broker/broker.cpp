@@ -69,10 +69,11 @@ Result<> BrokerImpl::open_log(const StoredNames& names) {
   return {};
 }
 
-/// Nothing runs yet: the log is open and silent, so the cores' maps may be filled from here.
+/// Nothing runs yet: the log is open and silent.
 void BrokerImpl::recover(StoredNames names) {
   const auto recovered = context_->log->take_recovered();
-  std::unordered_map<storage::TopicId, TopicPtr> by_id;
+  RecoveredTopics topics;
+  topics.reserve(names.topics.size());
   for (storage::TopicRow& row : names.topics) {
     const storage::TopicId id = row.id;
     if (row.tombstone) {  // a deletion that a stop cut short: go on with its last steps
@@ -85,14 +86,12 @@ void BrokerImpl::recover(StoredNames names) {
     auto topic = std::make_shared<Topic>(context_, std::move(row),
                                          state == recovered.end() ? storage::TopicState{} : state->second);
     topics_.emplace(topic->name(), topic);
-    by_id.emplace(id, topic);
-    Core& core = context_->core_of(id);
-    core.loop.run([&] { core.topics.emplace(id, topic); });
+    topics.emplace(id, RecoveredTopic{.topic = std::move(topic), .subscriptions = {}});
   }
   drop_cursors_without_row(recovered, names.subscriptions);
   for (storage::SubscriptionRow& row : names.subscriptions) {
-    const auto topic = by_id.find(row.topic);
-    if (topic == by_id.end()) continue;
+    const auto topic = topics.find(row.topic);
+    if (topic == topics.end()) continue;
     const auto state = recovered.find(row.topic);
     const auto* cursors = state == recovered.end() ? nullptr : &state->second.cursors;
     const auto cursor = cursors == nullptr ? decltype(cursors->end()){} : cursors->find(row.id);
@@ -101,7 +100,22 @@ void BrokerImpl::recover(StoredNames names) {
       context_->metadata->delete_subscription(row.id, [](const Result<>&) {});
       continue;
     }
-    topic->second->core().loop.run([&] { topic->second->add_recovered(std::move(row), cursor->second); });
+    topic->second.subscriptions.emplace_back(std::move(row), cursor->second);
+  }
+  hand_over(std::move(topics));
+}
+
+/// One turn per core, however many topics there are.
+void BrokerImpl::hand_over(RecoveredTopics topics) {
+  for (const auto& core : context_->cores) {
+    core->loop.run([&topics, &core] {
+      for (auto& [id, recovered] : topics) {
+        if (&recovered.topic->core() != core.get()) continue;
+        core->topics.emplace(id, recovered.topic);
+        for (auto& [row, cursor] : recovered.subscriptions)
+          recovered.topic->add_recovered(std::move(row), std::move(cursor));
+      }
+    });
   }
 }
 

@@ -61,8 +61,14 @@ class BrokerImpl final : public Broker, public storage::LogListener {
     std::vector<storage::TopicRow> topics;
     std::vector<storage::SubscriptionRow> subscriptions;
   };
+  struct RecoveredTopic {
+    TopicPtr topic;
+    std::vector<std::pair<storage::SubscriptionRow, storage::CursorState>> subscriptions;
+  };
+  using RecoveredTopics = std::unordered_map<storage::TopicId, RecoveredTopic>;
   Result<> open_log(const StoredNames& names);
   void recover(StoredNames names);
+  void hand_over(RecoveredTopics topics);
   void drop_cursors_without_row(const std::map<storage::TopicId, storage::TopicState>& recovered,
                                 const std::vector<storage::SubscriptionRow>& rows);
   void start_trimming(std::size_t number);

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <atomic>
-#include <deque>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -88,8 +88,9 @@ class Producers {
   std::vector<ConnectedProducerPtr> connected_;
   bool exclusive_ = false;  ///< the one that is connected has the topic for itself
   bool granting_ = false;   ///< an epoch is on its way to the disk
-  std::deque<Request> requests_;
-  std::deque<Request> waiting_;  ///< wait_for_exclusive, in the order in which they came
+  // Lists: a topic without requests must cost nothing here, and there may be 100,000 of them.
+  std::list<Request> requests_;
+  std::list<Request> waiting_;  ///< wait_for_exclusive, in the order in which they came
 };
 
 /// Never 0; names of producers that differ have hashes that differ, but for a chance of 2^-64.
