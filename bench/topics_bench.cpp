@@ -148,9 +148,9 @@ json fill(const Settings& settings) {
   constexpr std::size_t kBody = 1024;
   const std::uint64_t bytes = settings.journal_mib << 20;
   const auto opened = need(engines::embedded::open({.directory = settings.directory,
-                                                    .memory_table_bytes = bytes * 2,
+                                                    .memory_table_bytes = bytes * 4,
                                                     .publish_budget_bytes = 64ULL << 20,
-                                                    .journal_bytes_max = bytes * 2}));
+                                                    .journal_bytes_max = bytes * 8}));
   auto bus = opened.bus;
   auto producer = need(bus.create_producer({.topic = "recovery", .max_pending_messages = 20'000}));
   std::atomic<std::uint64_t> failed{0};

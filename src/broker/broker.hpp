@@ -204,9 +204,14 @@ struct BrokerOptions {
   base::FileSystem* files = nullptr;  ///< nullptr: the machine's
 };
 
+/// Sums over all topics. `backlog`, `delayed` and `acknowledged_ranges` count entries and ranges of them.
 struct BrokerStats {
   storage::LogStats log;
-  std::uint64_t topics = 0;
+  std::uint64_t topics = 0, subscriptions = 0;
+  std::uint64_t producers = 0, consumers = 0, readers = 0;  ///< connected
+  std::uint64_t backlog = 0, delayed = 0, acknowledged_ranges = 0;
+  std::uint64_t unacked = 0;  ///< messages
+  std::uint64_t paused = 0;   ///< subscriptions whose dispatch a limit holds back
 };
 
 class Broker {

@@ -192,8 +192,11 @@ Result<std::vector<std::string>> BrokerImpl::topics(const std::string& tenant_an
 BrokerStats BrokerImpl::broker_stats() const {
   BrokerStats stats;
   if (context_->log) stats.log = context_->log->stats();
-  const std::lock_guard lock(mutex_);
-  stats.topics = topics_.size();
+  for (const auto& core : context_->cores) {
+    core->loop.run([&stats, &core] {
+      for (const auto& [id, topic] : core->topics) topic->add_to(stats);
+    });
+  }
   return stats;
 }
 

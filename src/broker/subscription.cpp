@@ -308,4 +308,14 @@ SubscriptionStats Subscription::stats() const {
   return stats;
 }
 
+void Subscription::add_to(BrokerStats& sums) const {
+  sums.subscriptions += 1;
+  sums.consumers += consumers_.size();
+  sums.backlog += dispatcher_.backlog(topic_.first(), topic_.end());
+  sums.unacked += dispatcher_.unacked_count();
+  sums.delayed += dispatcher_.delayed_count();
+  sums.acknowledged_ranges += dispatcher_.cursor().acknowledged.size();
+  sums.paused += dispatcher_.paused().empty() ? 0 : 1;
+}
+
 }  // namespace geminga::broker

@@ -56,6 +56,7 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   [[nodiscard]] std::size_t consumer_count() const { return consumers_.size(); }
   [[nodiscard]] bool has_consumer(ConsumerNumber consumer) const { return consumers_.contains(consumer); }
   [[nodiscard]] SubscriptionStats stats() const;
+  void add_to(BrokerStats& sums) const;
 
  private:
   struct Connected {

@@ -278,4 +278,11 @@ TopicStats Topic::stats() const {
   return stats;
 }
 
+void Topic::add_to(BrokerStats& sums) const {
+  sums.topics += 1;
+  sums.producers += producers_.count();
+  sums.readers += readers_.size();
+  for (const auto& [name, subscription] : subscriptions_) subscription->add_to(sums);
+}
+
 }  // namespace geminga::broker

@@ -67,6 +67,7 @@ class Topic : public std::enable_shared_from_this<Topic> {
   /// before everything, one of a newer one behind it.
   [[nodiscard]] EntryId position_of(const MessageId& id) const;
   [[nodiscard]] TopicStats stats() const;
+  void add_to(BrokerStats& sums) const;
 
  private:
   void create_cursor(storage::SubscriptionRow row, InitialPosition position);

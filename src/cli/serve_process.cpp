@@ -15,8 +15,10 @@
 
 #include "base/log.hpp"
 #include "base/metrics.hpp"
+#include "base/process_metrics.hpp"
 #include "base/try.hpp"
 #include "broker/broker.hpp"
+#include "broker/metrics.hpp"
 #include "cli/output.hpp"
 #include "doors/http_bus/http_bus.hpp"
 #include "engines/embedded/embedded.hpp"
@@ -78,7 +80,8 @@ void raise_file_limit() {
 /// Everything that runs, in the order of starting; members go in reverse.
 struct Parts {
   std::optional<Bus> bus;
-  std::shared_ptr<broker::Broker> broker;  // of the embedded engine only
+  std::shared_ptr<broker::Broker> broker;      // of the embedded engine only
+  std::vector<std::shared_ptr<void>> exposed;  // metrics that are read when somebody asks for them
   std::unique_ptr<doors::HttpBus> http_bus;
   std::unique_ptr<mcp::Registry> registry;
   std::unique_ptr<orchestrator::Orchestrator> orchestrator;
@@ -98,6 +101,7 @@ struct Parts {
     orchestrator.reset();
     registry.reset();
     http_bus.reset();
+    exposed.clear();
     broker.reset();
     if (bus) {
       if (auto closed = bus->close(); !closed)
@@ -181,6 +185,8 @@ Result<> start(Parts& parts, const ServeSettings& settings) {
   GEMINGA_TRY(net::OriginGuard guard, make_guard(settings, endpoint));
   GEMINGA_TRY_VOID(open_bus(parts, settings));
   GEMINGA_TRY_VOID(start_registry(parts, settings));
+  parts.exposed.push_back(base::expose_process(base::Metrics::process()));
+  if (parts.broker) parts.exposed.push_back(broker::expose(*parts.broker, base::Metrics::process()));
   net::Router router;
   add_health_routes(router, parts);
   parts.http_bus = std::make_unique<doors::HttpBus>(*parts.bus);

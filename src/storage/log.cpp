@@ -64,10 +64,14 @@ LogStats Log::Impl::stats() const {
   stats.syncs = syncs_;
   stats.duplicates = duplicates_;
   stats.journal_bytes = journal_.bytes();
+  stats.journal_held_bytes = journal_.held_bytes();
   stats.memory_table_bytes = topics_.memory_bytes();
   stats.segments = segments_.count();
   stats.segment_bytes = segments_.bytes();
   stats.publish_budget_used = queue_.budget_used();
+  stats.journal_bytes_max = options_.journal_bytes_max;
+  stats.memory_table_bytes_max = options_.memory_table_bytes;
+  stats.publish_budget_bytes_max = options_.publish_budget_bytes;
   stats.last_sync = std::chrono::nanoseconds(last_sync_ns_);
   stats.torn_bytes_cut = torn_bytes_cut_;
   stats.segments_rewritten = background_.segments_rewritten();

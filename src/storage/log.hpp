@@ -101,6 +101,8 @@ struct LogStats {
   std::uint64_t groups = 0, records = 0, appended_bytes = 0, syncs = 0, duplicates = 0;
   std::uint64_t journal_bytes = 0, memory_table_bytes = 0, segments = 0, segment_bytes = 0,
                 publish_budget_used = 0;
+  std::uint64_t journal_held_bytes = 0;  ///< of files that wait for a checkpoint
+  std::uint64_t journal_bytes_max = 0, memory_table_bytes_max = 0, publish_budget_bytes_max = 0;
   std::chrono::nanoseconds last_sync{0};
   std::uint64_t torn_bytes_cut = 0;      ///< at the last start
   std::uint64_t segments_rewritten = 0;  ///< since the start, because less than half of them lived

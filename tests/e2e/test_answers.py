@@ -1,9 +1,13 @@
 """Sentences in, answers out, over HTTP and over the command line."""
 import json
+import pathlib
+import re
 import unittest
 import uuid
 
 from harness import RULES, Case, eventually, json_lines, tool_calls, tool_server
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 class Answers(Case):
@@ -120,7 +124,12 @@ class Answers(Case):
         self.assertIn("tools", status)
         code, text = self.geminga.request("GET", "/metrics")
         self.assertEqual(200, code)
-        self.assertIn("# TYPE geminga_", text)
+        shown = dict(line.split()[2:4] for line in text.splitlines() if line.startswith("# TYPE "))
+        page = (ROOT / "docs/reference/metrics.md").read_text()
+        documented = dict(re.findall(r"^\| `([a-z_]+)` \| ([a-z]+) \|", page, re.MULTILINE))
+        self.assertEqual({}, {name: kind for name, kind in shown.items() if documented.get(name) != kind}, "not so in docs/reference/metrics.md")
+        always = {name for name in documented if not name.startswith("geminga_orchestrator_")}
+        self.assertEqual(set(), always - set(shown), "documented, but not shown")
 
 
 if __name__ == "__main__":
