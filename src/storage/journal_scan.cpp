@@ -10,8 +10,6 @@
 namespace geminga::storage {
 namespace {
 
-constexpr std::uint64_t kWindowBytes = 4ULL << 20;
-
 class Scan {
  public:
   Scan(base::FileSystem& files, const ScanOptions& options,
@@ -193,34 +191,6 @@ Result<std::vector<JournalFileName>> list_journal_files(base::FileSystem& files,
   }
   std::ranges::sort(found, {}, &JournalFileName::generation);
   return found;
-}
-
-JournalFileReader::JournalFileReader(std::unique_ptr<base::File> file, std::uint64_t size)
-    : file_(std::move(file)),
-      size_(size),
-      window_(round_up(std::clamp<std::uint64_t>(size, 1, kWindowBytes), base::kDirectAlignment)) {}
-
-Result<std::unique_ptr<JournalFileReader>> JournalFileReader::open(base::FileSystem& files,
-                                                                   const std::filesystem::path& path) {
-  GEMINGA_TRY(auto file, files.open(path, {.mode = base::OpenMode::read, .direct = true}));
-  // Where direct reads are not possible this still forgets pages that a failed write left behind as clean.
-  GEMINGA_TRY_VOID(file->drop_cache());
-  GEMINGA_TRY(const std::uint64_t size, file->size());
-  return std::unique_ptr<JournalFileReader>(new JournalFileReader(std::move(file), size));
-}
-
-Result<std::span<const std::byte>> JournalFileReader::at(std::uint64_t offset, std::uint64_t bytes) {
-  if (offset >= size_) return std::span<const std::byte>();
-  bytes = std::min(bytes, size_ - offset);
-  if (offset < window_offset_ || offset + bytes > window_offset_ + window_bytes_) {
-    window_offset_ = offset / base::kDirectAlignment * base::kDirectAlignment;
-    const std::uint64_t needed = round_up(offset + bytes - window_offset_, base::kDirectAlignment);
-    if (needed > window_.size()) window_ = AlignedBuffer(needed);
-    GEMINGA_TRY(window_bytes_, file_->read_at(window_offset_, window_.span()));
-    if (offset + bytes > window_offset_ + window_bytes_)
-      return fail(ErrorCode::disk_error, "a journal file became shorter while it was read");
-  }
-  return std::span<const std::byte>(window_.span()).subspan(offset - window_offset_, bytes);
 }
 
 Result<ScanResult> scan_journal(base::FileSystem& files, const ScanOptions& options,

@@ -12,31 +12,11 @@
 #include <geminga/error.hpp>
 
 #include "base/file_system.hpp"
-#include "storage/aligned_buffer.hpp"
 #include "storage/journal_files.hpp"
 #include "storage/journal_format.hpp"
+#include "storage/journal_reader.hpp"
 
 namespace geminga::storage {
-
-/// Reads the groups of one journal file in their order, from the disk and not from what the page cache
-/// believes.
-class JournalFileReader {
- public:
-  static Result<std::unique_ptr<JournalFileReader>> open(base::FileSystem& files,
-                                                         const std::filesystem::path& path);
-  [[nodiscard]] std::uint64_t size() const { return size_; }
-  /// `bytes` from `offset`, fewer at the end of the file; valid until the next call.
-  Result<std::span<const std::byte>> at(std::uint64_t offset, std::uint64_t bytes);
-
- private:
-  JournalFileReader(std::unique_ptr<base::File> file, std::uint64_t size);
-
-  std::unique_ptr<base::File> file_;
-  std::uint64_t size_;
-  AlignedBuffer window_;
-  std::uint64_t window_offset_ = 0;
-  std::uint64_t window_bytes_ = 0;
-};
 
 struct JournalFileName {
   std::uint64_t generation = 0;
