@@ -54,6 +54,7 @@ struct TopicStats {
   std::uint64_t stored_bytes = 0;
   std::uint32_t producers = 0;
   std::optional<MessageId> last_message_id;
+  std::string publish_paused;  ///< empty, or why sends are held or refused now
   std::vector<SubscriptionStats> subscriptions;
 };
 
@@ -70,6 +71,12 @@ class GEMINGA_API Admin {
   Result<> create_topic(std::string_view topic);
   Result<> delete_topic(std::string_view topic, bool force = false);
   Result<> set_retention(std::string_view topic, RetentionPolicy policy);
+  /// Replaces all that was set before. They act within a second.
+  Result<> set_policies(std::string_view topic, const Policies& policies);
+  Result<> set_namespace_policies(std::string_view tenant_and_namespace, const Policies& policies);
+  /// What was set here; nothing of what the namespace says.
+  Result<Policies> policies(std::string_view topic);
+  Result<Policies> namespace_policies(std::string_view tenant_and_namespace);
   Result<> create_subscription(std::string_view topic, std::string_view subscription,
                                InitialPosition position);
   Result<> delete_subscription(std::string_view topic, std::string_view subscription);

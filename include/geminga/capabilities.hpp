@@ -33,8 +33,9 @@ enum class Feature : std::uint8_t {
   durable_acknowledgement,
   authentication,
   exclusive_producer,
+  topic_policies,
 };
-inline constexpr std::size_t kFeatureCount = 21;
+inline constexpr std::size_t kFeatureCount = 22;
 
 /// native: the engine does it. emulated: the bus does it above the engine. impossible: refused with the
 /// reason, never ignored.

@@ -25,7 +25,8 @@ enum class BacklogAction : std::uint8_t {
 /// where that does not set it either, there is no limit. 0 says "no limit" where the namespace has one.
 /// Times follow the wall clock: a jump forward makes messages older.
 struct Policies {
-  /// Older messages count as acknowledged on every subscription, whoever has them.
+  /// Older messages count as acknowledged on every subscription, whoever has them and also where they are
+  /// held until their time.
   std::optional<std::chrono::seconds> message_ttl;
   /// Of the subscription that is furthest behind: what is stored from its oldest unacknowledged message on,
   /// and the age of that one. Looked at once a second.
@@ -33,15 +34,19 @@ struct Policies {
   std::optional<std::chrono::seconds> backlog_age;
   std::optional<BacklogAction> backlog_action;  ///< not set: producer_request_hold
   /// A topic without subscriptions on which nobody was connected and nothing was published for so long is
-  /// deleted.
+  /// deleted, but not before the time of its retention is over.
   std::optional<std::chrono::seconds> inactive_after;
-  // A second of the rate may be used at once; what is over it waits.
+  // A second of the rate may be used at once; the sends of producers that are over it, or over the quota,
+  // wait. What is published together with something else (Bus::publish, a forward) is one record that cannot
+  // wait: it is refused with a retryable error.
   std::optional<std::uint64_t> publish_messages_per_second;
   std::optional<std::uint64_t> publish_bytes_per_second;
   std::optional<std::uint64_t> dispatch_messages_per_second;  ///< of the topic, to all its subscriptions
   std::optional<std::uint64_t> dispatch_bytes_per_second;
+  // Those that are there already stay.
   std::optional<std::uint32_t> max_producers;
   std::optional<std::uint32_t> max_consumers;  ///< on all subscriptions of the topic together
+  std::optional<std::uint32_t> max_subscriptions;
   bool operator==(const Policies&) const = default;
 };
 

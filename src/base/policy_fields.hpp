@@ -29,6 +29,7 @@ void each_policy(P& policies, Visit visit) {
   visit("dispatch_bytes_per_second", policies.dispatch_bytes_per_second);
   visit("max_producers", policies.max_producers);
   visit("max_consumers", policies.max_consumers);
+  visit("max_subscriptions", policies.max_subscriptions);
 }
 
 PolicyValues to_values(const Policies& policies);

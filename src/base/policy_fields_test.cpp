@@ -12,7 +12,7 @@ TEST(PolicyFields, ComeBackAsTheyWere) {
   each_policy(policies, [&](const char* name, auto&) { values.emplace(name, next++ % 3); });
   policies = to_policies(values).value();
   EXPECT_EQ(to_values(policies), values) << "each field, none left out";
-  EXPECT_EQ(values.size(), 11U);
+  EXPECT_EQ(values.size(), 12U);
   EXPECT_EQ(to_policies(to_values({})).value(), Policies{});
 }
 

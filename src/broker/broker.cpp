@@ -36,11 +36,12 @@ Result<> BrokerImpl::start() {
   GEMINGA_TRY(names.topics, context_->metadata->topics());
   GEMINGA_TRY(names.subscriptions, context_->metadata->subscriptions());
   GEMINGA_TRY(const auto namespaces, context_->metadata->namespaces());
-  namespaces_.insert(namespaces.begin(), namespaces.end());
+  for (const std::string& name : namespaces) namespaces_[name] = {};
   notes_.resize(context_->cores.size());
   trim_timers_.resize(context_->cores.size());
   GEMINGA_TRY_VOID(open_log(names));
   recover(std::move(names));
+  GEMINGA_TRY_VOID(load_policies());
   for (std::size_t i = 0; i < context_->cores.size(); ++i) {
     context_->cores[i]->loop.run([this, i] { start_trimming(i); });
   }
@@ -140,7 +141,11 @@ void BrokerImpl::start_trimming(std::size_t number) {
   Core& core = *context_->cores[number];
   trim_timers_[number] = std::make_unique<base::Timer>(core.loop);
   trim_timers_[number]->set_after(context_->options.trim_every, [this, number, &core] {
-    for (const auto& [id, topic] : core.topics) topic->trim();
+    for (const auto& [id, topic] : core.topics) {
+      topic->limits().tick();
+      topic->trim();
+      if (!topic->deleted() && topic->limits().inactive()) delete_inactive(topic);
+    }
     start_trimming(number);
   });
 }
@@ -229,9 +234,11 @@ void BrokerImpl::subscribe(TopicPtr topic, SubscribeOptions options, std::shared
                            Done<ConsumerPtr> done) {
   topic->core().loop.post([topic, options = std::move(options), sink = std::move(sink),
                            answer = Answer<ConsumerPtr>(std::move(done))]() mutable {
-    auto attach = [options, sink = std::move(sink),
+    if (auto room = topic->limits().check_consumers(); !room) return answer(std::unexpected(room.error()));
+    auto attach = [topic, options, sink = std::move(sink),
                    answer = std::move(answer)](Result<SubscriptionPtr> subscription) mutable {
       if (!subscription) return answer(std::unexpected(subscription.error()));
+      if (auto room = topic->limits().check_consumers(); !room) return answer(std::unexpected(room.error()));
       answer((*subscription)->attach(options, std::move(sink)));
     };
     topic->find_or_create(options.subscription, options.type, options.initial_position,

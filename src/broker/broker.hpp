@@ -162,7 +162,7 @@ class Producer {
   /// All entries or none, in one journal record; topic and producer are filled in. The order of calls is
   /// kept. A duplicate is answered with the id of the first, or kUnknownLedger and kUnknownEntry.
   virtual void publish(std::vector<storage::Append> entries, Done<std::vector<MessageId>> done) = 0;
-  /// What was published before is answered as it would have been.
+  /// What was published before is answered as it would have been; what policies hold back, with `closed`.
   virtual void close(Done<void> done) = 0;
 };
 using ProducerPtr = std::shared_ptr<Producer>;
@@ -210,8 +210,9 @@ struct BrokerStats {
   std::uint64_t topics = 0, subscriptions = 0;
   std::uint64_t producers = 0, consumers = 0, readers = 0;  ///< connected
   std::uint64_t backlog = 0, delayed = 0, acknowledged_ranges = 0;
-  std::uint64_t unacked = 0;  ///< messages
-  std::uint64_t paused = 0;   ///< subscriptions whose dispatch a limit holds back
+  std::uint64_t unacked = 0;     ///< messages
+  std::uint64_t paused = 0;      ///< subscriptions whose dispatch a limit holds back
+  std::uint64_t held_bytes = 0;  ///< of sends that policies hold back; BrokerOptions::publish_budget_bytes
 };
 
 class Broker {
@@ -241,6 +242,11 @@ class Broker {
   /// Without `force`: conflict while producers or consumers are connected.
   virtual void delete_topic(std::string name, bool force, Done<void> done) = 0;
   virtual void set_retention(TopicPtr topic, RetentionPolicy policy, Done<void> done) = 0;
+  /// Replaces all that were set. They act from `done` on, those of a namespace soon after.
+  virtual void set_policies(TopicPtr topic, Policies policies, Done<void> done) = 0;
+  virtual void set_namespace_policies(std::string tenant_and_namespace, Policies policies,
+                                      Done<void> done) = 0;
+  virtual void policies(TopicPtr topic, Done<Policies> done) = 0;  ///< its own
   virtual void create_subscription(TopicPtr topic, std::string subscription, InitialPosition position,
                                    Done<void> done) = 0;
   virtual void delete_subscription(TopicPtr topic, std::string subscription, Done<void> done) = 0;
@@ -262,6 +268,7 @@ class Broker {
   virtual Result<std::vector<std::string>> tenants() = 0;
   virtual Result<std::vector<std::string>> namespaces(const std::string& tenant) = 0;
   virtual Result<std::vector<std::string>> topics(const std::string& tenant_and_namespace) = 0;
+  virtual Result<Policies> namespace_policies(const std::string& tenant_and_namespace) = 0;
   [[nodiscard]] virtual BrokerStats broker_stats() const = 0;
   /// Written into the directory's lock, for the message to whoever wants to open it too.
   virtual Result<> announce(const std::string& addresses) = 0;

@@ -2,7 +2,6 @@
 
 #include <map>
 #include <mutex>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -30,6 +29,10 @@ class BrokerImpl final : public Broker, public storage::LogListener {
   void create_topic(std::string name, Done<void> done) override;
   void delete_topic(std::string name, bool force, Done<void> done) override;
   void set_retention(TopicPtr topic, RetentionPolicy policy, Done<void> done) override;
+  void set_policies(TopicPtr topic, Policies policies, Done<void> done) override;
+  void set_namespace_policies(std::string tenant_and_namespace, Policies policies, Done<void> done) override;
+  void policies(TopicPtr topic, Done<Policies> done) override;
+  Result<Policies> namespace_policies(const std::string& tenant_and_namespace) override;
   void create_subscription(TopicPtr topic, std::string subscription, InitialPosition position,
                            Done<void> done) override;
   void delete_subscription(TopicPtr topic, std::string subscription, Done<void> done) override;
@@ -72,6 +75,10 @@ class BrokerImpl final : public Broker, public storage::LogListener {
   void drop_cursors_without_row(const std::map<storage::TopicId, storage::TopicState>& recovered,
                                 const std::vector<storage::SubscriptionRow>& rows);
   void start_trimming(std::size_t number);
+  Result<> load_policies();
+  [[nodiscard]] Policies policies_of_namespace(const Topic& topic) const;
+  void delete_inactive(const TopicPtr& topic);
+  Answer<void> forgetting(const TopicPtr& topic, Answer<void> answer);
   [[nodiscard]] TopicPtr find(const std::string& name) const;
   void create_missing(const std::string& name);
   void create_row(const std::string& name);
@@ -86,7 +93,7 @@ class BrokerImpl final : public Broker, public storage::LogListener {
   mutable std::mutex mutex_;  // guards what follows
   std::map<std::string, TopicPtr, std::less<>> topics_;
   std::map<std::string, std::vector<Answer<TopicPtr>>> creating_;
-  std::set<std::string> namespaces_;  ///< that are made for sure
+  std::map<std::string, Policies> namespaces_;  ///< that are made for sure
 };
 
 }  // namespace geminga::broker

@@ -87,11 +87,13 @@ std::optional<Dispatcher::Want> Dispatcher::next_read(EntryId end, Now now) {
     const bool in_line = !one_active() || number == recipients_.active();
     if (in_line && recipient.can_take()) room += recipient.messages;
   }
-  if (room == 0) return std::nullopt;
+  if (room == 0 || !rate_allows(now)) return std::nullopt;
   if (auto waiting = want_waiting()) return waiting;
   pass_over_acknowledged();
   if (!paused().empty() || read_position_ >= end) return std::nullopt;
-  const std::uint64_t entries = static_cast<std::uint64_t>(room - 1) / usual_messages_ + 1;
+  auto messages = static_cast<std::uint64_t>(room);
+  if (options_.rate != nullptr) messages = std::min(messages, options_.rate->messages.ready(now.monotonic));
+  const std::uint64_t entries = (messages - 1) / usual_messages_ + 1;
   return Want{.from = read_position_,
               .entries_max = static_cast<std::uint32_t>(std::min(entries, kReadEntriesMax)),
               .waiting = false,
@@ -134,6 +136,7 @@ void Dispatcher::feed(const Want& want, std::vector<storage::Entry> entries, Now
   if (!want.waiting) {
     for (storage::Entry& entry : entries) {
       if (entry.header.entry < read_position_) continue;
+      if (!rate_allows(now)) return;
       usual_messages_ = std::max(1U, entry.header.message_count);
       if (!offer_unread(entry, now)) return;
       read_position_ = behind(entry.header.entry);
@@ -156,6 +159,7 @@ void Dispatcher::feed(const Want& want, std::vector<storage::Entry> entries, Now
 void Dispatcher::offer_waiting(storage::Entry entry, Now now) {
   const auto at = waiting_.find(entry.header.entry);
   if (at == waiting_.end() || !at->second.ready) return;  // settled or returned anew while it was read
+  if (!rate_allows(now)) return;
   if (key_shared() && !keys_.may_send_waiting(at->second.hash, at->first)) return;
   const ConsumerNumber to = choose(at->second.hash);
   if (to == 0) return;
@@ -215,6 +219,7 @@ void Dispatcher::send(ConsumerNumber to, storage::Entry entry, std::uint32_t red
   recipient.bytes_out += header.body_bytes;
   messages_out_ += open;
   bytes_out_ += header.body_bytes;
+  if (options_.rate != nullptr) options_.rate->spend(open, header.body_bytes, now.monotonic);
   if (redeliveries > 0) {
     recipient.redelivered += open;
     redelivered_ += open;

@@ -16,6 +16,7 @@
 #include "broker/broker.hpp"
 #include "broker/key_order.hpp"
 #include "broker/recipients.hpp"
+#include "broker/token_bucket.hpp"
 #include "storage/log.hpp"
 
 namespace geminga::broker {
@@ -31,6 +32,7 @@ struct DispatcherOptions {
   std::uint32_t waiting_max = 20'000;     ///< entries; put aside for their key or their consumer
   bool lose_delayed = false;              ///< storage::UnsafeOptions
   std::int32_t partition = -1;            ///< of the topic; see Recipients
+  RateLimit* rate = nullptr;              ///< shared with others; nullptr: none
 };
 
 /// What both clocks say; taken once a turn.
@@ -164,6 +166,9 @@ class Dispatcher {
   [[nodiscard]] bool key_shared() const { return options_.type == SubscriptionType::key_shared; }
   [[nodiscard]] bool one_active() const {
     return options_.type == SubscriptionType::exclusive || options_.type == SubscriptionType::failover;
+  }
+  [[nodiscard]] bool rate_allows(Now now) const {
+    return options_.rate == nullptr || options_.rate->open(now.monotonic);
   }
   [[nodiscard]] bool is_acknowledged(EntryId entry) const;
   [[nodiscard]] bool outstanding(ConsumerNumber consumer, EntryId entry) const;

@@ -32,6 +32,26 @@ TEST_F(DispatcherTest, BytesStopDispatchAndOneEntryMayGoOver) {
   EXPECT_EQ(entries_of(pump()), (Gots{1}));
 }
 
+TEST_F(DispatcherTest, ARateStopsAfterTheMessageThatSpendsItAndGoesOnBehindIt) {
+  RateLimit rate;
+  rate.messages.set_rate(10, now().monotonic);
+  make(SubscriptionType::key_shared, {.rate = &rate});
+  for (int i = 0; i < 4; ++i) {
+    publish();
+    topic_.back().header.message_count = 8;
+  }
+  join(1);
+  EXPECT_EQ(entries_of(pump()), (Gots{0, 1})) << "a batch is never cut, and nothing is read for later";
+  EXPECT_EQ(dispatcher_->waiting_count(), 0U);
+  EXPECT_EQ(dispatcher_->read_position(), EntryId{2});
+  ASSERT_TRUE(dispatcher_->return_entry(1, EntryId{0}, std::chrono::milliseconds{0}, true, now()));
+  EXPECT_TRUE(pump().empty());
+  clock_.advance(rate.wait(now().monotonic));
+  EXPECT_EQ(entries_of(pump()), (Gots{0})) << "what comes again spends too";
+  clock_.advance(rate.wait(now().monotonic));
+  EXPECT_EQ(entries_of(pump()), (Gots{2}));
+}
+
 TEST_F(DispatcherTest, SharedGoesRound) {
   make(SubscriptionType::shared);
   for (int i = 0; i < 4; ++i) publish();

@@ -70,6 +70,8 @@ std::vector<Row> gauges(base::Metrics& metrics) {
        [](Stats s) { return s.log.publish_budget_used; }},
       {metrics, "geminga_publish_budget_limit_bytes", "Where publishing is refused as overloaded",
        [](Stats s) { return s.log.publish_budget_bytes_max; }},
+      {metrics, "geminga_held_publish_bytes", "Bytes of sends that policies of topics hold back",
+       [](Stats s) { return s.held_bytes; }},
       {metrics, "geminga_segments", "Segment files", [](Stats s) { return s.log.segments; }},
       {metrics, "geminga_segment_bytes", "Bytes of segment files",
        [](Stats s) { return s.log.segment_bytes; }},

@@ -48,7 +48,7 @@ void BrokerImpl::create_missing(const std::string& name) {
       if (!there(made)) return topic_created(name, std::unexpected(made.error()));
       {
         const std::lock_guard lock(mutex_);
-        namespaces_.insert(name_space);
+        namespaces_.try_emplace(name_space);
       }
       create_row(name);
     });
@@ -66,6 +66,7 @@ void BrokerImpl::topic_created(const std::string& name, Result<storage::TopicRow
   std::vector<Answer<TopicPtr>> waiting;
   if (row) {
     auto topic = std::make_shared<Topic>(context_, std::move(*row), storage::TopicState{});
+    topic->limits().set({}, policies_of_namespace(*topic));  // nobody else has it yet
     topic->core().loop.post([topic] { topic->core().topics.emplace(topic->id(), topic); });
     result = std::move(topic);
   } else if (row.error().code == ErrorCode::already_exists) {
@@ -98,7 +99,14 @@ void BrokerImpl::create_topic(std::string name, Done<void> done) {
 void BrokerImpl::delete_topic(std::string name, bool force, Done<void> done) {
   const TopicPtr topic = find(name);
   if (!topic) return done(fail(ErrorCode::topic_not_found, fmt::format("topic {} does not exist", name)));
-  auto finish = [this, topic, answer = Answer<void>(std::move(done))](Result<> removed) mutable {
+  topic->core().loop.post([this, topic, force, answer = Answer<void>(std::move(done))]() mutable {
+    topic->remove(force, forgetting(topic, std::move(answer)));
+  });
+}
+
+/// Takes a topic out of the lists once it is removed.
+Answer<void> BrokerImpl::forgetting(const TopicPtr& topic, Answer<void> answer) {
+  return Answer<void>([this, topic, answer = std::move(answer)](Result<> removed) mutable {
     if (removed) {
       {
         const std::lock_guard lock(mutex_);
@@ -108,9 +116,6 @@ void BrokerImpl::delete_topic(std::string name, bool force, Done<void> done) {
       topic->core().loop.post([topic] { topic->core().topics.erase(topic->id()); });
     }
     answer(std::move(removed));
-  };
-  topic->core().loop.post([topic, force, finish = std::move(finish)]() mutable {
-    topic->remove(force, Answer<void>(std::move(finish)));
   });
 }
 
@@ -158,6 +163,7 @@ void BrokerImpl::delete_subscription(TopicPtr topic, std::string subscription, D
 
 void BrokerImpl::trim(TopicPtr topic, Done<void> done) {
   topic->core().loop.post([topic, answer = Answer<void>(std::move(done))]() mutable {
+    topic->limits().tick();
     topic->trim();
     answer(Result<>{});
   });
@@ -192,6 +198,7 @@ Result<std::vector<std::string>> BrokerImpl::topics(const std::string& tenant_an
 BrokerStats BrokerImpl::broker_stats() const {
   BrokerStats stats;
   if (context_->log) stats.log = context_->log->stats();
+  stats.held_bytes = context_->held_bytes;
   for (const auto& core : context_->cores) {
     core->loop.run([&stats, &core] {
       for (const auto& [id, topic] : core->topics) topic->add_to(stats);

@@ -19,10 +19,12 @@ std::uint64_t producer_hash(std::string_view name) {
 // --- one producer
 // --------------------------------------------------------------------------------------------------
 
-ConnectedProducer::ConnectedProducer(ContextPtr context, storage::TopicId topic, Identity identity,
+ConnectedProducer::ConnectedProducer(ContextPtr context, storage::TopicId topic,
+                                     std::shared_ptr<PublishGate> gate, Identity identity,
                                      std::function<void(const Error&)> on_closed)
     : context_(std::move(context)),
       topic_(topic),
+      gate_(std::move(gate)),
       name_(std::move(identity.name)),
       hash_(producer_hash(name_)),
       epoch_(identity.epoch),
@@ -37,16 +39,19 @@ std::optional<std::uint64_t> ConnectedProducer::last_sequence_id() const {
 void ConnectedProducer::publish(std::vector<storage::Append> entries, Done<std::vector<MessageId>> done) {
   storage::Transaction transaction;
   transaction.operations.reserve(entries.size());
+  PublishSize size;
   for (storage::Append& entry : entries) {
     entry.topic = topic_;
     entry.producer = hash_;
+    size.messages += entry.message_count;
+    size.bytes += entry.body.size();
     transaction.operations.emplace_back(std::move(entry));
   }
   std::unique_lock lock(mutex_);
-  if (ended_) {
-    const Error reason = *ended_;
+  const auto verdict = admit(size);
+  if (!verdict) {
     lock.unlock();
-    return done(std::unexpected(reason));
+    return done(std::unexpected(verdict.error()));
   }
   transaction.done = [self = shared_from_this(),
                       done = std::move(done)](Result<storage::Receipt> receipt) mutable {
@@ -54,7 +59,52 @@ void ConnectedProducer::publish(std::vector<storage::Append> entries, Done<std::
     self->note_durable(*receipt);
     done(to_message_ids(*receipt));
   };
-  context_->log->submit(std::move(transaction));
+  if (*verdict == PublishGate::Verdict::go) return context_->log->submit(std::move(transaction));
+  held_.push_back({std::move(transaction), size});
+  context_->held_bytes += size.bytes;
+  if (held_.size() == 1) gate_->held();
+}
+
+Result<PublishGate::Verdict> ConnectedProducer::admit(const PublishSize& size) {
+  if (ended_) return std::unexpected(*ended_);
+  if (held_.empty()) {
+    auto verdict = gate_->admit(size);
+    if (!verdict || *verdict == PublishGate::Verdict::go) return verdict;
+  }
+  const std::uint64_t budget = context_->options.publish_budget_bytes;
+  if (context_->held_bytes.load() + size.bytes <= budget) return PublishGate::Verdict::hold;
+  return fail(ErrorCode::overloaded,
+              fmt::format("policies of topics hold back sends, and the budget of {} bytes for them is spent; "
+                          "try again later",
+                          budget));
+}
+
+ConnectedProducer::Held ConnectedProducer::take_first_held() {
+  Held first = std::move(held_.front());
+  held_.pop_front();
+  context_->held_bytes -= first.size.bytes;
+  return first;
+}
+
+bool ConnectedProducer::release_held() {
+  std::vector<std::pair<Held, Error>> refused;
+  bool all = true;
+  {
+    const std::lock_guard lock(mutex_);
+    while (!held_.empty()) {
+      const auto verdict = gate_->admit(held_.front().size);
+      all = !verdict || *verdict == PublishGate::Verdict::go;
+      if (!all) break;
+      Held first = take_first_held();
+      if (verdict) {
+        context_->log->submit(std::move(first.transaction));
+      } else {
+        refused.emplace_back(std::move(first), verdict.error());
+      }
+    }
+  }
+  for (auto& [held, reason] : refused) held.transaction.done(std::unexpected(std::move(reason)));
+  return all;
 }
 
 void ConnectedProducer::note_durable(const storage::Receipt& receipt) {
@@ -66,9 +116,14 @@ void ConnectedProducer::note_durable(const storage::Receipt& receipt) {
 }
 
 bool ConnectedProducer::end(const Error& reason) {
-  const std::lock_guard lock(mutex_);
-  if (ended_) return false;
-  ended_ = reason;
+  std::vector<Held> held;
+  {
+    const std::lock_guard lock(mutex_);
+    if (ended_) return false;
+    ended_ = reason;
+    while (!held_.empty()) held.push_back(take_first_held());
+  }
+  for (Held& one : held) one.transaction.done(std::unexpected(reason));
   return true;
 }
 
@@ -128,6 +183,7 @@ void Producers::process() {
 
 Result<> Producers::check(const Request& request) const {
   if (auto usable = topic_.check_usable(); !usable) return usable;
+  if (auto open = topic_.limits().gate()->refuses(); !open) return open;
   const auto named = [&](const ConnectedProducerPtr& one) { return one->name() == request.options.name; };
   if (request.options.access != ProducerAccess::exclusive_with_fencing &&
       std::ranges::any_of(connected_, named)) {
@@ -152,6 +208,8 @@ void Producers::decide(Request request) {
         fail(ErrorCode::producer_busy,
              fmt::format("producer '{}' has {} for itself", connected_.front()->name(), topic_.name())));
   }
+  if (auto room = topic_.limits().check_producers(); !room)
+    return request.answer(std::unexpected(room.error()));
   connect(std::move(request), std::nullopt);
 }
 
@@ -212,12 +270,13 @@ void Producers::connect(Request request, std::optional<std::uint64_t> epoch) {
   log.hold_sequence(topic_.id(), hash, true);
   const auto sent = log.sent_sequence(topic_.id(), hash);
   auto producer = std::make_shared<ConnectedProducer>(
-      topic_.context(), topic_.id(),
+      topic_.context(), topic_.id(), topic_.limits().gate(),
       ConnectedProducer::Identity{.name = std::move(request.options.name),
                                   .epoch = epoch,
                                   .last_sequence = sent ? std::optional(sent->sequence) : std::nullopt},
       std::move(request.options.on_closed));
   connected_.push_back(producer);
+  topic_.limits().note_used();
   request.answer(std::make_shared<ProducerHandle>(topic_.shared_from_this(), std::move(producer)));
 }
 
@@ -230,6 +289,14 @@ void Producers::remove(const ConnectedProducerPtr& producer) {
   requests_.push_front(std::move(waiting_.front()));
   waiting_.pop_front();
   process();
+}
+
+bool Producers::release_held() {
+  bool all = true;
+  for (const ConnectedProducerPtr& one : std::vector(connected_)) all = one->release_held() && all;
+  // The first takes what is there; another one is the first next time.
+  if (!all && connected_.size() > 1) std::ranges::rotate(connected_, std::next(connected_.begin()));
+  return all;
 }
 
 void Producers::end(const ConnectedProducerPtr& producer, const Error& reason) {

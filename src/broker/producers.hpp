@@ -12,6 +12,7 @@
 #include "broker/answer.hpp"
 #include "broker/broker.hpp"
 #include "broker/context.hpp"
+#include "broker/publish_gate.hpp"
 
 namespace geminga::broker {
 
@@ -23,8 +24,8 @@ class ConnectedProducer : public std::enable_shared_from_this<ConnectedProducer>
     std::optional<std::uint64_t> epoch;
     std::optional<std::uint64_t> last_sequence;
   };
-  ConnectedProducer(ContextPtr context, storage::TopicId topic, Identity identity,
-                    std::function<void(const Error&)> on_closed);
+  ConnectedProducer(ContextPtr context, storage::TopicId topic, std::shared_ptr<PublishGate> gate,
+                    Identity identity, std::function<void(const Error&)> on_closed);
 
   // --- any thread ---
   [[nodiscard]] const std::string& name() const { return name_; }
@@ -32,19 +33,31 @@ class ConnectedProducer : public std::enable_shared_from_this<ConnectedProducer>
   [[nodiscard]] std::optional<std::uint64_t> epoch() const { return epoch_; }
   [[nodiscard]] std::optional<std::uint64_t> last_sequence_id() const;
   void publish(std::vector<storage::Append> entries, Done<std::vector<MessageId>> done);
-  /// From the return on nothing of it reaches the log any more. False when it had ended before.
+  /// From the return on nothing of it reaches the log any more; what is held is answered with `reason`. False
+  /// when it had ended before.
   bool end(const Error& reason);
 
   // --- core ---
+  /// Submits what is held and may pass the gate now. False: something is still held.
+  bool release_held();
   void tell_closed(const Error& reason) {
     if (on_closed_) on_closed_(reason);
   }
 
  private:
+  /// By the policies of the topic, until they let it pass.
+  struct Held {
+    storage::Transaction transaction;
+    PublishSize size;
+  };
   void note_durable(const storage::Receipt& receipt);
+  /// Under mutex_. Errors: overloaded, backlog_quota_exceeded, and what ended it.
+  Result<PublishGate::Verdict> admit(const PublishSize& size);
+  [[nodiscard]] Held take_first_held();
 
   const ContextPtr context_;
   const storage::TopicId topic_;
+  const std::shared_ptr<PublishGate> gate_;
   const std::string name_;
   const std::uint64_t hash_;
   const std::optional<std::uint64_t> epoch_;
@@ -54,6 +67,7 @@ class ConnectedProducer : public std::enable_shared_from_this<ConnectedProducer>
   /// at once, and the answer may publish again.
   std::recursive_mutex mutex_;
   std::optional<Error> ended_;
+  std::list<Held> held_;  ///< in order; nothing passes what came before it
 };
 using ConnectedProducerPtr = std::shared_ptr<ConnectedProducer>;
 
@@ -63,12 +77,19 @@ class Producers {
  public:
   explicit Producers(Topic& topic) : topic_(topic) {}
 
-  /// Errors: producer_busy (the name, or an exclusive producer is there), producer_fenced.
+  /// Errors: producer_busy (the name or an exclusive producer is there, or there are as many as may be),
+  /// producer_fenced, backlog_quota_exceeded.
   void add(RegisterOptions options, Answer<ProducerPtr> answer);
   void remove(const ConnectedProducerPtr& producer);
   /// Ends all of them and refuses who waits.
   void shut_down(const Error& reason);
   [[nodiscard]] std::size_t count() const { return connected_.size(); }
+  /// Nobody is connected, waits or is about to be.
+  [[nodiscard]] bool idle() const {
+    return connected_.empty() && waiting_.empty() && requests_.empty() && !granting_;
+  }
+  /// Each in turn submits what is held and may pass. False: something is still held.
+  bool release_held();
 
  private:
   struct Request {

@@ -26,12 +26,13 @@ bool holds_delayed(SubscriptionType type) {
   return type == SubscriptionType::shared || type == SubscriptionType::key_shared;
 }
 
-DispatcherOptions dispatcher_options(const Context& context, SubscriptionType type) {
+DispatcherOptions dispatcher_options(const Context& context, Topic& topic, SubscriptionType type) {
   return {.type = type,
           .hold_delayed = holds_delayed(type),
           .unacked_max = context.options.unacked_per_subscription_max,
           .delayed_max = context.options.delayed_max,
-          .lose_delayed = context.options.unsafe.lose_delayed};
+          .lose_delayed = context.options.unsafe.lose_delayed,
+          .rate = &topic.limits().dispatch_rate()};
 }
 
 }  // namespace
@@ -41,7 +42,7 @@ Subscription::Subscription(ContextPtr context, Topic& topic, storage::Subscripti
     : context_(std::move(context)),
       topic_(topic),
       row_(std::move(row)),
-      dispatcher_(dispatcher_options(*context_, row_.type), std::move(cursor),
+      dispatcher_(dispatcher_options(*context_, topic, row_.type), std::move(cursor),
                   [this](ConsumerNumber to, Delivered delivered) {
                     consumers_.at(to).outbox.push_back(std::move(delivered));
                   }) {}
@@ -170,6 +171,7 @@ void Subscription::pump() {
   pumping_ = false;
   hand_over();
   if (!reading_) arm_timer(now);
+  topic_.limits().wait_for_dispatch(now.monotonic);
   say_when_paused();
 }
 

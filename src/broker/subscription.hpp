@@ -40,6 +40,8 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   // --- position ---
   void skip_all(Answer<void> answer);
   void skip(std::uint64_t entries, Answer<void> answer);
+  /// Everything before `next` counts as acknowledged; what is out stays out.
+  void skip_to(EntryId next, Answer<void> answer);
   void expire(Timestamp before, Answer<void> answer);
   void seek(const SeekTarget& target, Answer<void> answer);
 
@@ -88,7 +90,6 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   /// Hands one operation to the log; `then` on the core, when it is durable or failed.
   void submit(storage::Operation operation,
               std::move_only_function<void(const Result<storage::Receipt>&)> then);
-  void skip_to(EntryId next, Answer<void> answer);
   /// Nothing: to the end.
   void move_to(std::optional<EntryId> next, Answer<void> answer);
 
@@ -112,7 +113,8 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
 };
 using SubscriptionPtr = std::shared_ptr<Subscription>;
 
-/// Builds one journal record from publications, in order. Errors: topic_not_found (deleted meanwhile).
+/// Builds one journal record from publications, in order. Any thread. Errors: topic_not_found (deleted
+/// meanwhile), backlog_quota_exceeded, overloaded (a topic's publish rate).
 Result<std::vector<storage::Operation>> to_operations(std::vector<Publication> publications);
 std::vector<MessageId> to_message_ids(const storage::Receipt& receipt);
 

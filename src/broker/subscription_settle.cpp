@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/try.hpp"
 #include "broker/subscription.hpp"
 #include "broker/time_search.hpp"
 #include "broker/topic.hpp"
@@ -153,11 +154,11 @@ void Subscription::expire(Timestamp before, Answer<void> answer) {
 
 void Subscription::skip_to(EntryId next, Answer<void> answer) {
   if (shut_down_) return;
-  const EntryId from = dispatcher_.cursor().next;
-  if (next <= from) return answer(Result<>{});
+  if (next <= dispatcher_.cursor().next) return answer(Result<>{});
+  // From the very first entry: a seek that is on its way to the disk may lead to before the cursor.
   submit(storage::Acknowledge{.topic = topic_.id(),
                               .subscription = row_.id,
-                              .ranges = {{.first = from, .last = EntryId{next.value - 1}}},
+                              .ranges = {{.first = EntryId{0}, .last = EntryId{next.value - 1}}},
                               .batches = {}},
          [this, next, answer = std::move(answer)](const Result<storage::Receipt>& receipt) mutable {
            if (!receipt) return answer(std::unexpected(receipt.error()));
@@ -210,7 +211,25 @@ void Subscription::move_to(std::optional<EntryId> next, Answer<void> answer) {
 // --- records
 // -------------------------------------------------------------------------------------------------------
 
+namespace {
+
+Result<> pass_gates(const std::vector<Publication>& publications) {
+  std::map<Topic*, PublishSize> limited;
+  for (const Publication& publication : publications) {
+    const PublishGate* gate = publication.topic->gate_if_made();
+    if (gate == nullptr || !gate->active()) continue;
+    PublishSize& size = limited[publication.topic.get()];
+    size.messages += publication.append.message_count;
+    size.bytes += publication.append.body.size();
+  }
+  for (const auto& [topic, size] : limited) GEMINGA_TRY_VOID(topic->gate_if_made()->admit_at_once(size));
+  return {};
+}
+
+}  // namespace
+
 Result<std::vector<storage::Operation>> to_operations(std::vector<Publication> publications) {
+  GEMINGA_TRY_VOID(pass_gates(publications));
   std::vector<storage::Operation> operations;
   operations.reserve(publications.size() + 1);
   for (Publication& publication : publications) {

@@ -10,6 +10,7 @@ Topic::Topic(ContextPtr context, storage::TopicRow row, const storage::TopicStat
     : context_(std::move(context)),
       core_(context_->core_of(row.id)),
       row_(std::move(row)),
+      limits_(*this),
       producers_(*this),
       ledger_(state.ledger),
       first_(state.first),
@@ -33,9 +34,22 @@ void Topic::on_durable(const DurableNote& note) {
   end_ = note.end;
   messages_in_ += note.entries;
   bytes_in_ += note.bytes;
-  for (const auto& [name, subscription] : subscriptions_) subscription->pump();
-  // A reader that ends takes itself out of the set.
-  for (const auto& reader : std::vector(readers_.begin(), readers_.end())) reader->pump();
+  limits_.note_used();
+  pump_all(0);
+}
+
+void Topic::pump_all(std::size_t turn) {
+  const std::size_t groups = subscriptions_.size() + 1;
+  auto next = std::next(subscriptions_.begin(), static_cast<std::ptrdiff_t>(turn % groups));
+  for (std::size_t i = 0; i < groups; ++i) {
+    if (next != subscriptions_.end()) {
+      (next++)->second->pump();
+      continue;
+    }
+    // A reader that ends takes itself out of the set.
+    for (const auto& reader : std::vector(readers_.begin(), readers_.end())) reader->pump();
+    next = subscriptions_.begin();
+  }
 }
 
 void Topic::count_out(std::uint64_t entries, std::uint64_t bytes) {
@@ -55,6 +69,9 @@ void Topic::find_or_create(const std::string& name, SubscriptionType type, Initi
                            Answer<SubscriptionPtr> answer) {
   if (auto usable = check_usable(); !usable) return answer(std::unexpected(usable.error()));
   if (auto found = find(name)) return answer(std::move(found));
+  if (!creating_.contains(name)) {
+    if (auto room = limits_.check_subscriptions(); !room) return answer(std::unexpected(room.error()));
+  }
   auto& waiting = creating_[name];
   waiting.push_back(std::move(answer));
   if (waiting.size() > 1) return;
@@ -215,14 +232,25 @@ Result<ReaderPtr> Topic::add_reader(const ReaderStart& start, Permits permits,
 void Topic::remove(bool force, Answer<void> answer) {
   if (deleted())
     return answer(fail(ErrorCode::topic_not_found, fmt::format("topic {} was deleted", row_.name)));
-  std::size_t connected = readers_.size() + producers_.count();
-  for (const auto& [name, subscription] : subscriptions_) connected += subscription->consumer_count();
+  const std::size_t connected = readers_.size() + producers_.count() + consumer_count();
   if (connected > 0 && !force) {
     return answer(fail(ErrorCode::conflict,
                        fmt::format("topic {} has {} producers, consumers or readers; close them, or force",
                                    row_.name, connected)));
   }
   deleted_ = true;
+  tombstone(std::move(answer));
+}
+
+void Topic::remove_inactive(Answer<void> answer) {
+  deleted_ = true;
+  // Whoever publishes passes the gate first and looks at deleted() then: one of the two sees the other.
+  if (limits_.inactive()) return tombstone(std::move(answer));
+  deleted_ = false;
+  answer(fail(ErrorCode::conflict, fmt::format("topic {} is used", row_.name)));
+}
+
+void Topic::tombstone(Answer<void> answer) {
   // Step one frees the name; from then on a restart finishes the rest. Refused, the topic stays as it is.
   context_->metadata->tombstone_topic(
       row_.id, [self = shared_from_this(), answer = std::move(answer)](Result<> gone) mutable {
@@ -248,6 +276,16 @@ void Topic::drop_from_disk(Answer<void> answer) {
   context_->log->submit(std::move(transaction));
 }
 
+std::size_t Topic::consumer_count() const {
+  std::size_t count = 0;
+  for (const auto& [name, subscription] : subscriptions_) count += subscription->consumer_count();
+  return count;
+}
+
+bool Topic::in_use() const {
+  return subscription_count() > 0 || !readers_.empty() || !producers_.idle();
+}
+
 Result<> Topic::check_usable() const {
   if (ended_) return std::unexpected(*ended_);
   if (deleted())
@@ -258,6 +296,7 @@ Result<> Topic::check_usable() const {
 void Topic::shut_down(const Error& reason) {
   if (!ended_) ended_ = reason;
   producers_.shut_down(reason);
+  limits_.shut_down();
   for (const auto& [name, subscription] : subscriptions_) subscription->shut_down(reason);
   for (const auto& reader : std::exchange(readers_, {})) reader->shut_down(reason);
 }
@@ -270,6 +309,7 @@ TopicStats Topic::stats() const {
   stats.messages_out = messages_out_;
   stats.bytes_out = bytes_out_;
   stats.stored_messages = end_.value - first_.value;
+  if (const PublishGate* gate = gate_if_made()) stats.publish_paused = gate->paused();
   stats.producers = static_cast<std::uint32_t>(producers_.count());
   if (end_ > first_) stats.last_message_id = MessageId{.ledger = ledger_, .entry = EntryId{end_.value - 1}};
   for (const auto& [name, subscription] : subscriptions_)

@@ -11,6 +11,7 @@
 #include "broker/context.hpp"
 #include "broker/producers.hpp"
 #include "broker/subscription.hpp"
+#include "broker/topic_limits.hpp"
 #include "broker/topic_reader.hpp"
 #include "storage/metadata.hpp"
 
@@ -35,10 +36,13 @@ class Topic : public std::enable_shared_from_this<Topic> {
   [[nodiscard]] Core& core() const { return core_; }
   [[nodiscard]] const ContextPtr& context() const { return context_; }
   [[nodiscard]] bool deleted() const { return deleted_.load(); }
+  /// Null: nothing limits who publishes.
+  [[nodiscard]] PublishGate* gate_if_made() const { return limits_.gate_if_made(); }
 
   void add_recovered(storage::SubscriptionRow row, storage::CursorState cursor);
   void on_durable(const DurableNote& note);
   [[nodiscard]] Producers& producers() { return producers_; }
+  [[nodiscard]] TopicLimits& limits() { return limits_; }
   /// Why nobody may connect any more, if so: deleted, or the broker stops.
   [[nodiscard]] Result<> check_usable() const;
   [[nodiscard]] std::optional<std::uint64_t> producer_epoch() const { return row_.producer_epoch; }
@@ -54,11 +58,27 @@ class Topic : public std::enable_shared_from_this<Topic> {
   Result<ReaderPtr> add_reader(const ReaderStart& start, Permits permits, std::shared_ptr<DeliverySink> sink);
   void remove_reader(const std::shared_ptr<TopicReader>& reader) { readers_.erase(reader); }
   void remove(bool force, Answer<void> answer);
+  /// Where its policy says so; conflict where it is still used. Nothing that was published meanwhile is lost.
+  void remove_inactive(Answer<void> answer);
   void set_retention(RetentionPolicy policy) { row_.retention = policy; }
+  [[nodiscard]] const RetentionPolicy& retention() const { return row_.retention; }
+  /// Sends all that can be sent; begins with the turn-th subscription (the last: the readers), so that a rate
+  /// is shared fairly.
+  void pump_all(std::size_t turn);
   /// Forgets what nobody needs any more; called about once a second for topics where something changed or
   /// time matters.
   void trim();
   void shut_down(const Error& reason);
+
+  [[nodiscard]] const std::map<std::string, SubscriptionPtr>& subscriptions() const { return subscriptions_; }
+  /// With those that are being made.
+  [[nodiscard]] std::size_t subscription_count() const { return subscriptions_.size() + creating_.size(); }
+  [[nodiscard]] std::size_t consumer_count() const;
+  /// Somebody is connected, or a subscription is there.
+  [[nodiscard]] bool in_use() const;
+  /// No subscription needs what lies before.
+  [[nodiscard]] EntryId acknowledged_before() const;
+  [[nodiscard]] bool has_backlog() const { return !subscriptions_.empty() && acknowledged_before() < end_; }
 
   [[nodiscard]] EntryId first() const { return first_; }
   [[nodiscard]] EntryId end() const { return end_; }
@@ -74,8 +94,8 @@ class Topic : public std::enable_shared_from_this<Topic> {
   void created(const std::string& name, Result<SubscriptionPtr> result);
   void cursor_refused(const storage::SubscriptionRow& row, const Error& error);
   void subscription_removed(const std::string& name, Answer<void> answer);
+  void tombstone(Answer<void> answer);
   void drop_from_disk(Answer<void> answer);
-  [[nodiscard]] EntryId acknowledged_before() const;
   [[nodiscard]] EntryId kept_by_size() const;
   void trim_to(EntryId before);
 
@@ -83,6 +103,7 @@ class Topic : public std::enable_shared_from_this<Topic> {
   Core& core_;
   storage::TopicRow row_;  ///< retention and epoch: the core's; the rest never changes
   std::atomic<bool> deleted_{false};
+  TopicLimits limits_;
   Producers producers_;
   LedgerId ledger_;
   EntryId first_;

@@ -28,12 +28,16 @@ void TopicReader::flow(Permits more) {
 
 void TopicReader::pump() {
   while (sink_ && !reading_ && messages_ > 0 && bytes_ > 0 && position_ < topic_.end()) {
+    const base::MonotonicTime now = topic_.context()->options.clock->monotonic_now();
+    const RateLimit& rate = topic_.limits().dispatch_rate();
+    if (!rate.open(now)) return topic_.limits().wait_for_dispatch(now);
+    const auto room = static_cast<std::uint64_t>(std::min(messages_, kReadEntriesMax));
     std::optional<Result<std::vector<storage::Entry>>> at_once;
     reading_ = true;
     const storage::ReadRequest request{
         .topic = topic_.id(),
         .from = position_,
-        .entries_max = static_cast<std::uint32_t>(std::min(messages_, kReadEntriesMax)),
+        .entries_max = static_cast<std::uint32_t>(std::min(room, rate.messages.ready(now))),
         .bytes_max = std::min<std::uint64_t>(static_cast<std::uint64_t>(bytes_), 1ULL << 20)};
     topic_.context()->log->read(request, [this, self = shared_from_this(), topic = topic_.shared_from_this(),
                                           &at_once](Result<std::vector<storage::Entry>> entries) {
@@ -67,13 +71,18 @@ void TopicReader::take(Result<std::vector<storage::Entry>> given) {
   std::vector<Delivered> delivered;
   delivered.reserve(entries->size());
   std::uint64_t bytes = 0;
+  const base::MonotonicTime now = topic_.context()->options.clock->monotonic_now();
+  RateLimit& rate = topic_.limits().dispatch_rate();
   for (storage::Entry& entry : *entries) {
+    if (!rate.open(now)) break;  // the rest is read again when it may go out
+    rate.spend(std::max(1U, entry.header.message_count), entry.header.body_bytes, now);
     messages_ -= std::max(1U, entry.header.message_count);
     bytes_ -= static_cast<std::int64_t>(permit_bytes(entry));
     bytes += entry.header.body_bytes;
     position_ = EntryId{entry.header.entry.value + 1};
     delivered.push_back({.entry = std::move(entry), .redelivery_count = 0});
   }
+  if (delivered.empty()) return;
   topic_.count_out(delivered.size(), bytes);
   sink_->on_entries(std::move(delivered));
 }

@@ -2,6 +2,7 @@
 
 #include <geminga/admin.hpp>
 
+#include "base/policy_fields.hpp"
 #include "base/topic_name.hpp"
 #include "base/try.hpp"
 #include "bus/bus_impl.hpp"
@@ -70,6 +71,32 @@ Result<> Admin::set_retention(std::string_view topic, RetentionPolicy policy) {
     return fail(ErrorCode::invalid_argument,
                 "retention with one limit of 0 keeps nothing; for no limit of that kind set it to nullopt");
   return impl_->engine().set_retention(name, policy);
+}
+
+Result<> Admin::set_policies(std::string_view topic, const Policies& policies) {
+  GEMINGA_TRY_VOID(bus::require(impl_->bus().engine().capabilities(), Feature::topic_policies));
+  GEMINGA_TRY(const auto name, impl_->bus().full_topic_name(topic));
+  GEMINGA_TRY(const auto checked, base::to_policies(base::to_values(policies)));
+  return impl_->engine().set_policies(name, checked);
+}
+
+Result<> Admin::set_namespace_policies(std::string_view tenant_and_namespace, const Policies& policies) {
+  GEMINGA_TRY_VOID(bus::require(impl_->bus().engine().capabilities(), Feature::topic_policies));
+  GEMINGA_TRY_VOID(base::check_namespace_path(tenant_and_namespace));
+  GEMINGA_TRY(const auto checked, base::to_policies(base::to_values(policies)));
+  return impl_->engine().set_namespace_policies(std::string(tenant_and_namespace), checked);
+}
+
+Result<Policies> Admin::policies(std::string_view topic) {
+  GEMINGA_TRY_VOID(bus::require(impl_->bus().engine().capabilities(), Feature::topic_policies));
+  GEMINGA_TRY(const auto name, impl_->bus().full_topic_name(topic));
+  return impl_->engine().policies(name);
+}
+
+Result<Policies> Admin::namespace_policies(std::string_view tenant_and_namespace) {
+  GEMINGA_TRY_VOID(bus::require(impl_->bus().engine().capabilities(), Feature::topic_policies));
+  GEMINGA_TRY_VOID(base::check_namespace_path(tenant_and_namespace));
+  return impl_->engine().namespace_policies(std::string(tenant_and_namespace));
 }
 
 Result<> Admin::create_subscription(std::string_view topic, std::string_view subscription,

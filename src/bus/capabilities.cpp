@@ -25,8 +25,9 @@ std::string_view to_string(Feature feature) noexcept {
       "durable_acknowledgement",
       "authentication",
       "exclusive_producer",
+      "topic_policies",
   };
-  static_assert(static_cast<std::size_t>(Feature::exclusive_producer) + 1 == kFeatureCount);
+  static_assert(static_cast<std::size_t>(Feature::topic_policies) + 1 == kFeatureCount);
   return kNames[static_cast<std::size_t>(feature)];
 }
 

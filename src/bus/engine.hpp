@@ -133,6 +133,11 @@ class EngineAdmin {
   virtual Result<std::vector<std::string>> topics(const std::string& tenant_and_namespace) = 0;
   virtual Result<> create_topic(const std::string& topic) = 0;
   virtual Result<> delete_topic(const std::string& topic, bool force) = 0;
+  virtual Result<> set_policies(const std::string& topic, const Policies& policies) = 0;
+  virtual Result<> set_namespace_policies(const std::string& tenant_and_namespace,
+                                          const Policies& policies) = 0;
+  virtual Result<Policies> policies(const std::string& topic) = 0;
+  virtual Result<Policies> namespace_policies(const std::string& tenant_and_namespace) = 0;
   virtual Result<> set_retention(const std::string& topic, RetentionPolicy policy) = 0;
   virtual Result<> create_subscription(const std::string& topic, const std::string& subscription,
                                        InitialPosition position) = 0;

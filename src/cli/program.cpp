@@ -16,9 +16,9 @@ const Verb& program() {
                    {"geminga query \"What time is it in Tokyo?\"", "ask; the right tool answers"},
                    {"geminga jobs list", "what was asked and how it ended"},
                    {"geminga doctor", "is this machine fit, and what to do if not"}},
-      .verbs = {serve_verb(), query_verb(), jobs_verb(), dlq_verb(), topics_verb(), subscriptions_verb(),
-                match_verb(), produce_verb(), consume_verb(), doctor_verb(), fsck_verb(), backup_verb(),
-                restore_verb(), completion_verb()},
+      .verbs = {serve_verb(), query_verb(), jobs_verb(), dlq_verb(), topics_verb(), namespaces_verb(),
+                subscriptions_verb(), match_verb(), produce_verb(), consume_verb(), doctor_verb(),
+                fsck_verb(), backup_verb(), restore_verb(), completion_verb()},
   };
   return kRoot;
 }

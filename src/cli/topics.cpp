@@ -3,6 +3,7 @@
 
 #include "cli/message_json.hpp"
 #include "cli/output.hpp"
+#include "cli/policies.hpp"
 #include "cli/remote.hpp"
 #include "cli/verb.hpp"
 
@@ -123,6 +124,10 @@ Outcome peek(const Arguments& arguments) {
   return {};
 }
 
+Outcome policies(const Arguments& arguments) {
+  return run_policies(arguments, "topic", arguments.text("TOPIC"));
+}
+
 const Positional kTopic{.name = "TOPIC", .help = "orders, or persistent://tenant/namespace/orders"};
 
 }  // namespace
@@ -155,6 +160,14 @@ Verb topics_verb() {
                      .options = {{.name = "force", .help = "even with consumers or producers connected"},
                                  server_option()},
                      .run = remove},
+                    {.name = "policies",
+                     .summary = "limits of a topic: age, backlog, rates, how many may connect",
+                     .positionals = {kTopic},
+                     .options = policy_options(),
+                     .examples = {{"geminga topics policies orders --set backlog_bytes=1000000000 --set "
+                                   "backlog_action=producer_exception",
+                                   "refuse what is over a gigabyte of backlog"}},
+                     .run = policies},
                     {.name = "peek",
                      .summary = "look at messages without consuming them, oldest first",
                      .positionals = {kTopic},

@@ -128,6 +128,7 @@ Verb doctor_verb();
 Verb fsck_verb();
 Verb jobs_verb();
 Verb match_verb();
+Verb namespaces_verb();
 Verb produce_verb();
 Verb query_verb();
 Verb restore_verb();

@@ -51,6 +51,24 @@ class OverTheServer(Case):
         self.assertEqual(["a", "b", "b"], [line["body"] for line in lines])
         self.assertEqual([0, 0, 1], [line["redelivery_count"] for line in lines])
 
+    def test_policies_are_set_shown_and_taken_back(self):
+        self.good("topics", "create", "orders")
+        self.assertEqual("", self.good("topics", "policies", "orders"))
+        self.good("namespaces", "policies", "public/default", "--set", "message_ttl_seconds=7d")
+        self.good("topics", "policies", "orders", "--set", "backlog_bytes=1000", "--set", "backlog_action=producer_exception", "--set", "max_consumers=1")
+        shown = self.good("topics", "policies", "orders", "--unset", "max_consumers", "-o", "json")
+        self.assertEqual([{"backlog_action": "producer_exception", "backlog_bytes": 1000}], json_lines(shown))
+        self.where.terminate()
+        self.where = self.serve()
+        self.assertEqual(shown, self.good("topics", "policies", "orders", "-o", "json"))
+        self.assertIn("message_ttl_seconds           604800", self.good("namespaces", "policies", "public/default"))
+        self.assertEqual("public/default\n", self.good("namespaces", "list"))
+        for wrong in ["--set", "max_consumers"], ["--set", "max_consumers=1h"], ["--set", "=1"], ["--unset", "max_producers"]:
+            self.assertEqual(2, self.cli("topics", "policies", "orders", *wrong).returncode, wrong)
+        refused = self.cli("topics", "policies", "orders", "--set", "message_ttl=1")
+        self.assertEqual(1, refused.returncode)
+        self.assertIn("message_ttl_seconds", refused.stderr)
+
     def test_what_could_not_be_printed_comes_again(self):
         self.good("produce", "kept", "-m", "x")
         with open("/dev/full", "w") as full:

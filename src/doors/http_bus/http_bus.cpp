@@ -103,6 +103,9 @@ net::HttpHandler HttpBus::Service::at_once(void (Service::*handler)(net::HttpReq
 
 void HttpBus::Service::add_routes(net::Router& router) {
   router.get("/api/bus", on_pool(&Service::describe_bus));
+  router.get("/api/bus/namespaces", on_pool(&Service::list_namespaces));
+  router.get("/api/bus/policies", on_pool(&Service::get_policies));
+  router.put("/api/bus/policies", on_pool(&Service::put_policies));
   router.get("/api/bus/topics", on_pool(&Service::list_topics));
   router.post("/api/bus/topics", on_pool(&Service::create_topic));
   router.del("/api/bus/topics", on_pool(&Service::delete_topic));

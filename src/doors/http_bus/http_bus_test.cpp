@@ -253,6 +253,23 @@ TEST_F(HttpBusTest, SubscriptionsAreMoved) {
   EXPECT_EQ(call("POST", "/api/bus/subscriptions/seek", subscription).status, 404);
 }
 
+TEST_F(HttpBusTest, PoliciesAreShownReplacedAndInForce) {
+  publish("t", {"1"});
+  EXPECT_EQ(ok("GET", "/api/bus/policies?topic=t"), json::object());
+  const json own = {{"backlog_action", "producer_exception"}, {"max_producers", 3}};
+  EXPECT_EQ(ok("PUT", "/api/bus/policies?topic=t", own), own);
+  EXPECT_EQ(ok("GET", "/api/bus/policies?topic=t"), own);
+  EXPECT_THAT(ok("GET", "/api/bus/namespaces")["namespaces"], ElementsAre("public/default"));
+  const std::string of_namespace = "/api/bus/policies?namespace=public%2Fdefault";
+  ok("PUT", of_namespace, {{"publish_messages_per_second", 1}});
+  EXPECT_EQ(ok("GET", of_namespace)["publish_messages_per_second"], 1);
+  const json message = {{"messages", json::array({{{"body", "x"}}})}};
+  for (int i = 0; i < 2; ++i) call("POST", "/api/bus/topics/u/messages", message);
+  EXPECT_EQ(call("POST", "/api/bus/topics/u/messages", message).status, 429);
+  EXPECT_EQ(ok("GET", "/api/bus/stats?topic=t")["publish_paused"], "");
+  EXPECT_EQ(ok("PUT", "/api/bus/policies?topic=t", json::object()), json::object());
+}
+
 TEST_F(HttpBusTest, SaysWhichBusItIsAndWhatItCanDo) {
   const json bus = ok("GET", "/api/bus");
   EXPECT_THAT(bus["url"], HasSubstr("embedded:"));
@@ -309,6 +326,17 @@ TEST_F(HttpBusTest, WrongRequestsAreRefusedWithTheReason) {
       {"GET", "/api/bus/messages?topic=t&limit=0", nullptr, 400},
       {"GET", "/api/bus/messages?topic=t&limit=1x", nullptr, 400},
       {"GET", "/api/bus/messages?topic=t&after=x", nullptr, 400},
+      {"GET", "/api/bus/policies", nullptr, 400},
+      {"GET", "/api/bus/policies?topic=t&namespace=public%2Fdefault", nullptr, 400},
+      {"GET", "/api/bus/policies?topic=missing", nullptr, 404},
+      {"GET", "/api/bus/policies?namespace=no%2Fwhere", nullptr, 404},
+      {"GET", "/api/bus/policies?namespace=wrong", nullptr, 400},
+      {"PUT", "/api/bus/policies?topic=missing", {{"max_producers", 1}}, 404},
+      {"PUT", "/api/bus/policies?topic=t", {{"message_ttl", 1}}, 400},
+      {"PUT", "/api/bus/policies?topic=t", {{"max_producers", -1}}, 400},
+      {"PUT", "/api/bus/policies?topic=t", {{"max_producers", 4294967296}}, 400},
+      {"PUT", "/api/bus/policies?topic=t", {{"backlog_action", "hold"}}, 400},
+      {"PUT", "/api/bus/policies?topic=t", {{"backlog_action", 1}}, 400},
       {"DELETE", "/api/bus/topics?topic=t&force=yes", nullptr, 400},
       {"DELETE", "/api/bus/topics?topic=missing", nullptr, 404},
       {"DELETE", "/api/bus/subscriptions?topic=t", nullptr, 400},

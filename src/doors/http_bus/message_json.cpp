@@ -163,6 +163,7 @@ json to_json(const TopicStats& stats) {
               {"bytes_in", stats.bytes_in},
               {"messages_out", stats.messages_out},
               {"bytes_out", stats.bytes_out},
+              {"publish_paused", stats.publish_paused},
               {"stored_messages", stats.stored_messages},
               {"stored_bytes", stats.stored_bytes},
               {"producers", stats.producers},

@@ -46,6 +46,11 @@ class HttpBus::Service : public std::enable_shared_from_this<HttpBus::Service> {
   void publish(net::HttpRequest request, net::Responder responder);
   void parse_and_publish(const net::HttpRequest& request, net::Responder responder);
 
+  // policy_routes.cpp
+  Answer get_policies(const net::HttpRequest& request);
+  Answer put_policies(const net::HttpRequest& request);
+  Answer list_namespaces(const net::HttpRequest&);
+
   // consumer_routes.cpp
   Answer open_consumer(const net::HttpRequest& request);
   Answer close_consumer(const net::HttpRequest& request);

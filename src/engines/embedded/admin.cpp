@@ -53,6 +53,26 @@ Result<> EmbeddedAdmin::set_retention(const std::string& topic, RetentionPolicy 
                     [&](auto done) { broker_.set_retention(found, policy, std::move(done)); });
 }
 
+Result<> EmbeddedAdmin::set_policies(const std::string& topic, const Policies& policies) {
+  GEMINGA_TRY(auto found, find(topic, false));
+  return wait<void>("set policies",
+                    [&](auto done) { broker_.set_policies(found, policies, std::move(done)); });
+}
+
+Result<> EmbeddedAdmin::set_namespace_policies(const std::string& name, const Policies& policies) {
+  return wait<void>("set policies",
+                    [&](auto done) { broker_.set_namespace_policies(name, policies, std::move(done)); });
+}
+
+Result<Policies> EmbeddedAdmin::policies(const std::string& topic) {
+  GEMINGA_TRY(auto found, find(topic, false));
+  return wait<Policies>("policies", [&](auto done) { broker_.policies(found, std::move(done)); });
+}
+
+Result<Policies> EmbeddedAdmin::namespace_policies(const std::string& name) {
+  return broker_.namespace_policies(name);
+}
+
 Result<> EmbeddedAdmin::create_subscription(const std::string& topic, const std::string& subscription,
                                             InitialPosition position) {
   GEMINGA_TRY(auto found, find(topic, true));

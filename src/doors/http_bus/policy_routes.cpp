@@ -1,0 +1,87 @@
+#include <fmt/core.h>
+#include <nlohmann/json.hpp>
+
+#include "base/policy_fields.hpp"
+#include "base/try.hpp"
+#include "doors/http_bus/service.hpp"
+#include "net/json_body.hpp"
+
+namespace geminga::doors {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr char kAction[] = "backlog_action";
+
+json policies_to_json(const Policies& policies) {
+  json object = json::object();
+  for (const auto& [name, value] : base::to_values(policies)) object[name] = value;
+  if (policies.backlog_action) object[kAction] = base::to_string(*policies.backlog_action);
+  return object;
+}
+
+Result<Policies> policies_from(const json& object) {
+  base::PolicyValues values;
+  for (const auto& [name, value] : object.items()) {
+    if (name == kAction && value.is_string()) {
+      GEMINGA_TRY(const BacklogAction action, base::parse_backlog_action(value.get<std::string>()));
+      values.emplace(name, static_cast<std::uint64_t>(action));
+    } else if (name != kAction && value.is_number_unsigned()) {
+      values.emplace(name, value.get<std::uint64_t>());
+    } else {
+      return fail(ErrorCode::invalid_argument,
+                  fmt::format("'{}' must be {}", name,
+                              name == kAction ? "the name of an action" : "a whole number, 0 for no limit"));
+    }
+  }
+  return base::to_policies(values);
+}
+
+/// ?topic=T or ?namespace=N, one of them.
+struct Target {
+  std::string topic;
+  std::string name_space;
+};
+
+Result<Target> target_of(const net::HttpRequest& request) {
+  const auto topic = request.query_value("topic");
+  const auto name_space = request.query_value("namespace");
+  if (topic.has_value() == name_space.has_value())
+    return fail(ErrorCode::invalid_argument, "one of the query parameters 'topic' and 'namespace' is needed");
+  return Target{.topic = std::string(topic.value_or("")), .name_space = std::string(name_space.value_or(""))};
+}
+
+}  // namespace
+
+HttpBus::Service::Answer HttpBus::Service::get_policies(const net::HttpRequest& request) {
+  GEMINGA_TRY(const Target target, target_of(request));
+  Admin admin = bus_.admin();
+  GEMINGA_TRY(const Policies policies, target.name_space.empty()
+                                           ? admin.policies(target.topic)
+                                           : admin.namespace_policies(target.name_space));
+  return json_answer(policies_to_json(policies));
+}
+
+HttpBus::Service::Answer HttpBus::Service::put_policies(const net::HttpRequest& request) {
+  GEMINGA_TRY(const Target target, target_of(request));
+  GEMINGA_TRY(const json body, net::parse_json_object(request.body));
+  GEMINGA_TRY(const Policies policies, policies_from(body));
+  Admin admin = bus_.admin();
+  GEMINGA_TRY_VOID(target.name_space.empty() ? admin.set_policies(target.topic, policies)
+                                             : admin.set_namespace_policies(target.name_space, policies));
+  return json_answer(policies_to_json(policies));
+}
+
+HttpBus::Service::Answer HttpBus::Service::list_namespaces(const net::HttpRequest&) {
+  Admin admin = bus_.admin();
+  std::vector<std::string> names;
+  GEMINGA_TRY(const auto tenants, admin.tenants());
+  for (const std::string& tenant : tenants) {
+    GEMINGA_TRY(const auto some, admin.namespaces(tenant));
+    names.insert(names.end(), some.begin(), some.end());
+  }
+  return json_answer({{"namespaces", names}});
+}
+
+}  // namespace geminga::doors
