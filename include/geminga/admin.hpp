@@ -55,6 +55,7 @@ struct TopicStats {
   std::uint32_t producers = 0;
   std::optional<MessageId> last_message_id;
   std::string publish_paused;  ///< empty, or why sends are held or refused now
+  bool terminated = false;     ///< takes no more messages, for good
   std::vector<SubscriptionStats> subscriptions;
 };
 
@@ -70,6 +71,10 @@ class GEMINGA_API Admin {
   Result<std::vector<std::string>> topics(std::string_view tenant_and_namespace);
   Result<> create_topic(std::string_view topic);
   Result<> delete_topic(std::string_view topic, bool force = false);
+  /// The topic takes no more messages, for good; returns the last one that it ever took. Its producers are
+  /// closed, and who publishes gets topic_terminated. Consumers and readers go on, and hear the end of the
+  /// topic: see Consumer::receive and Reader::read. On a topic that is terminated it changes nothing.
+  Result<std::optional<MessageId>> terminate_topic(std::string_view topic);
   Result<> set_retention(std::string_view topic, RetentionPolicy policy);
   /// Replaces all that was set before. They act within a second.
   Result<> set_policies(std::string_view topic, const Policies& policies);

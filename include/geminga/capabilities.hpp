@@ -34,8 +34,9 @@ enum class Feature : std::uint8_t {
   authentication,
   exclusive_producer,
   topic_policies,
+  topic_termination,
 };
-inline constexpr std::size_t kFeatureCount = 22;
+inline constexpr std::size_t kFeatureCount = 23;
 
 /// native: the engine does it. emulated: the bus does it above the engine. impossible: refused with the
 /// reason, never ignored.

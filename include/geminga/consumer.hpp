@@ -52,6 +52,9 @@ struct ConsumerOptions {
   /// With a handler, not on a shared subscription: a failing message blocks its key (not the topic; messages
   /// without a key count as one key) until it succeeds or is dead-lettered.
   bool orderly = false;
+  /// The topic was terminated and every message is acknowledged on the subscription; once, and again after a
+  /// seek. On the callback thread of the bus.
+  std::function<void()> on_end_of_topic;
   std::uint32_t handler_threads =
       1;  ///< with a handler: how many run at once (orderly: never two of one key)
 };
@@ -94,7 +97,8 @@ using Handler = std::function<Result<>(Delivery&)>;
 /// Pull-style consumer, or the handle of a running handler loop. Any thread may call any member.
 class GEMINGA_API Consumer {
  public:
-  /// The next message. Errors: timeout (none came), closed. Not for consumers with a handler (conflict).
+  /// The next message. Errors: timeout (none came), closed, topic_terminated (there will be none: the topic
+  /// was terminated and every message is acknowledged). Not for consumers with a handler (conflict).
   Result<Delivery> receive(std::chrono::milliseconds timeout);
   /// No new message is taken; handlers that run are waited for (not the one that calls this: its message is
   /// settled when it returns); unsettled messages go back. Idempotent. The destructor does the same.

@@ -25,7 +25,7 @@ struct ReaderOptions {
 /// with `latest`.
 class GEMINGA_API Reader {
  public:
-  /// Errors: timeout (none came), closed.
+  /// Errors: timeout (none came), closed, topic_terminated (all was read and there will be no more).
   Result<Message> read(std::chrono::milliseconds timeout);
   /// True when a message that is already in the topic was not read yet.
   Result<bool> has_next();

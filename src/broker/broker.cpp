@@ -83,6 +83,7 @@ void BrokerImpl::recover(StoredNames names) {
       context_->log->submit(std::move(drop));
       continue;
     }
+    if (row.terminated) context_->log->seal(id, true);
     const auto state = recovered.find(id);
     auto topic = std::make_shared<Topic>(context_, std::move(row),
                                          state == recovered.end() ? storage::TopicState{} : state->second);

@@ -57,6 +57,8 @@ class DeliverySink {
   /// Failover only; once after it connected and whenever it changes. When an active consumer becomes
   /// inactive, what it had not settled goes to the new one.
   virtual void on_active_change(bool /*active*/) {}
+  /// The topic was terminated and all of it is acknowledged (a reader: was read). Comes again after a seek.
+  virtual void on_end_of_topic() {}
   /// Nothing comes any more: the topic was deleted, the broker stops, or the disk failed.
   virtual void on_closed(Error reason) = 0;
 };
@@ -241,6 +243,9 @@ class Broker {
   virtual void create_topic(std::string name, Done<void> done) = 0;  ///< already_exists where it does
   /// Without `force`: conflict while producers or consumers are connected.
   virtual void delete_topic(std::string name, bool force, Done<void> done) = 0;
+  /// The topic takes no more messages, for good; its last one, if there ever was one. Who publishes, now or
+  /// later, gets topic_terminated. A second call answers the same.
+  virtual void terminate_topic(TopicPtr topic, Done<std::optional<MessageId>> done) = 0;
   virtual void set_retention(TopicPtr topic, RetentionPolicy policy, Done<void> done) = 0;
   /// Replaces all that were set. They act from `done` on, those of a namespace soon after.
   virtual void set_policies(TopicPtr topic, Policies policies, Done<void> done) = 0;

@@ -34,6 +34,7 @@ class Inbox final : public DeliverySink {
   }
   void on_seek() override { add("seek"); }
   void on_active_change(bool active) override { add(active ? "active" : "inactive"); }
+  void on_end_of_topic() override { add("end"); }
   void on_closed(Error reason) override {
     const std::lock_guard lock(mutex_);
     closed_ = reason;
@@ -47,7 +48,7 @@ class Inbox final : public DeliverySink {
     entries_.pop_front();
     return first;
   }
-  /// Waits until it has heard exactly this: "seek", "active", "inactive".
+  /// Waits until it has heard exactly this: "seek", "active", "inactive", "end".
   bool heard(const std::vector<std::string>& expected) {
     std::unique_lock lock(mutex_);
     return changed_.wait_for(lock, kPatience, [&] { return notices_ == expected; });

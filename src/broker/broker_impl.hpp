@@ -28,6 +28,7 @@ class BrokerImpl final : public Broker, public storage::LogListener {
   void create_namespace(std::string tenant_and_namespace, Done<void> done) override;
   void create_topic(std::string name, Done<void> done) override;
   void delete_topic(std::string name, bool force, Done<void> done) override;
+  void terminate_topic(TopicPtr topic, Done<std::optional<MessageId>> done) override;
   void set_retention(TopicPtr topic, RetentionPolicy policy, Done<void> done) override;
   void set_policies(TopicPtr topic, Policies policies, Done<void> done) override;
   void set_namespace_policies(std::string tenant_and_namespace, Policies policies, Done<void> done) override;

@@ -119,6 +119,12 @@ Answer<void> BrokerImpl::forgetting(const TopicPtr& topic, Answer<void> answer) 
   });
 }
 
+void BrokerImpl::terminate_topic(TopicPtr topic, Done<std::optional<MessageId>> done) {
+  topic->core().loop.post([topic, answer = Answer<std::optional<MessageId>>(std::move(done))]() mutable {
+    topic->terminate(std::move(answer));
+  });
+}
+
 void BrokerImpl::set_retention(TopicPtr topic, RetentionPolicy policy, Done<void> done) {
   const bool time_zero = policy.time && policy.time->count() == 0;
   const bool bytes_zero = policy.bytes && *policy.bytes == 0;

@@ -183,6 +183,7 @@ void Producers::process() {
 
 Result<> Producers::check(const Request& request) const {
   if (auto usable = topic_.check_usable(); !usable) return usable;
+  if (auto open = topic_.check_publishable(); !open) return open;
   if (auto open = topic_.limits().gate()->refuses(); !open) return open;
   const auto named = [&](const ConnectedProducerPtr& one) { return one->name() == request.options.name; };
   if (request.options.access != ProducerAccess::exclusive_with_fencing &&

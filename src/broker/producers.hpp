@@ -78,7 +78,7 @@ class Producers {
   explicit Producers(Topic& topic) : topic_(topic) {}
 
   /// Errors: producer_busy (the name or an exclusive producer is there, or there are as many as may be),
-  /// producer_fenced, backlog_quota_exceeded.
+  /// producer_fenced, backlog_quota_exceeded, topic_terminated.
   void add(RegisterOptions options, Answer<ProducerPtr> answer);
   void remove(const ConnectedProducerPtr& producer);
   /// Ends all of them and refuses who waits.

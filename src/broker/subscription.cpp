@@ -155,12 +155,21 @@ void Subscription::tell_who_is_active() {
   }
 }
 
+/// When all of a terminated topic is acknowledged; what is held until its time is not.
+void Subscription::tell_end_of_topic() {
+  if (!topic_.terminated() || seeking_ > 0 || dispatcher_.cursor().next < topic_.end()) return;
+  for (auto& [number, consumer] : consumers_) {
+    if (!std::exchange(consumer.told_end, true)) consumer.sink->on_end_of_topic();
+  }
+}
+
 // --- sending
 // -------------------------------------------------------------------------------------------------------
 
 void Subscription::pump() {
   if (shut_down_) return;
   tell_who_is_active();
+  tell_end_of_topic();
   if (reading_ || pumping_ || seeking_ > 0 || read_again_) return;
   pumping_ = true;
   const Now now = context_->now();

@@ -66,6 +66,7 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
     std::vector<HashRange> hash_ranges;
     std::vector<Delivered> outbox;    ///< filled by the dispatcher, handed over at the end of a pump
     std::optional<bool> told_active;  ///< Failover: what it heard last
+    bool told_end = false;            ///< that the topic has ended
   };
   struct AckBatch {
     Settling settling;
@@ -77,6 +78,7 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   [[nodiscard]] Result<> check_attach(const SubscribeOptions& options) const;
   void adopt_type(const SubscribeOptions& options);
   void tell_who_is_active();
+  void tell_end_of_topic();
   bool read(const Dispatcher::Want& want, Now now);
   void read_done(const Dispatcher::Want& want, Result<std::vector<storage::Entry>> entries);
   void reading_failed(const Error& error);
@@ -114,7 +116,7 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
 using SubscriptionPtr = std::shared_ptr<Subscription>;
 
 /// Builds one journal record from publications, in order. Any thread. Errors: topic_not_found (deleted
-/// meanwhile), backlog_quota_exceeded, overloaded (a topic's publish rate).
+/// meanwhile), topic_terminated, backlog_quota_exceeded, overloaded (a topic's publish rate).
 Result<std::vector<storage::Operation>> to_operations(std::vector<Publication> publications);
 std::vector<MessageId> to_message_ids(const storage::Receipt& receipt);
 

@@ -189,7 +189,10 @@ void Subscription::move_to(std::optional<EntryId> next, Answer<void> answer) {
   seeking_ += 1;
   if (next) seeking_from_ = std::min(seeking_from_, *next);
   dispatcher_.return_all(0, true, context_->now());
-  for (auto& [number, consumer] : consumers_) consumer.sink->on_seek();
+  for (auto& [number, consumer] : consumers_) {
+    consumer.told_end = false;
+    consumer.sink->on_seek();
+  }
   const storage::Operation operation =
       next ? storage::Operation(
                  storage::SetCursor{.topic = topic_.id(), .subscription = row_.id, .next = *next})
@@ -233,10 +236,7 @@ Result<std::vector<storage::Operation>> to_operations(std::vector<Publication> p
   std::vector<storage::Operation> operations;
   operations.reserve(publications.size() + 1);
   for (Publication& publication : publications) {
-    if (publication.topic->deleted()) {
-      return fail(ErrorCode::topic_not_found,
-                  fmt::format("topic {} was deleted; open it again", publication.topic->name()));
-    }
+    GEMINGA_TRY_VOID(publication.topic->check_publishable());
     publication.append.topic = publication.topic->id();
     operations.emplace_back(std::move(publication.append));
   }

@@ -10,6 +10,7 @@ Topic::Topic(ContextPtr context, storage::TopicRow row, const storage::TopicStat
     : context_(std::move(context)),
       core_(context_->core_of(row.id)),
       row_(std::move(row)),
+      terminated_(row_.terminated),
       limits_(*this),
       producers_(*this),
       ledger_(state.ledger),
@@ -226,6 +227,64 @@ Result<ReaderPtr> Topic::add_reader(const ReaderStart& start, Permits permits,
   return std::make_shared<ReaderHandle>(shared_from_this(), std::move(reader));
 }
 
+// --- termination
+// ---------------------------------------------------------------------------------------------------
+
+std::optional<MessageId> Topic::last_message_id() const {
+  if (end_.value == 0) return std::nullopt;
+  return MessageId{.ledger = ledger_, .entry = EntryId{end_.value - 1}};
+}
+
+/// First the log takes no more, then what it had taken becomes durable: so the last message is known. Only
+/// then it is written down for good; a stop before that leaves the topic as it was.
+void Topic::terminate(Answer<std::optional<MessageId>> answer) {
+  if (auto usable = check_usable(); !usable) return answer(std::unexpected(usable.error()));
+  if (terminated()) return answer(last_message_id());
+  terminating_.push_back(std::move(answer));
+  if (terminating_.size() > 1) return;
+  context_->log->seal(row_.id, true);
+  storage::Transaction barrier;
+  barrier.operations.emplace_back(storage::Trim{.topic = row_.id, .before = EntryId{0}});
+  barrier.done = [self = shared_from_this()](const Result<storage::Receipt>& receipt) {
+    self->core_.loop.post(
+        [self, done = receipt ? Result<>{} : std::unexpected(receipt.error())] { self->sealed(done); });
+  };
+  context_->log->submit(std::move(barrier));
+}
+
+void Topic::sealed(const Result<>& done) {
+  if (!done) return termination_ends(done);
+  context_->metadata->terminate_topic(row_.id, [self = shared_from_this()](Result<> stored) {
+    self->core_.loop.post([self, stored = std::move(stored)] { self->termination_ends(stored); });
+  });
+}
+
+void Topic::termination_ends(const Result<>& done) {
+  if (done) {
+    terminated_ = true;
+    producers_.shut_down(check_publishable().error());
+    pump_all(0);  // tells who has everything
+  } else {
+    context_->log->seal(row_.id, false);
+  }
+  for (auto& answer : std::exchange(terminating_, {})) {
+    if (done) {
+      answer(last_message_id());
+    } else {
+      answer(std::unexpected(done.error()));
+    }
+  }
+}
+
+Result<> Topic::check_publishable() const {
+  if (deleted())
+    return fail(ErrorCode::topic_not_found, fmt::format("topic {} was deleted; open it again", row_.name));
+  if (terminated())
+    return fail(ErrorCode::topic_terminated,
+                fmt::format("topic {} was terminated; it takes no more messages", row_.name));
+  return {};
+}
+
 // --- end
 // -----------------------------------------------------------------------------------------------------------
 
@@ -311,7 +370,8 @@ TopicStats Topic::stats() const {
   stats.stored_messages = end_.value - first_.value;
   if (const PublishGate* gate = gate_if_made()) stats.publish_paused = gate->paused();
   stats.producers = static_cast<std::uint32_t>(producers_.count());
-  if (end_ > first_) stats.last_message_id = MessageId{.ledger = ledger_, .entry = EntryId{end_.value - 1}};
+  if (end_ > first_) stats.last_message_id = last_message_id();
+  stats.terminated = terminated();
   for (const auto& [name, subscription] : subscriptions_)
     stats.subscriptions.push_back(subscription->stats());
   if (const auto state = context_->log->state(row_.id)) stats.stored_bytes = state->stored_bytes;

@@ -36,6 +36,9 @@ class Topic : public std::enable_shared_from_this<Topic> {
   [[nodiscard]] Core& core() const { return core_; }
   [[nodiscard]] const ContextPtr& context() const { return context_; }
   [[nodiscard]] bool deleted() const { return deleted_.load(); }
+  [[nodiscard]] bool terminated() const { return terminated_.load(); }
+  /// Errors: topic_not_found (deleted), topic_terminated.
+  [[nodiscard]] Result<> check_publishable() const;
   /// Null: nothing limits who publishes.
   [[nodiscard]] PublishGate* gate_if_made() const { return limits_.gate_if_made(); }
 
@@ -58,6 +61,7 @@ class Topic : public std::enable_shared_from_this<Topic> {
   Result<ReaderPtr> add_reader(const ReaderStart& start, Permits permits, std::shared_ptr<DeliverySink> sink);
   void remove_reader(const std::shared_ptr<TopicReader>& reader) { readers_.erase(reader); }
   void remove(bool force, Answer<void> answer);
+  void terminate(Answer<std::optional<MessageId>> answer);
   /// Where its policy says so; conflict where it is still used. Nothing that was published meanwhile is lost.
   void remove_inactive(Answer<void> answer);
   void set_retention(RetentionPolicy policy) { row_.retention = policy; }
@@ -95,6 +99,9 @@ class Topic : public std::enable_shared_from_this<Topic> {
   void cursor_refused(const storage::SubscriptionRow& row, const Error& error);
   void subscription_removed(const std::string& name, Answer<void> answer);
   void tombstone(Answer<void> answer);
+  void sealed(const Result<>& done);
+  void termination_ends(const Result<>& done);
+  [[nodiscard]] std::optional<MessageId> last_message_id() const;
   void drop_from_disk(Answer<void> answer);
   [[nodiscard]] EntryId kept_by_size() const;
   void trim_to(EntryId before);
@@ -103,6 +110,8 @@ class Topic : public std::enable_shared_from_this<Topic> {
   Core& core_;
   storage::TopicRow row_;  ///< retention and epoch: the core's; the rest never changes
   std::atomic<bool> deleted_{false};
+  std::atomic<bool> terminated_;
+  std::vector<Answer<std::optional<MessageId>>> terminating_;
   TopicLimits limits_;
   Producers producers_;
   LedgerId ledger_;

@@ -56,6 +56,8 @@ void TopicReader::pump() {
     take(std::move(*at_once));
     if (position_ == before) return;
   }
+  if (sink_ && topic_.terminated() && position_ >= topic_.end() && !std::exchange(told_end_, true))
+    sink_->on_end_of_topic();
 }
 
 void TopicReader::take(Result<std::vector<storage::Entry>> given) {

@@ -26,6 +26,7 @@ class TopicReader : public std::enable_shared_from_this<TopicReader> {
   std::int64_t bytes_;
   std::shared_ptr<DeliverySink> sink_;  ///< nullptr once closed
   bool reading_ = false;
+  bool told_end_ = false;
 };
 
 }  // namespace geminga::broker

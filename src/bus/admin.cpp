@@ -61,6 +61,12 @@ Result<> Admin::delete_topic(std::string_view topic, bool force) {
   return impl_->engine().delete_topic(name, force);
 }
 
+Result<std::optional<MessageId>> Admin::terminate_topic(std::string_view topic) {
+  GEMINGA_TRY_VOID(bus::require(impl_->bus().engine().capabilities(), Feature::topic_termination));
+  GEMINGA_TRY(const auto name, impl_->bus().full_topic_name(topic));
+  return impl_->engine().terminate_topic(name);
+}
+
 Result<> Admin::set_retention(std::string_view topic, RetentionPolicy policy) {
   GEMINGA_TRY(const auto name, impl_->bus().full_topic_name(topic));
   const bool no_time = policy.time && policy.time->count() == 0;

@@ -26,8 +26,9 @@ std::string_view to_string(Feature feature) noexcept {
       "authentication",
       "exclusive_producer",
       "topic_policies",
+      "topic_termination",
   };
-  static_assert(static_cast<std::size_t>(Feature::topic_policies) + 1 == kFeatureCount);
+  static_assert(static_cast<std::size_t>(Feature::topic_termination) + 1 == kFeatureCount);
   return kNames[static_cast<std::size_t>(feature)];
 }
 

@@ -68,13 +68,24 @@ Result<> check_capabilities(const ConsumerOptions& options, const Capabilities& 
 
 }  // namespace
 
+namespace {
+
+/// `what`, but on the callback thread.
+std::function<void()> posted(std::shared_ptr<bus::Callbacks> callbacks, std::function<void()> what) {
+  if (!what) return nullptr;
+  return [callbacks = std::move(callbacks), what = std::move(what)] { callbacks->post(what); };
+}
+
+}  // namespace
+
 Consumer::Impl::Impl(std::shared_ptr<Bus::Impl> bus, ConsumerOptions options, std::string dead_letter_topic,
                      Handler handler)
     : bus_(std::move(bus)),
       options_(std::move(options)),
       dead_letter_topic_(std::move(dead_letter_topic)),
       handler_(std::move(handler)),
-      inbox_(std::make_shared<bus::ConsumerInbox>(options_.orderly, kParkedMax)) {}
+      inbox_(std::make_shared<bus::ConsumerInbox>(options_.orderly, kParkedMax,
+                                                  posted(bus_->callbacks(), options_.on_end_of_topic))) {}
 
 Result<std::shared_ptr<Consumer::Impl>> Consumer::Impl::create(const std::shared_ptr<Bus::Impl>& bus,
                                                                ConsumerOptions options, Handler handler) {

@@ -21,7 +21,17 @@ void ConsumerInbox::on_withdrawn() {
   withdrawn_->store(true);
   withdrawn_ = std::make_shared<std::atomic<bool>>(false);
   queue_.clear();
+  ended_ = false;
   changed_.notify_all();  // its room is free
+}
+
+void ConsumerInbox::on_end_of_topic() {
+  {
+    const std::lock_guard lock(mutex_);
+    ended_ = true;
+    changed_.notify_all();
+  }
+  if (on_end_) on_end_();
 }
 
 void ConsumerInbox::on_closed(Error reason) {
@@ -38,6 +48,8 @@ Result<ConsumerInbox::Taken> ConsumerInbox::take(std::optional<base::MonotonicTi
     auto message = queue_.take(now);
     const auto room = queue_.freed_room();
     if (message || room.messages > 0) return Taken{std::move(message), withdrawn_, room};
+    if (deadline && ended_ && queue_.empty())
+      return fail(ErrorCode::topic_terminated, "the topic was terminated and all of it was consumed");
     if (deadline && *deadline <= now) return fail(ErrorCode::timeout, "no message came in time");
     auto until = deadline;
     if (const auto retry = queue_.next_retry()) until = until ? std::min(*until, *retry) : *retry;

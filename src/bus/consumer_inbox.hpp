@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -15,10 +16,13 @@ namespace geminga::bus {
 /// engine may own it. Any thread.
 class ConsumerInbox final : public EngineSink {
  public:
-  ConsumerInbox(bool orderly, std::size_t parked_max) : queue_(orderly, parked_max) {}
+  /// `on_end`: the topic has ended; on the engine's thread.
+  ConsumerInbox(bool orderly, std::size_t parked_max, std::function<void()> on_end = nullptr)
+      : on_end_(std::move(on_end)), queue_(orderly, parked_max) {}
 
   void on_messages(std::vector<EngineMessage> messages) override;
   void on_withdrawn() override;
+  void on_end_of_topic() override;
   void on_closed(Error reason) override;
 
   struct Taken {
@@ -26,7 +30,8 @@ class ConsumerInbox final : public EngineSink {
     std::shared_ptr<const std::atomic<bool>> withdrawn;  ///< becomes true when the message is taken back
     MessageQueue::Room room;                             ///< to be reported to the engine
   };
-  /// Waits until there is a message or freed room. Errors: timeout, closed, what the engine closed with.
+  /// Waits until there is a message or freed room. Errors: timeout, closed, what the engine closed with; with
+  /// a deadline also topic_terminated.
   Result<Taken> take(std::optional<base::MonotonicTime> deadline);
   /// Orderly only; see MessageQueue. After close() they do nothing.
   void finished(const std::string& key);
@@ -36,11 +41,13 @@ class ConsumerInbox final : public EngineSink {
   [[nodiscard]] bool empty() const;
 
  private:
+  const std::function<void()> on_end_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   MessageQueue queue_;  // under mutex
   /// Under mutex; shared by all messages since the last withdrawal.
   std::shared_ptr<std::atomic<bool>> withdrawn_ = std::make_shared<std::atomic<bool>>(false);
+  bool ended_ = false;           // under mutex; the topic, since the last withdrawal
   std::optional<Error> closed_;  // under mutex
 };
 

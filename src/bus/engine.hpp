@@ -47,6 +47,8 @@ class EngineSink {
   /// What came until now and is not settled is not this consumer's any more: the subscription was moved, or
   /// another consumer took over. It comes again, here or there.
   virtual void on_withdrawn() = 0;
+  /// The topic was terminated and nothing is left to come here, unless the subscription is moved.
+  virtual void on_end_of_topic() {}
   /// No message will come any more: the topic was deleted, the connection is lost for good.
   virtual void on_closed(Error reason) = 0;
 };
@@ -133,6 +135,7 @@ class EngineAdmin {
   virtual Result<std::vector<std::string>> topics(const std::string& tenant_and_namespace) = 0;
   virtual Result<> create_topic(const std::string& topic) = 0;
   virtual Result<> delete_topic(const std::string& topic, bool force) = 0;
+  virtual Result<std::optional<MessageId>> terminate_topic(const std::string& topic) = 0;
   virtual Result<> set_policies(const std::string& topic, const Policies& policies) = 0;
   virtual Result<> set_namespace_policies(const std::string& tenant_and_namespace,
                                           const Policies& policies) = 0;

@@ -14,7 +14,8 @@ class EngineConsumer final : public LinkConsumer {
 
   std::expected<std::optional<Message>, Failure> receive(std::chrono::milliseconds timeout) override {
     auto delivery = consumer_.receive(timeout);
-    if (!delivery && delivery.error().code == ErrorCode::timeout) return std::nullopt;
+    ended_ = !delivery && delivery.error().code == ErrorCode::topic_terminated;
+    if (ended_ || (!delivery && delivery.error().code == ErrorCode::timeout)) return std::nullopt;
     if (!delivery) return failed(delivery.error());
     delivery_ = *std::move(delivery);
     return delivery_->message();

@@ -25,11 +25,16 @@ struct LinkConsumerOptions {
 class LinkConsumer {
  public:
   virtual ~LinkConsumer() = default;
-  /// nullopt: none came in that time.
+  /// nullopt: none came in that time, or none will: see ended().
   virtual std::expected<std::optional<Message>, Failure> receive(std::chrono::milliseconds timeout) = 0;
+  /// The topic was terminated and all of it is consumed.
+  [[nodiscard]] bool ended() const { return ended_; }
   virtual Outcome acknowledge() = 0;
   virtual Outcome hand_back() = 0;
   virtual Outcome close() = 0;
+
+ protected:
+  bool ended_ = false;
 };
 
 /// Where `produce` and `consume` send to and take from: a running serve, or an engine opened by its URL.

@@ -46,6 +46,9 @@ Outcome consume_all(LinkConsumer& consumer, const Arguments& arguments) {
     if (message) {
       if (auto settled = settle(consumer, *message, arguments, ++number); !settled) return settled;
       last = std::chrono::steady_clock::now();
+    } else if (consumer.ended()) {
+      if (!arguments.has("count")) return {};
+      return failed(fmt::format("the topic was terminated: {} of {} messages came", number, wanted));
     } else if (patience.count() > 0 && std::chrono::steady_clock::now() - last > patience) {
       return failed(fmt::format("no message for {}", human_duration(static_cast<double>(patience.count()))));
     }
@@ -88,7 +91,7 @@ Verb consume_verb() {
           .summary = "take messages from a subscription and print them",
           .about =
               "Each message is acknowledged after it was printed; what is not acknowledged comes again. "
-              "Ctrl-C ends.",
+              "Ctrl-C ends, and so does a topic that was terminated when all of it is consumed.",
           .positionals = {{.name = "TOPIC", .help = "orders, or persistent://tenant/namespace/orders"}},
           .options = {{.name = "subscription",
                        .letter = 's',

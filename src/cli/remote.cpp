@@ -88,9 +88,14 @@ std::string error_text(const Reply& reply) {
   return fmt::format("the server answered {} with something that is no answer of geminga", reply.status);
 }
 
-Failure failure_of(const Reply& reply) {
+std::string error_code_of(const Reply& reply) {
+  if (reply.good()) return {};
   const auto body = ordered_json::parse(reply.body, nullptr, false);
-  const bool disk = body.is_object() && body.value("error", "") == "disk_error";
+  return body.is_object() ? body.value("error", "") : std::string();
+}
+
+Failure failure_of(const Reply& reply) {
+  const bool disk = error_code_of(reply) == "disk_error";
   return {disk ? kExitDisk : kExitFailed, error_text(reply)};
 }
 

@@ -60,6 +60,8 @@ class Remote {
 
 /// "not_found: job '...' does not exist", from {error, message} of a body that may be anything.
 std::string error_text(const Reply& reply);
+/// "not_found"; empty where the reply is good or says nothing.
+std::string error_code_of(const Reply& reply);
 Failure failure_of(const Reply& reply);
 /// The JSON of a good reply, or its Failure.
 std::expected<nlohmann::ordered_json, Failure> json_of(const Reply& reply);

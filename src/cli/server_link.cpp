@@ -34,8 +34,13 @@ class ServerConsumer final : public LinkConsumer {
       : remote_(remote), path_("/api/bus/consumers/" + url_encoded(id)) {}
 
   std::expected<std::optional<Message>, Failure> receive(std::chrono::milliseconds timeout) override {
-    GEMINGA_CLI_TRY(const ordered_json answer,
-                    remote_.post(path_ + "/receive", {{"max", 1}, {"wait_ms", timeout.count()}}));
+    GEMINGA_CLI_TRY(const Reply reply,
+                    remote_.send({.method = "POST",
+                                  .path = path_ + "/receive",
+                                  .body = body_text({{"max", 1}, {"wait_ms", timeout.count()}})}));
+    ended_ = error_code_of(reply) == error_info(ErrorCode::topic_terminated).name;
+    if (ended_) return std::nullopt;
+    GEMINGA_CLI_TRY(const ordered_json answer, json_of(reply));
     const auto messages = answer.value("messages", ordered_json::array());
     if (messages.empty()) return std::nullopt;
     auto message = parse_message(messages.front());

@@ -98,6 +98,18 @@ Outcome remove(const Arguments& arguments) {
   return {};
 }
 
+Outcome terminate(const Arguments& arguments) {
+  Remote remote(arguments);
+  GEMINGA_CLI_TRY(const ordered_json ended,
+                  remote.post("/api/bus/topics/terminate", {{"topic", arguments.text("TOPIC")}}));
+  if (wants_json(arguments)) {
+    print_json(ended);
+  } else if (const auto& last = ended.at("last_message_id"); last.is_string()) {
+    print_line(last.get<std::string>());
+  }
+  return {};
+}
+
 /// Looks without consuming, a page at a time.
 Outcome peek(const Arguments& arguments) {
   Remote remote(arguments);
@@ -160,6 +172,12 @@ Verb topics_verb() {
                      .options = {{.name = "force", .help = "even with consumers or producers connected"},
                                  server_option()},
                      .run = remove},
+                    {.name = "terminate",
+                     .summary = "let a topic take no more messages, for good; prints the id of its last one",
+                     .about = "Consumers go on until they have all of it. There is no way back.",
+                     .positionals = {kTopic},
+                     .options = {output_option(), server_option()},
+                     .run = terminate},
                     {.name = "policies",
                      .summary = "limits of a topic: age, backlog, rates, how many may connect",
                      .positionals = {kTopic},

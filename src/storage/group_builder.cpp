@@ -77,6 +77,8 @@ Result<> GroupBuilder::check_topic(TopicId id, bool publishes) {
   if (topic == nullptr)
     return fail(ErrorCode::topic_not_found, fmt::format("topic {} was deleted", id.value));
   if (publishes && topic->offline) return fail(ErrorCode::topic_offline, topics_.offline_reason(id));
+  if (publishes && topic->sealed)
+    return fail(ErrorCode::topic_terminated, fmt::format("topic {} takes no more messages", id.value));
   return {};
 }
 

@@ -124,6 +124,10 @@ void Log::read(ReadRequest request, std::move_only_function<void(Result<std::vec
 Result<TopicState> Log::state(TopicId topic) const {
   return impl_->state(topic);
 }
+void Log::seal(TopicId topic, bool sealed) {
+  impl_->seal(topic, sealed);
+}
+
 EntryId Log::first_within(TopicId topic, std::uint64_t bytes) const {
   return impl_->first_within(topic, bytes);
 }

@@ -138,6 +138,10 @@ class Log {
   /// Checkpoints from now on need the metadata store to have come this far. Any thread.
   void needs_metadata(std::uint64_t sequence);
 
+  /// Appends to the topic that are not in a group yet are refused with topic_terminated from now on, or no
+  /// longer. Not durable: whoever seals does it again after a start. Any thread.
+  void seal(TopicId topic, bool sealed);
+
   /// From it on the topic takes at most `bytes` on the disk; near to an extent's length. Any thread.
   [[nodiscard]] EntryId first_within(TopicId topic, std::uint64_t bytes) const;
   /// What is durable of a producer's name, by its hash; nothing: nothing. Any thread.

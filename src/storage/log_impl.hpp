@@ -36,6 +36,7 @@ class Log::Impl {
   void read(ReadRequest request, std::move_only_function<void(Result<std::vector<Entry>>)> done);
   [[nodiscard]] Result<TopicState> state(TopicId topic) const { return topics_.state(topic); }
   [[nodiscard]] LogStats stats() const;
+  void seal(TopicId topic, bool sealed) { topics_.seal(topic, sealed); }
   [[nodiscard]] EntryId first_within(TopicId topic, std::uint64_t bytes) const {
     return topics_.first_within(topic, bytes);
   }

@@ -53,6 +53,20 @@ TEST_F(LogTest, GivesIdsWithoutGapAndReadsThemBack) {
   EXPECT_EQ(listener_.bodies().size(), 6U);
 }
 
+TEST_F(LogTest, ASealedTopicTakesNoAppendsAndEverythingElse) {
+  auto log = open().value();
+  ASSERT_TRUE(publish(*log, kTopic, "before"));
+  log->seal(kTopic, true);
+  log->seal(kOther, true);
+  EXPECT_EQ(publish(*log, kTopic, "after").error().code, ErrorCode::topic_terminated);
+  EXPECT_EQ(publish(*log, kOther, "first").error().code, ErrorCode::topic_terminated)
+      << "also where there was no record yet";
+  EXPECT_TRUE(commit(*log, {SetCursorToEnd{.topic = kTopic, .subscription = kSubscription}}));
+  log->seal(kTopic, false);
+  EXPECT_TRUE(publish(*log, kTopic, "again"));
+  EXPECT_THAT(read_all(*log, kTopic).value(), ElementsAre("before", "again"));
+}
+
 TEST_F(LogTest, FindsEverythingAgainAfterARestart) {
   {
     auto log = open().value();

@@ -17,7 +17,8 @@ namespace geminga::storage {
 namespace {
 
 constexpr char kTopicColumns[] =
-    "SELECT id, name, tombstone, retention_seconds, retention_bytes, producer_epoch FROM topics";
+    "SELECT id, name, tombstone, retention_seconds, retention_bytes, producer_epoch, terminated "
+    "FROM topics";
 
 TopicRow topic_of(const Statement& row) {
   TopicRow topic{.id = TopicId{row.integer(0)}, .name = row.text(1), .tombstone = row.integer(2) != 0};
@@ -25,6 +26,7 @@ TopicRow topic_of(const Statement& row) {
                              ? std::nullopt
                              : std::optional(std::chrono::seconds(static_cast<std::int64_t>(row.integer(3))));
   if (!row.is_null(5)) topic.producer_epoch = row.integer(5);
+  topic.terminated = row.integer(6) != 0;
   topic.retention.bytes = row.is_null(4) ? std::nullopt : std::optional(row.integer(4));
   return topic;
 }
@@ -432,6 +434,16 @@ void MetadataStore::set_producer_epoch(TopicId id, std::uint64_t epoch, Done<voi
         GEMINGA_TRY(auto change,
                     database.prepare("UPDATE topics SET producer_epoch = ? WHERE id = ? AND tombstone = 0"));
         return change_one(change.bind(1, epoch).bind(2, id.value), database, "topic", id.value);
+      },
+      std::move(done));
+}
+
+void MetadataStore::terminate_topic(TopicId id, Done<void> done) {
+  impl_->write<void>(
+      [id](Sqlite& database) -> Result<> {
+        GEMINGA_TRY(auto change,
+                    database.prepare("UPDATE topics SET terminated = 1 WHERE id = ? AND tombstone = 0"));
+        return change_one(change.bind(1, id.value), database, "topic", id.value);
       },
       std::move(done));
 }

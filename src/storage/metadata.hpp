@@ -24,6 +24,7 @@ struct TopicRow {
   bool tombstone = false;
   RetentionPolicy retention;
   std::optional<std::uint64_t> producer_epoch;  ///< of the last exclusive producer
+  bool terminated = false;                      ///< takes no more messages
 };
 
 struct SubscriptionRow {
@@ -98,6 +99,8 @@ class MetadataStore {
   void set_topic_policies(TopicId id, PolicyValues values, Done<void> done);
   void set_namespace_policies(std::string tenant_and_namespace, PolicyValues values, Done<void> done);
   void set_producer_epoch(TopicId id, std::uint64_t epoch, Done<void> done);
+  /// There is no way back.
+  void terminate_topic(TopicId id, Done<void> done);
   /// Step one of a deletion: the name is free again, the id stays as a tombstone.
   void tombstone_topic(TopicId id, Done<void> done);
   /// Last step, when no file of the log names the topic any more (LogListener::on_forgotten).

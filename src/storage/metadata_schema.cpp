@@ -41,6 +41,10 @@ CREATE TABLE topic_policies(
   PRIMARY KEY(topic, name)) WITHOUT ROWID;
 PRAGMA user_version = 2;
 )sql",
+    R"sql(
+ALTER TABLE topics ADD COLUMN terminated INTEGER NOT NULL DEFAULT 0;
+PRAGMA user_version = 3;
+)sql",
 };
 static_assert(std::size(kMigrations) + 1 == kMetadataSchema);
 

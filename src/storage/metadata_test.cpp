@@ -140,11 +140,11 @@ TEST_F(MetadataTest, RefusesANewerSchemaAnotherDirectoryAndAMissingFile) {
   ASSERT_FALSE(foreign);
   EXPECT_EQ(foreign.error().code, ErrorCode::corrupted);
   EXPECT_THAT(foreign.error().message, HasSubstr("another data directory"));
-  ASSERT_TRUE(Sqlite::open(file(), false).value()->run("PRAGMA user_version = 3"));
+  ASSERT_TRUE(Sqlite::open(file(), false).value()->run("PRAGMA user_version = 4"));
   EXPECT_EQ(open().error().code, ErrorCode::format_too_new);
 }
 
-TEST_F(MetadataTest, ReadsTheFirstSchemaAndKeepsWhatTheSecondAdds) {
+TEST_F(MetadataTest, ReadsTheFirstSchemaAndKeepsWhatLaterOnesAdd) {
   {
     const auto store = with_namespace();
     ASSERT_TRUE(topic(*store, kName));
@@ -152,16 +152,19 @@ TEST_F(MetadataTest, ReadsTheFirstSchemaAndKeepsWhatTheSecondAdds) {
   ASSERT_TRUE(Sqlite::open(file(), false)
                   .value()
                   ->run("DROP TABLE namespace_policies; DROP TABLE topic_policies; "
-                        "ALTER TABLE topics DROP COLUMN producer_epoch; PRAGMA user_version = 1"));
+                        "ALTER TABLE topics DROP COLUMN producer_epoch; "
+                        "ALTER TABLE topics DROP COLUMN terminated; PRAGMA user_version = 1"));
   TopicId id;
   {
     const auto store = open(testing::kUuid, false).value();
     const TopicRow row = store->topics().value().at(0);
     id = row.id;
     EXPECT_FALSE(row.producer_epoch);
+    EXPECT_FALSE(row.terminated);
     EXPECT_TRUE(store->policies().value().empty());
     ASSERT_TRUE(
         MetadataStore::wait<void>([&](auto done) { store->set_producer_epoch(id, 4, std::move(done)); }));
+    ASSERT_TRUE(MetadataStore::wait<void>([&](auto done) { store->terminate_topic(id, std::move(done)); }));
     ASSERT_TRUE(MetadataStore::wait<void>(
         [&](auto done) { store->set_topic_policies(id, {{"a", 1}, {"b", 2}}, std::move(done)); }));
     ASSERT_TRUE(MetadataStore::wait<void>(
@@ -176,6 +179,7 @@ TEST_F(MetadataTest, ReadsTheFirstSchemaAndKeepsWhatTheSecondAdds) {
   }
   const auto store = open(testing::kUuid, false).value();
   EXPECT_EQ(store->topics().value().at(0).producer_epoch, 4U);
+  EXPECT_TRUE(store->topics().value().at(0).terminated);
   auto rows = store->policies().value();
   ASSERT_EQ(rows.size(), 2U);
   std::ranges::sort(rows, {}, &PolicyRow::name);

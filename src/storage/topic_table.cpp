@@ -47,7 +47,19 @@ Topic* TopicTable::find_or_add(TopicId id) {
     return found->second->assigned.dropped ? nullptr : found->second.get();
   if (dropped_.contains(id)) return nullptr;
   const std::lock_guard lock(mutex_);
-  return topics_.emplace(id, std::make_unique<Topic>()).first->second.get();
+  Topic* topic = topics_.emplace(id, std::make_unique<Topic>()).first->second.get();
+  topic->sealed = sealed_.contains(id);
+  return topic;
+}
+
+void TopicTable::seal(TopicId id, bool sealed) {
+  const std::lock_guard lock(mutex_);
+  if (sealed) {
+    sealed_.insert(id);
+  } else {
+    sealed_.erase(id);
+  }
+  if (const auto found = topics_.find(id); found != topics_.end()) found->second->sealed = sealed;
 }
 
 void TopicTable::restore(TopicId id, TopicState state, SentSequences sequences) {
@@ -164,6 +176,7 @@ void TopicTable::apply(const DropCursor& drop) {
 }
 
 void TopicTable::apply(const DropTopic& drop) {
+  sealed_.erase(drop.topic);
   dropped_.insert(drop.topic);
   drops_.push_back(drop.topic);
   const auto found = topics_.find(drop.topic);

@@ -46,6 +46,7 @@ struct Topic {
   } assigned;
 
   std::atomic<bool> offline{false};
+  std::atomic<bool> sealed{false};
 
   // Guarded by the table's mutex: what is durable. Written by the journal thread, which reads without it.
   TopicState state;
@@ -107,6 +108,8 @@ class TopicTable {
   [[nodiscard]] std::optional<SentSequence> sent_sequence(TopicId topic, std::uint64_t producer) const;
   void hold_sequence(TopicId topic, std::uint64_t producer, bool connected, Timestamp now);
   [[nodiscard]] std::string offline_reason(TopicId id) const;
+  /// See Log::seal.
+  void seal(TopicId id, bool sealed);
   /// `lasts`: see TopicState.
   void take_offline(TopicId id, const std::string& reason, bool lasts);
   [[nodiscard]] std::uint64_t active_bytes() const { return active_bytes_.load(); }
@@ -153,6 +156,7 @@ class TopicTable {
 
   mutable std::mutex mutex_;  // guards what follows, and the durable part of each topic
   std::unordered_map<TopicId, std::unique_ptr<Topic>> topics_;  // changed by the journal thread only
+  std::unordered_set<TopicId> sealed_;                          ///< also of topics that have no record yet
   std::vector<Extent> dead_;
   /// Who is connected, or was lately.
   struct Hold {

@@ -270,6 +270,24 @@ TEST_F(HttpBusTest, PoliciesAreShownReplacedAndInForce) {
   EXPECT_EQ(ok("PUT", "/api/bus/policies?topic=t", json::object()), json::object());
 }
 
+TEST_F(HttpBusTest, ATerminatedTopicTakesNothingAndEnds) {
+  const json ids = publish("t", {"1"});
+  const json ended = {{"last_message_id", ids[0]}};
+  EXPECT_EQ(ok("POST", "/api/bus/topics/terminate", {{"topic", "t"}}), ended);
+  const Answer late =
+      call("POST", "/api/bus/topics/t/messages", {{"messages", json::array({{{"body", "x"}}})}});
+  EXPECT_EQ(late.status, 409);
+  EXPECT_EQ(late.body["error"], "topic_terminated");
+  EXPECT_EQ(ok("GET", "/api/bus/stats?topic=t")["terminated"], true);
+  const std::string id = consumer({});
+  EXPECT_EQ(receive_all(id, 1).size(), 1U);
+  ok("POST", "/api/bus/consumers/" + id + "/ack", {{"ids", ids}});
+  const Answer end = call("POST", "/api/bus/consumers/" + id + "/receive", {{"wait_ms", 5000}});
+  EXPECT_EQ(end.body["error"], "topic_terminated") << end.body;
+  ok("POST", "/api/bus/topics", {{"topic", "empty"}});
+  EXPECT_EQ(ok("POST", "/api/bus/topics/terminate", {{"topic", "empty"}})["last_message_id"], nullptr);
+}
+
 TEST_F(HttpBusTest, SaysWhichBusItIsAndWhatItCanDo) {
   const json bus = ok("GET", "/api/bus");
   EXPECT_THAT(bus["url"], HasSubstr("embedded:"));
@@ -326,6 +344,8 @@ TEST_F(HttpBusTest, WrongRequestsAreRefusedWithTheReason) {
       {"GET", "/api/bus/messages?topic=t&limit=0", nullptr, 400},
       {"GET", "/api/bus/messages?topic=t&limit=1x", nullptr, 400},
       {"GET", "/api/bus/messages?topic=t&after=x", nullptr, 400},
+      {"POST", "/api/bus/topics/terminate", json::object(), 400},
+      {"POST", "/api/bus/topics/terminate", {{"topic", "missing"}}, 404},
       {"GET", "/api/bus/policies", nullptr, 400},
       {"GET", "/api/bus/policies?topic=t&namespace=public%2Fdefault", nullptr, 400},
       {"GET", "/api/bus/policies?topic=missing", nullptr, 404},

@@ -164,6 +164,7 @@ json to_json(const TopicStats& stats) {
               {"messages_out", stats.messages_out},
               {"bytes_out", stats.bytes_out},
               {"publish_paused", stats.publish_paused},
+              {"terminated", stats.terminated},
               {"stored_messages", stats.stored_messages},
               {"stored_bytes", stats.stored_bytes},
               {"producers", stats.producers},

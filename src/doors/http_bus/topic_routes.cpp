@@ -88,6 +88,13 @@ HttpBus::Service::Answer HttpBus::Service::delete_topic(const net::HttpRequest& 
   return net::HttpResponse{.status = 204};
 }
 
+HttpBus::Service::Answer HttpBus::Service::terminate_topic(const net::HttpRequest& request) {
+  GEMINGA_TRY(const json body, net::parse_json_object(request.body));
+  GEMINGA_TRY(const TopicRequest wanted, read_topic(body, /*with_subscription=*/false));
+  GEMINGA_TRY(const std::optional<MessageId> last, bus_.admin().terminate_topic(wanted.topic));
+  return json_answer({{"last_message_id", last ? json(last->to_string()) : json()}});
+}
+
 HttpBus::Service::Answer HttpBus::Service::topic_stats(const net::HttpRequest& request) {
   GEMINGA_TRY(const std::string topic, topic_of(request));
   GEMINGA_TRY(const TopicStats stats, bus_.admin().stats(topic));

@@ -53,6 +53,12 @@ Result<> EmbeddedAdmin::set_retention(const std::string& topic, RetentionPolicy 
                     [&](auto done) { broker_.set_retention(found, policy, std::move(done)); });
 }
 
+Result<std::optional<MessageId>> EmbeddedAdmin::terminate_topic(const std::string& topic) {
+  GEMINGA_TRY(auto found, find(topic, false));
+  return wait<std::optional<MessageId>>("terminate topic",
+                                        [&](auto done) { broker_.terminate_topic(found, std::move(done)); });
+}
+
 Result<> EmbeddedAdmin::set_policies(const std::string& topic, const Policies& policies) {
   GEMINGA_TRY(auto found, find(topic, false));
   return wait<void>("set policies",

@@ -18,6 +18,7 @@ class EmbeddedAdmin final : public bus::EngineAdmin {
   Result<std::vector<std::string>> topics(const std::string& tenant_and_namespace) override;
   Result<> create_topic(const std::string& topic) override;
   Result<> delete_topic(const std::string& topic, bool force) override;
+  Result<std::optional<MessageId>> terminate_topic(const std::string& topic) override;
   Result<> set_policies(const std::string& topic, const Policies& policies) override;
   Result<> set_namespace_policies(const std::string& tenant_and_namespace, const Policies& policies) override;
   Result<Policies> policies(const std::string& topic) override;

@@ -19,6 +19,7 @@ class MessageSink final : public broker::DeliverySink {
   void on_active_change(bool active) override {
     if (!active) sink_->on_withdrawn();
   }
+  void on_end_of_topic() override { sink_->on_end_of_topic(); }
   void on_closed(Error reason) override { sink_->on_closed(std::move(reason)); }
 
  private:
