@@ -39,6 +39,7 @@ struct SubscriptionStats {
   std::uint64_t messages_out = 0;  ///< since the process started, like the next two
   std::uint64_t bytes_out = 0;
   std::uint64_t redelivered = 0;
+  std::uint64_t dropped = 0;  ///< of a non-persistent topic: for want of room at a consumer, or handed back
   std::uint32_t consumers = 0;
   std::vector<ConsumerStats> connected;  ///< one for each of them
   std::string dispatch_paused;           ///< empty, or which limit holds dispatch back
@@ -50,6 +51,8 @@ struct TopicStats {
   std::uint64_t bytes_in = 0;
   std::uint64_t messages_out = 0;
   std::uint64_t bytes_out = 0;
+  std::uint64_t dropped =
+      0;  ///< of a non-persistent topic: once for each subscription or reader without room
   std::uint64_t stored_messages = 0;
   std::uint64_t stored_bytes = 0;
   std::uint32_t producers = 0;
@@ -67,7 +70,8 @@ class GEMINGA_API Admin {
   Result<> create_namespace(std::string_view tenant_and_namespace);
   Result<std::vector<std::string>> tenants();
   Result<std::vector<std::string>> namespaces(std::string_view tenant);
-  /// Full names ("persistent://tenant/namespace/topic"), sorted.
+  /// Full names ("persistent://tenant/namespace/topic"), sorted; first the non-persistent ones that are
+  /// there.
   Result<std::vector<std::string>> topics(std::string_view tenant_and_namespace);
   Result<> create_topic(std::string_view topic);
   Result<> delete_topic(std::string_view topic, bool force = false);

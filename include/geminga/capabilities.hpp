@@ -35,8 +35,9 @@ enum class Feature : std::uint8_t {
   exclusive_producer,
   topic_policies,
   topic_termination,
+  non_persistent_topics,
 };
-inline constexpr std::size_t kFeatureCount = 23;
+inline constexpr std::size_t kFeatureCount = 24;
 
 /// native: the engine does it. emulated: the bus does it above the engine. impossible: refused with the
 /// reason, never ignored.

@@ -80,15 +80,12 @@ Result<> check_subscription_name(std::string_view name) {
 
 Result<TopicName> TopicName::parse(std::string_view text, std::string_view default_namespace) {
   std::string_view rest = text;
-  if (rest.starts_with(kNonPersistent))
-    return fail(
-        ErrorCode::invalid_argument,
-        fmt::format("topic '{}': non-persistent topics are not built yet in 0.1; use persistent://", text));
-  const bool has_scheme = rest.starts_with(kPersistent);
-  if (has_scheme) rest.remove_prefix(kPersistent.size());
+  const bool non_persistent = rest.starts_with(kNonPersistent);
+  const bool has_scheme = non_persistent || rest.starts_with(kPersistent);
+  if (has_scheme) rest.remove_prefix((non_persistent ? kNonPersistent : kPersistent).size());
   if (!has_scheme && rest.contains("://"))
-    return fail(ErrorCode::invalid_argument,
-                fmt::format("topic '{}' has a scheme that is not persistent://", text));
+    return fail(ErrorCode::invalid_argument, fmt::format("topic '{}' has a scheme that is neither {} nor {}",
+                                                         text, kPersistent, kNonPersistent));
 
   std::string path;
   if (const auto slashes = std::ranges::count(rest, '/'); slashes == 0 && !has_scheme) {
@@ -104,11 +101,14 @@ Result<TopicName> TopicName::parse(std::string_view text, std::string_view defau
   GEMINGA_TRY_VOID(check_local(rest, text));
   GEMINGA_TRY_VOID(check_namespace_path(path));
   const auto slash = path.find('/');
-  return TopicName{path.substr(0, slash), path.substr(slash + 1), std::string(rest)};
+  return TopicName{.tenant = path.substr(0, slash),
+                   .name_space = path.substr(slash + 1),
+                   .local = std::string(rest),
+                   .persistent = !non_persistent};
 }
 
 std::string TopicName::full() const {
-  return fmt::format("{}{}/{}/{}", kPersistent, tenant, name_space, local);
+  return fmt::format("{}{}/{}/{}", persistent ? kPersistent : kNonPersistent, tenant, name_space, local);
 }
 
 std::string TopicName::namespace_path() const {

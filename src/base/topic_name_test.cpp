@@ -17,7 +17,7 @@ TEST(TopicName, LongFormsAreTheSameTopic) {
 
 TEST(TopicName, RefusesWhatIsNoName) {
   for (const char* bad : {"", "/", "a/b", "a/b/c/d", "persistent://c", "persistent://a/b/", "a//c", "a b",
-                          "x\n", "\xff", "kafka://a/b/c", "non-persistent://a/b/c", "a/b c/d"}) {
+                          "x\n", "\xff", "kafka://a/b/c", "non-persistent://a/b", "a/b c/d"}) {
     const auto parsed = TopicName::parse(bad, "public/default");
     ASSERT_FALSE(parsed) << bad;
     EXPECT_EQ(parsed.error().code, ErrorCode::invalid_argument);
@@ -35,6 +35,13 @@ TEST(TopicName, NamesOfGroupsTenantsAndNamespaces) {
   EXPECT_FALSE(check_namespace_path("a"));
   EXPECT_FALSE(check_namespace_path("a/b/c"));
   EXPECT_FALSE(check_tenant_name("a/b"));
+}
+
+TEST(TopicName, KeepsWhetherItIsPersistent) {
+  const auto name = TopicName::parse("non-persistent://a/b/c", "public/default").value();
+  EXPECT_FALSE(name.persistent);
+  EXPECT_EQ(name.full(), "non-persistent://a/b/c");
+  EXPECT_TRUE(TopicName::parse("a/b/c", "public/default").value().persistent);
 }
 
 }  // namespace

@@ -8,6 +8,12 @@
 #include "broker/broker_impl.hpp"
 
 namespace geminga::broker {
+namespace {
+
+void publish_all(const Context& context, std::vector<Publication> publications,
+                 Done<std::vector<MessageId>> done);
+
+}  // namespace
 
 Result<std::unique_ptr<Broker>> Broker::open(BrokerOptions options) {
   auto context = std::make_shared<Context>();
@@ -26,6 +32,15 @@ Result<std::unique_ptr<Broker>> Broker::open(BrokerOptions options) {
   GEMINGA_TRY_VOID(broker->start());
   return broker;
 }
+
+// Handles of non-persistent topics may outlive the broker, so they get the context.
+BrokerImpl::BrokerImpl(ContextPtr context)
+    : context_(std::move(context)),
+      volatile_topics_(std::make_shared<VolatileTopics>(
+          *context_->options.clock,
+          [context = context_](std::vector<Publication> publications, Done<std::vector<MessageId>> done) {
+            publish_all(*context, std::move(publications), std::move(done));
+          })) {}
 
 BrokerImpl::~BrokerImpl() {
   if (auto closed = close(); !closed) log::error("broker", "closing: {}", closed.error().message);
@@ -155,6 +170,7 @@ Result<> BrokerImpl::close() {
   const std::lock_guard closing(close_mutex_);
   if (std::exchange(closed_, true)) return {};
   const Error reason{ErrorCode::closed, "the embedded engine was closed"};
+  volatile_topics_->close(reason);
   for (std::size_t i = 0; i < context_->cores.size(); ++i) {
     Core& core = *context_->cores[i];
     core.loop.run([&] {
@@ -220,7 +236,10 @@ void BrokerImpl::on_forgotten(std::span<const storage::TopicId> topics) {
 // --- messages
 // ------------------------------------------------------------------------------------------------------
 
-void BrokerImpl::publish(std::vector<Publication> publications, Done<std::vector<MessageId>> done) {
+namespace {
+
+void publish_all(const Context& context, std::vector<Publication> publications,
+                 Done<std::vector<MessageId>> done) {
   auto operations = to_operations(std::move(publications));
   if (!operations) return done(std::unexpected(operations.error()));
   storage::Transaction transaction{.operations = std::move(*operations), .done = nullptr};
@@ -228,7 +247,13 @@ void BrokerImpl::publish(std::vector<Publication> publications, Done<std::vector
     if (!receipt) return done(std::unexpected(receipt.error()));
     done(to_message_ids(*receipt));
   };
-  context_->log->submit(std::move(transaction));
+  context.log->submit(std::move(transaction));
+}
+
+}  // namespace
+
+void BrokerImpl::publish(std::vector<Publication> publications, Done<std::vector<MessageId>> done) {
+  publish_all(*context_, std::move(publications), std::move(done));
 }
 
 void BrokerImpl::subscribe(TopicPtr topic, SubscribeOptions options, std::shared_ptr<DeliverySink> sink,

@@ -36,6 +36,7 @@ namespace geminga::broker {
 template <class T>
 using Done = std::move_only_function<void(Result<T>)>;
 
+class VolatileTopics;
 class Topic;
 using TopicPtr = std::shared_ptr<Topic>;
 
@@ -225,7 +226,7 @@ class Broker {
   virtual ~Broker() = default;
 
   /// `name` is a full name ("persistent://tenant/namespace/topic"). `create`: makes the topic, its namespace
-  /// and tenant where they are missing; else topic_not_found.
+  /// and tenant where they are missing; else topic_not_found. invalid_argument: it is non-persistent.
   virtual void open_topic(std::string name, bool create, Done<TopicPtr> done) = 0;
   /// All entries or none, in one journal record; the order of calls from one thread is kept.
   virtual void publish(std::vector<Publication> publications, Done<std::vector<MessageId>> done) = 0;
@@ -268,6 +269,10 @@ class Broker {
   /// Durable entries behind `after`, oldest first, at most `limit`.
   virtual void browse(TopicPtr topic, std::optional<MessageId> after, std::uint32_t limit,
                       Done<std::vector<storage::Entry>> done) = 0;
+
+  /// Topics "non-persistent://tenant/namespace/topic". create_topic(), delete_topic() and topics() are for
+  /// both kinds.
+  virtual VolatileTopics& volatile_topics() = 0;
 
   // Blocking; never from a core.
   virtual Result<std::vector<std::string>> tenants() = 0;

@@ -8,12 +8,13 @@
 #include "broker/answer.hpp"
 #include "broker/context.hpp"
 #include "broker/topic.hpp"
+#include "broker/volatile_topics.hpp"
 
 namespace geminga::broker {
 
 class BrokerImpl final : public Broker, public storage::LogListener {
  public:
-  explicit BrokerImpl(ContextPtr context) : context_(std::move(context)) {}
+  explicit BrokerImpl(ContextPtr context);
   ~BrokerImpl() override;
   Result<> start();
 
@@ -28,6 +29,7 @@ class BrokerImpl final : public Broker, public storage::LogListener {
   void create_namespace(std::string tenant_and_namespace, Done<void> done) override;
   void create_topic(std::string name, Done<void> done) override;
   void delete_topic(std::string name, bool force, Done<void> done) override;
+  VolatileTopics& volatile_topics() override { return *volatile_topics_; }
   void terminate_topic(TopicPtr topic, Done<std::optional<MessageId>> done) override;
   void set_retention(TopicPtr topic, RetentionPolicy policy, Done<void> done) override;
   void set_policies(TopicPtr topic, Policies policies, Done<void> done) override;
@@ -91,6 +93,7 @@ class BrokerImpl final : public Broker, public storage::LogListener {
   std::mutex close_mutex_;  ///< a second close() waits for the first
   bool closed_ = false;
 
+  const std::shared_ptr<VolatileTopics> volatile_topics_;
   mutable std::mutex mutex_;  // guards what follows
   std::map<std::string, TopicPtr, std::less<>> topics_;
   std::map<std::string, std::vector<Answer<TopicPtr>>> creating_;

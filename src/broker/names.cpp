@@ -21,6 +21,7 @@ TopicPtr BrokerImpl::find(const std::string& name) const {
 
 void BrokerImpl::open_topic(std::string name, bool create, Done<TopicPtr> done) {
   if (TopicPtr found = find(name)) return done(std::move(found));
+  if (VolatileTopics::names(name)) return done(VolatileTopics::keeps_nothing(name));
   if (!create) return done(fail(ErrorCode::topic_not_found, fmt::format("topic {} does not exist", name)));
   {
     const std::lock_guard lock(mutex_);
@@ -89,6 +90,7 @@ void BrokerImpl::create_namespace(std::string tenant_and_namespace, Done<void> d
 }
 
 void BrokerImpl::create_topic(std::string name, Done<void> done) {
+  if (VolatileTopics::names(name)) return done(volatile_topics_->create(name));
   if (find(name)) return done(fail(ErrorCode::already_exists, fmt::format("topic {} exists already", name)));
   open_topic(std::move(name), true, [done = std::move(done)](const Result<TopicPtr>& topic) mutable {
     if (!topic) return done(std::unexpected(topic.error()));
@@ -97,6 +99,7 @@ void BrokerImpl::create_topic(std::string name, Done<void> done) {
 }
 
 void BrokerImpl::delete_topic(std::string name, bool force, Done<void> done) {
+  if (VolatileTopics::names(name)) return done(volatile_topics_->remove(name, force));
   const TopicPtr topic = find(name);
   if (!topic) return done(fail(ErrorCode::topic_not_found, fmt::format("topic {} does not exist", name)));
   topic->core().loop.post([this, topic, force, answer = Answer<void>(std::move(done))]() mutable {
@@ -193,7 +196,7 @@ Result<std::vector<std::string>> BrokerImpl::namespaces(const std::string& tenan
 
 Result<std::vector<std::string>> BrokerImpl::topics(const std::string& tenant_and_namespace) {
   const std::string prefix = "persistent://" + tenant_and_namespace + "/";
-  std::vector<std::string> names;
+  std::vector<std::string> names = volatile_topics_->names_in(tenant_and_namespace);
   const std::lock_guard lock(mutex_);
   for (auto at = topics_.lower_bound(prefix); at != topics_.end() && at->first.starts_with(prefix); ++at) {
     if (!at->second->deleted()) names.push_back(at->first);

@@ -5,7 +5,26 @@
 #include <tuple>
 #include <vector>
 
+#include <fmt/format.h>
+
 namespace geminga::broker {
+
+Result<> check_hash_ranges(const SubscribeOptions& options) {
+  for (const HashRange& range : options.hash_ranges) {
+    if (range.first > range.last || range.last >= KeyOwners::kSlots)
+      return fail(ErrorCode::invalid_argument, fmt::format("the hash range {}-{} is not within 0-{}",
+                                                           range.first, range.last, KeyOwners::kSlots - 1));
+  }
+  auto sorted = options.hash_ranges;
+  std::ranges::sort(sorted);
+  const auto overlap = std::ranges::adjacent_find(
+      sorted, [](const HashRange& one, const HashRange& next) { return next.first <= one.last; });
+  if (overlap != sorted.end())
+    return fail(ErrorCode::invalid_argument, "the hash ranges of one consumer overlap");
+  if (!options.hash_ranges.empty() && options.type != SubscriptionType::key_shared)
+    return fail(ErrorCode::invalid_argument, "hash ranges are for key_shared subscriptions only");
+  return {};
+}
 
 void Recipients::add(ConsumerNumber number, Recipient recipient) {
   all_.insert_or_assign(number, std::move(recipient));

@@ -32,6 +32,9 @@ struct Recipient {
   }
 };
 
+/// Errors: invalid_argument (ranges of hashes that are out of bounds, overlap, or are for another type).
+Result<> check_hash_ranges(const SubscribeOptions& options);
+
 /// The consumers of one subscription: whose turn it is, and which one is active. Pure.
 class Recipients {
  public:

@@ -53,19 +53,7 @@ Subscription::~Subscription() = default;
 // -----------------------------------------------------------------------------------------------------
 
 Result<> Subscription::check_attach(const SubscribeOptions& options) const {
-  for (const HashRange& range : options.hash_ranges) {
-    if (range.first > range.last || range.last >= KeyOwners::kSlots)
-      return fail(ErrorCode::invalid_argument, fmt::format("the hash range {}-{} is not within 0-{}",
-                                                           range.first, range.last, KeyOwners::kSlots - 1));
-  }
-  auto sorted = options.hash_ranges;
-  std::ranges::sort(sorted);
-  const auto overlap = std::ranges::adjacent_find(
-      sorted, [](const HashRange& one, const HashRange& next) { return next.first <= one.last; });
-  if (overlap != sorted.end())
-    return fail(ErrorCode::invalid_argument, "the hash ranges of one consumer overlap");
-  if (!options.hash_ranges.empty() && options.type != SubscriptionType::key_shared)
-    return fail(ErrorCode::invalid_argument, "hash ranges are for key_shared subscriptions only");
+  GEMINGA_TRY_VOID(check_hash_ranges(options));
   if (consumers_.empty()) return {};
   const KeyOwners& owners = dispatcher_.keys().owners();
   const bool other_kind = options.type == SubscriptionType::key_shared &&

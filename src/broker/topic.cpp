@@ -40,9 +40,11 @@ void Topic::on_durable(const DurableNote& note) {
 }
 
 void Topic::pump_all(std::size_t turn) {
-  const std::size_t groups = subscriptions_.size() + 1;
+  const std::size_t groups = subscriptions_.size() + (readers_.empty() ? 0 : 1);
+  if (groups == 0) return;
   auto next = std::next(subscriptions_.begin(), static_cast<std::ptrdiff_t>(turn % groups));
   for (std::size_t i = 0; i < groups; ++i) {
+    if (next == subscriptions_.end() && readers_.empty()) next = subscriptions_.begin();
     if (next != subscriptions_.end()) {
       (next++)->second->pump();
       continue;

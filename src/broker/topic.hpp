@@ -66,8 +66,8 @@ class Topic : public std::enable_shared_from_this<Topic> {
   void remove_inactive(Answer<void> answer);
   void set_retention(RetentionPolicy policy) { row_.retention = policy; }
   [[nodiscard]] const RetentionPolicy& retention() const { return row_.retention; }
-  /// Sends all that can be sent; begins with the turn-th subscription (the last: the readers), so that a rate
-  /// is shared fairly.
+  /// Sends all that can be sent; begins with the turn-th subscription (behind the last: the readers), so that
+  /// a rate is shared fairly.
   void pump_all(std::size_t turn);
   /// Forgets what nobody needs any more; called about once a second for topics where something changed or
   /// time matters.

@@ -45,6 +45,8 @@ Bus::Impl::~Impl() {
 
 Result<std::string> Bus::Impl::full_topic_name(std::string_view topic) const {
   GEMINGA_TRY(const auto name, base::TopicName::parse(topic, options_.default_namespace));
+  if (!name.persistent)
+    GEMINGA_TRY_VOID(bus::require(engine_->capabilities(), Feature::non_persistent_topics));
   return name.full();
 }
 

@@ -27,8 +27,9 @@ std::string_view to_string(Feature feature) noexcept {
       "exclusive_producer",
       "topic_policies",
       "topic_termination",
+      "non_persistent_topics",
   };
-  static_assert(static_cast<std::size_t>(Feature::topic_termination) + 1 == kFeatureCount);
+  static_assert(static_cast<std::size_t>(Feature::non_persistent_topics) + 1 == kFeatureCount);
   return kNames[static_cast<std::size_t>(feature)];
 }
 

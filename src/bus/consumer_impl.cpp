@@ -56,6 +56,16 @@ Result<> check_options(const ConsumerOptions& options, bool has_handler) {
   return {};
 }
 
+/// What a non-persistent topic has sent is nowhere but here.
+Result<> check_redelivery(const ConsumerOptions& options) {
+  GEMINGA_TRY(const auto topic, base::TopicName::parse(options.topic, ""));
+  if (topic.persistent || (!options.dead_letter && options.ack_timeout.count() == 0)) return {};
+  return fail(ErrorCode::invalid_argument,
+              fmt::format("{} is non-persistent: nothing comes again, so there are no dead letters and no "
+                          "acknowledgement time-out",
+                          options.topic));
+}
+
 Result<> check_capabilities(const ConsumerOptions& options, const Capabilities& capabilities) {
   GEMINGA_TRY_VOID(bus::require(capabilities, feature_of(options.type)));
   if (options.priority != 0) GEMINGA_TRY_VOID(bus::require(capabilities, Feature::consumer_priority));
@@ -92,6 +102,7 @@ Result<std::shared_ptr<Consumer::Impl>> Consumer::Impl::create(const std::shared
   GEMINGA_TRY(options.topic, bus->full_topic_name(options.topic));
   GEMINGA_TRY_VOID(base::check_subscription_name(options.subscription));
   GEMINGA_TRY_VOID(check_options(options, handler != nullptr));
+  GEMINGA_TRY_VOID(check_redelivery(options));
   GEMINGA_TRY_VOID(check_capabilities(options, bus->engine().capabilities()));
   std::string dead_letters;
   if (options.dead_letter) {

@@ -1,5 +1,7 @@
 #include "bus/dead_letter.hpp"
 
+#include <fmt/format.h>
+
 #include "base/topic_name.hpp"
 #include "base/try.hpp"
 
@@ -24,6 +26,9 @@ Result<std::string> dead_letter_topic(const DeadLetterPolicy& policy, const std:
   const std::string name = policy.topic.empty() ? full_topic + "-" + subscription + "-DLQ" : policy.topic;
   auto parsed = base::TopicName::parse(name, default_namespace);
   if (!parsed) return std::unexpected(parsed.error().with("dead-letter topic (set DeadLetterPolicy.topic)"));
+  if (!parsed->persistent)
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("dead-letter topic {} is non-persistent: it would keep nothing", name));
   return parsed->full();
 }
 

@@ -13,7 +13,9 @@ class TerminationConformance : public Conformance {
     const auto ended = bus().admin().terminate_topic(topic);
     if (refused(Feature::topic_termination, ended)) return false;
     EXPECT_TRUE(ended) << ended.error().message;
-    if (ended) EXPECT_EQ(*ended, last);
+    if (ended) {
+      EXPECT_EQ(*ended, last);
+    }
     return true;
   }
   static ErrorCode code_of(const auto& result) { return result ? ErrorCode::internal : result.error().code; }

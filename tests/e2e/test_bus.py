@@ -1,10 +1,11 @@
 """produce, consume and topics: through a running serve, and on an embedded bus without one."""
 import json
 import subprocess
+import threading
 import time
 import unittest
 
-from harness import GEMINGA, Case, environment, json_lines, run
+from harness import GEMINGA, Case, environment, eventually, json_lines, run
 
 FIELDS = {"id", "key", "body", "properties", "publish_time", "event_time", "redelivery_count", "topic"}
 
@@ -61,6 +62,19 @@ class OverTheServer(Case):
         short = self.cli("consume", "orders", "-s", "t", "--from", "earliest", "-n", 3)
         self.assertEqual((1, "one\ntwo\n"), (short.returncode, short.stdout))
         self.assertIn("2 of 3", short.stderr)
+
+    def test_a_non_persistent_topic_reaches_who_is_there(self):
+        topic = "non-persistent://public/default/ticks"
+        done = []
+        reader = threading.Thread(target=lambda: done.append(self.cli("consume", topic, "-s", "s", "-n", 1, "--timeout", "30s")))
+        reader.start()
+        eventually("a consumer", lambda: self.cli("topics", "show", topic).returncode == 0)
+        self.good("produce", topic, "-m", "tick")
+        reader.join()
+        self.assertEqual((0, "tick\n"), (done[0].returncode, done[0].stdout))
+        refused = self.cli("topics", "peek", topic)
+        self.assertEqual(1, refused.returncode)
+        self.assertIn("non-persistent", refused.stderr)
 
     def test_policies_are_set_shown_and_taken_back(self):
         self.good("topics", "create", "orders")

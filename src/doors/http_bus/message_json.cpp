@@ -149,6 +149,7 @@ json to_json(const SubscriptionStats& stats) {
           {"messages_out", stats.messages_out},
           {"bytes_out", stats.bytes_out},
           {"redelivered", stats.redelivered},
+          {"dropped", stats.dropped},
           {"consumers", stats.consumers},
           {"connected", std::move(connected)},
           {"dispatch_paused", stats.dispatch_paused}};
@@ -165,6 +166,7 @@ json to_json(const TopicStats& stats) {
               {"bytes_out", stats.bytes_out},
               {"publish_paused", stats.publish_paused},
               {"terminated", stats.terminated},
+              {"dropped", stats.dropped},
               {"stored_messages", stats.stored_messages},
               {"stored_bytes", stats.stored_bytes},
               {"producers", stats.producers},

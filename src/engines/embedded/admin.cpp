@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/try.hpp"
+#include "broker/volatile_topics.hpp"
 #include "engines/embedded/messages.hpp"
 #include "engines/embedded/waiting.hpp"
 
@@ -117,6 +118,7 @@ Result<> EmbeddedAdmin::seek(const std::string& topic, const std::string& subscr
 }
 
 Result<TopicStats> EmbeddedAdmin::stats(const std::string& topic) {
+  if (broker::VolatileTopics::names(topic)) return broker_.volatile_topics().stats(topic);
   GEMINGA_TRY(auto found, find(topic, false));
   return wait<TopicStats>("stats", [&](auto done) { broker_.stats(found, std::move(done)); });
 }

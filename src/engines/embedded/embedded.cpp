@@ -1,10 +1,13 @@
 #include "engines/embedded/embedded.hpp"
 
+#include <algorithm>
 #include <mutex>
 #include <utility>
 
 #include "base/try.hpp"
 #include "base/uuid.hpp"
+#include "broker/raw_message.hpp"
+#include "broker/volatile_topics.hpp"
 #include "engines/embedded/admin.hpp"
 #include "engines/embedded/capabilities.hpp"
 #include "engines/embedded/handles.hpp"
@@ -26,6 +29,11 @@ class EmbeddedEngine final : public bus::Engine {
   [[nodiscard]] const std::string& url() const override { return url_; }
 
   Result<std::unique_ptr<bus::EngineProducer>> create_producer(const ProducerOptions& options) override {
+    if (is_volatile(options.topic)) {
+      GEMINGA_TRY(auto producer, broker_->volatile_topics().create_producer(
+                                     options.topic, {.name = options.name, .access = options.access}));
+      return std::make_unique<EmbeddedProducer>(broker_, std::move(producer));
+    }
     GEMINGA_TRY(auto topic, open_topic(options.topic));
     const auto timeout =
         options.access == ProducerAccess::wait_for_exclusive ? options.access_timeout : kStepTimeout;
@@ -40,7 +48,6 @@ class EmbeddedEngine final : public bus::Engine {
 
   Result<std::shared_ptr<bus::EngineConsumer>> subscribe(const bus::EngineConsumerOptions& options,
                                                          std::shared_ptr<bus::EngineSink> sink) override {
-    GEMINGA_TRY(auto topic, open_topic(options.topic));
     auto messages = std::make_shared<MessageSink>(options.topic, std::move(sink));
     const broker::SubscribeOptions subscribe{
         .subscription = options.subscription,
@@ -51,6 +58,11 @@ class EmbeddedEngine final : public bus::Engine {
         .priority = options.priority,
         .hash_ranges = options.hash_ranges,
         .hold_delayed = true};
+    if (is_volatile(options.topic)) {
+      GEMINGA_TRY(auto consumer, broker_->volatile_topics().subscribe(options.topic, subscribe, messages));
+      return std::make_shared<EmbeddedConsumer>(broker_, std::move(consumer));
+    }
+    GEMINGA_TRY(auto topic, open_topic(options.topic));
     GEMINGA_TRY(auto consumer, wait<broker::ConsumerPtr>("subscribe", [&](auto done) {
                   broker_->subscribe(topic, subscribe, std::move(messages), std::move(done));
                 }));
@@ -59,17 +71,24 @@ class EmbeddedEngine final : public bus::Engine {
 
   Result<std::unique_ptr<bus::EngineReader>> create_reader(const bus::EngineReaderOptions& options,
                                                            std::shared_ptr<bus::EngineSink> sink) override {
-    GEMINGA_TRY(auto topic, open_topic(options.topic));
     auto messages = std::make_shared<MessageSink>(options.topic, std::move(sink));
+    const broker::ReaderStart start{.position = options.start, .inclusive = options.inclusive};
+    const broker::Permits permits{.messages = options.queue.messages, .bytes = options.queue.bytes};
+    if (is_volatile(options.topic)) {
+      GEMINGA_TRY(auto reader,
+                  broker_->volatile_topics().create_reader(options.topic, start, permits, messages));
+      return std::make_unique<EmbeddedReader>(broker_, std::move(reader));
+    }
+    GEMINGA_TRY(auto topic, open_topic(options.topic));
     GEMINGA_TRY(auto reader, wait<broker::ReaderPtr>("create reader", [&](auto done) {
-                  broker_->create_reader(topic, {.position = options.start, .inclusive = options.inclusive},
-                                         {.messages = options.queue.messages, .bytes = options.queue.bytes},
-                                         std::move(messages), std::move(done));
+                  broker_->create_reader(topic, start, permits, std::move(messages), std::move(done));
                 }));
     return std::make_unique<EmbeddedReader>(broker_, std::move(reader));
   }
 
   void publish(std::vector<TopicMessage> messages, bus::Done<std::vector<MessageId>> done) override {
+    if (!messages.empty() && std::ranges::all_of(messages, is_volatile, &TopicMessage::topic))
+      return done(publish_volatile(std::move(messages)));
     auto publish = [this,
                     done = std::move(done)](Result<std::vector<broker::Publication>> publications) mutable {
       if (!publications) return done(std::unexpected(publications.error()));
@@ -97,6 +116,20 @@ class EmbeddedEngine final : public bus::Engine {
   }
 
  private:
+  static bool is_volatile(const std::string& topic) { return broker::VolatileTopics::names(topic); }
+
+  /// One after the other; what was sent before an error has been sent.
+  Result<std::vector<MessageId>> publish_volatile(std::vector<TopicMessage> messages) {
+    std::vector<MessageId> ids;
+    for (TopicMessage& each : messages) {
+      std::vector<storage::Append> one;
+      one.push_back(broker::encode_raw(std::move(each.message), "", base::Clock::system().wall_now()));
+      GEMINGA_TRY(const auto sent, broker_->volatile_topics().publish_to(each.topic, std::move(one)));
+      ids.push_back(sent.front());
+    }
+    return ids;
+  }
+
   Result<broker::TopicPtr> open_topic(const std::string& name) {
     return wait<broker::TopicPtr>("open topic",
                                   [&](auto done) { broker_->open_topic(name, true, std::move(done)); });
