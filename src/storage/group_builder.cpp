@@ -148,6 +148,19 @@ EntryHeader GroupBuilder::header_of_duplicate(const Append& append) const {
   return header;
 }
 
+Receipt GroupBuilder::receipt_of_duplicates(const Transaction& transaction) const {
+  Receipt receipt;
+  for (const Operation& operation : transaction.operations)
+    receipt.appended.push_back(header_of_duplicate(std::get<Append>(operation)));
+  return receipt;
+}
+
+bool GroupBuilder::answer_duplicates(Transaction& transaction) const {
+  if (!writes_nothing(transaction)) return false;
+  transaction.done(receipt_of_duplicates(transaction));
+  return true;
+}
+
 EntryHeader GroupBuilder::assign(const Append& append) {
   // check() made it. A later transaction of this group may drop it: then the entry goes with it.
   Topic* topic = topics_.find(append.topic);
@@ -203,10 +216,7 @@ JournalOperation GroupBuilder::resolve(Operation& operation, Receipt& receipt) {
 void GroupBuilder::add_record(Transaction& transaction, Group& group, Output& output) {
   const Sizes sizes = sizes_of(transaction);
   if (writes_nothing(transaction)) {
-    Receipt receipt;
-    for (const Operation& operation : transaction.operations)
-      receipt.appended.push_back(header_of_duplicate(std::get<Append>(operation)));
-    group.members.push_back({std::move(transaction.done), std::move(receipt)});
+    group.members.push_back({std::move(transaction.done), receipt_of_duplicates(transaction)});
     return;
   }
   const auto record = output.buffer.subspan(output.at, record_bytes(sizes.operations, sizes.bodies));

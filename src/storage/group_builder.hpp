@@ -54,6 +54,9 @@ class GroupBuilder {
   /// Takes the bodies of what is stored already. build() does it when nothing can refuse the group any more,
   /// so that no number rises for what is not persisted; only the unsafe switch calls it before.
   void mark_duplicates(Transaction& transaction);
+  /// Answers a transaction that holds marked duplicates only; false: it holds more. Before the first of them
+  /// is durable that is the lie of the unsafe switch.
+  bool answer_duplicates(Transaction& transaction) const;
 
   struct Numbers {
     std::uint64_t generation = 0;
@@ -70,6 +73,7 @@ class GroupBuilder {
   void add_record(Transaction& transaction, Group& group, Output& output);
   EntryHeader assign(const Append& append);
   [[nodiscard]] EntryHeader header_of_duplicate(const Append& append) const;
+  [[nodiscard]] Receipt receipt_of_duplicates(const Transaction& transaction) const;
   JournalOperation resolve(Operation& operation, Receipt& receipt);
 
   TopicTable& topics_;

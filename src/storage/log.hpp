@@ -30,9 +30,9 @@ struct UnsafeOptions {
   bool ack_before_sync = false;
   bool no_dirsync = false;
   bool skip_crc = false;
-  bool cursor_ahead = false;  ///< an acknowledgement covers what lies between its entries too
-  bool lose_delayed = false;  ///< some messages that are held until their time are forgotten
-  bool dedup_before_persist = false;
+  bool cursor_ahead = false;          ///< an acknowledgement covers what lies between its entries too
+  bool lose_delayed = false;          ///< some messages that are held until their time are forgotten
+  bool dedup_before_persist = false;  ///< what is sent again counts as stored while the first is on its way
   /// With ack_before_sync: so long a group lies in this process after its receipts. A kill finds it there;
   /// what the kernel has, a kill does not take.
   std::chrono::milliseconds write_delay{0};

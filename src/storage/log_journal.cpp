@@ -91,6 +91,10 @@ Log::Impl::Batch Log::Impl::choose(std::vector<Submitted>& backlog, std::size_t&
       refuse(next, admitted.error());
       continue;
     }
+    if (options_.unsafe.dedup_before_persist && builder_.answer_duplicates(next.transaction)) {
+      queue_.give_back(next.budget);
+      continue;
+    }
     batch.record_bytes += bytes;
     batch.publishes |= publishes(next.transaction);
     batch.chosen.push_back(std::move(next));

@@ -1,8 +1,8 @@
 """What a run of the worker proves, kept over kills, power cuts and disk errors. See worker.cpp for the facts."""
 import collections
 
-TOPIC_OF = {"exclusive": "in", "shared": "in", "keyed": "in", "forward": "in", "later": "later"}
-ORDERED = ("exclusive", "keyed")
+TOPIC_OF = {"exclusive": "in", "shared": "in", "keyed": "in", "forward": "in", "later": "later", "once": "once"}
+ORDERED = ("exclusive", "keyed", "once")
 
 
 class Breach(Exception):
@@ -18,6 +18,7 @@ class Checker:
         self.delivered = collections.defaultdict(set)  # subscription -> ids
         self.acknowledged = collections.defaultdict(set)  # subscription -> ids whose acknowledgement was confirmed
         self.forwarded = set()
+        self.known_stored = set()  # (key, sequence) of `once`: a receipt without a place was given
         self.last_first = {}  # (subscription, key) -> sequence of the latest first delivery
 
     def same(self, topic, id_, what):
@@ -34,6 +35,8 @@ class Checker:
                     self.on_delivered(group, id_, key, int(sequence))
                 case ["A", group, id_]:
                     self.acknowledged[group].add(id_)
+                case ["S", key, sequence]:
+                    self.known_stored.add((key, int(sequence)))
                 case ["F", id_]:
                     self.forwarded.add(id_)
                     self.acknowledged["forward"].add(id_)
@@ -63,7 +66,7 @@ class Checker:
                 case ["R", topic, id_, key, sequence]:
                     self.same(topic, id_, (key, int(sequence)))
                     stored[topic][id_] = (key, int(sequence))
-                    if topic in ("in", "later"):
+                    if topic in ("in", "later", "once"):
                         if last.get((topic, key), -1) >= int(sequence):
                             raise Breach(f"{topic}: key {key}: {sequence} is stored after {last[topic, key]}")
                         last[topic, key] = int(sequence)
@@ -87,6 +90,7 @@ class Checker:
                 raise Breach(f"{group}: {min(back)} is back though its acknowledgement was confirmed ({len(back)} of them)")
             if lost := set(stored[topic]) - pending[group] - self.delivered[group]:
                 raise Breach(f"{group}: {min(lost)} is settled and was never delivered ({len(lost)} of them)")
+        self.compare_once(list(stored["once"].values()))
         outputs = []
         for topic in ("out-1", "out-2"):
             keys = [key for key, _ in stored[topic].values()]
@@ -96,6 +100,19 @@ class Checker:
         settled = set(stored["in"]) - pending["forward"]
         if not outputs[0] == outputs[1] == settled:
             raise Breach(f"forward is torn: {len(outputs[0])} and {len(outputs[1])} outputs of {len(settled)} acknowledged inputs")
+
+    def compare_once(self, stored):
+        """Whatever was sent again is there once; a producer's numbers have no gap."""
+        if lost := self.known_stored - set(stored):
+            raise Breach(f"once: {min(lost)} had its receipt and is lost ({len(lost)} of them)")
+        numbers = collections.defaultdict(list)
+        for key, sequence in stored:
+            numbers[key].append(sequence)
+        for key, sequences in numbers.items():
+            if sorted(sequences) != list(range(len(sequences))):
+                twice = [sequence for sequence, times in collections.Counter(sequences).items() if times > 1]
+                missing = set(range(max(sequences))) - set(sequences)
+                raise Breach(f"once: of {key} {sorted(twice)[:5]} are stored twice, {sorted(missing)[:5]} are lost")
 
 
 def whole_lines(path):

@@ -3,6 +3,8 @@
 
     run.py --rounds 30                 every promise holds, or exit 1 with what broke
     run.py --rounds 30 --control       the negative control: receipts before the write; exit 1 unless the checker notices
+    run.py --rounds 30 --control dedup-before-persist
+                                       the one of deduplication: a resend counts as stored while the first is on its way
     run.py --rounds 3 --kills-of-recovery 20
                                        after each round the start is killed 20 times before it may come through
 
@@ -103,7 +105,7 @@ def main():
         print(f"BREACH: {breach}\nthe directory is kept: {directory}")
         return 1
     shutil.rmtree(directory)
-    print(f"{options.rounds} rounds: nothing acknowledged was lost, order per key held, ids stayed, forwards were whole")
+    print(f"{options.rounds} rounds: nothing acknowledged was lost, nothing that was sent again is there twice, order per key held, ids stayed, forwards were whole")
     return 0
 
 

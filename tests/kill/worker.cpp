@@ -8,9 +8,9 @@
 ///     D subscription id key sequence     delivered, written before it is settled
 ///     A subscription id                  an acknowledgement was confirmed
 ///     F id                               a forward was confirmed
-///     R topic id key sequence            verify: it is stored
-///     N subscription id                  verify: it is still to be settled
-///     BAD what                           the worker itself saw a breach
+///     S key sequence                     a publish to `once` was confirmed as stored before, nobody knows
+///     where R topic id key sequence            verify: it is stored N subscription id verify: it is still to
+///     be settled BAD what                           the worker itself saw a breach
 ///
 /// Ends with 74 when the disk fails, as `geminga serve` does.
 
@@ -47,8 +47,9 @@ constexpr Group kShared{"in", "shared", SubscriptionType::shared};
 constexpr Group kKeyed{"in", "keyed", SubscriptionType::key_shared};
 constexpr Group kForward{"in", "forward", SubscriptionType::shared};
 constexpr Group kLater{"later", "later", SubscriptionType::shared};
-constexpr Group kAll[] = {kExclusive, kShared, kKeyed, kForward, kLater};
-constexpr const char* kTopics[] = {"in", "later", "out-1", "out-2"};
+constexpr Group kOnce{"once", "once", SubscriptionType::failover};
+constexpr Group kAll[] = {kExclusive, kShared, kKeyed, kForward, kLater, kOnce};
+constexpr const char* kTopics[] = {"in", "later", "once", "out-1", "out-2"};
 constexpr int kKeysPerProducer = 8;
 
 void say(std::string line) {
@@ -157,6 +158,30 @@ void produce(Bus& bus, const char* topic, int number, std::uint64_t first_sequen
   }
 }
 
+/// Numbers what it sends, without a gap over all its lives. What was under way when the last one ended may be
+/// stored or not: it sends that again, with more that is stored for certain; and every fifth message twice at
+/// once, as after a time-out.
+void produce_once(Bus& bus, int number) {
+  constexpr std::uint64_t kSentAgain = 30;
+  const std::string name = fmt::format("once-{}", number);
+  auto producer =
+      check(bus.create_producer({.topic = kOnce.topic, .name = name, .max_pending_messages = 20}));
+  const std::uint64_t next =
+      producer.last_sequence_id().transform([](auto last) { return last + 1; }).value_or(0);
+  for (std::uint64_t sequence = next - std::min(next, kSentAgain);; ++sequence) {
+    for (int copies = sequence % 5 == 0 ? 2 : 1; copies > 0; --copies) {
+      OutgoingMessage message{.body = payload(name, sequence, 0), .key = name, .sequence_id = sequence};
+      producer.send_async(std::move(message), [name, sequence](const Result<MessageId>& id) {
+        if (!id) return;
+        const std::string what = fmt::format("{} {}", name, sequence);
+        say(*id == MessageId::unknown() ? "S " + what
+                                        : fmt::format("P {} {} {}", kOnce.topic, id->to_string(), what));
+      });
+    }
+    if (sequence % 8 == 0) check(producer.flush());
+  }
+}
+
 void say_delivered(const Group& group, const Message& message) {
   say(fmt::format("D {} {} {}", group.name, message.id.to_string(), verified(message, true)));
 }
@@ -214,12 +239,14 @@ void forward(Bus& bus) {
       die(made.error());
   say("ready");
   std::vector<std::thread> threads;
-  threads.reserve(10);
+  threads.reserve(13);
   for (int number = 0; number < 2; ++number)
     threads.emplace_back([&, number] { produce(bus, "in", number, first_sequence, false); });
   threads.emplace_back([&] { produce(bus, "later", 0, first_sequence, true); });
   threads.emplace_back([&] { pull(bus, kExclusive); });
+  threads.emplace_back([&] { pull(bus, kOnce); });
   for (int copies = 0; copies < 2; ++copies) {
+    threads.emplace_back([&, copies] { produce_once(bus, copies); });
     threads.emplace_back([&] { pull(bus, kShared); });
     threads.emplace_back([&] { pull(bus, kKeyed); });
   }
@@ -253,6 +280,8 @@ void verify(Bus& bus) {
 
 /// Receipts that lie for 20 ms before the write that they stand for, so that a kill finds them there.
 constexpr storage::UnsafeOptions kAckBeforeWrite{.ack_before_sync = true, .write_delay = 20ms};
+/// The same for those of messages that are sent twice.
+constexpr storage::UnsafeOptions kDedupBeforePersist{.dedup_before_persist = true, .write_delay = 20ms};
 
 bool set_control(std::string_view name, storage::UnsafeOptions& unsafe) {
   if (name == "ack-before-write") unsafe = kAckBeforeWrite;
@@ -260,7 +289,9 @@ bool set_control(std::string_view name, storage::UnsafeOptions& unsafe) {
   if (name == "no-fsync") unsafe.no_fsync = true;
   if (name == "no-dirsync") unsafe.no_dirsync = true;
   if (name == "skip-crc") unsafe.skip_crc = true;
-  return unsafe.ack_before_sync || unsafe.no_fsync || unsafe.no_dirsync || unsafe.skip_crc;
+  if (name == "dedup-before-persist") unsafe = kDedupBeforePersist;
+  return unsafe.dedup_before_persist || unsafe.ack_before_sync || unsafe.no_fsync || unsafe.no_dirsync ||
+         unsafe.skip_crc;
 }
 
 }  // namespace
@@ -270,7 +301,7 @@ int main(int argc, char** argv) {
   if (argc < 3 || argc > 4 || (argc == 4 && !set_control(argv[3], options.unsafe))) {
     constexpr std::string_view kUsage =
         "usage: worker DIR verify|FIRST_SEQUENCE "
-        "[ack-before-write|ack-before-sync|no-fsync|no-dirsync|skip-crc]\n";
+        "[ack-before-write|ack-before-sync|dedup-before-persist|no-fsync|no-dirsync|skip-crc]\n";
     static_cast<void>(!::write(STDERR_FILENO, kUsage.data(), kUsage.size()));
     return 2;
   }
