@@ -140,6 +140,25 @@ TEST_F(PoliciesTest, ExpiryLeavesWhatIsAcknowledgedAloneAndTakesWhatIsDelayed) {
   EXPECT_TRUE(eventually([&] { return inbox->size() == 3; })) << "the new one, not the delayed one";
 }
 
+TEST_F(PoliciesTest, AnExpiryBesideASeekTakesWhatIsOlderAndNothingElse) {
+  ASSERT_TRUE(subscription());
+  ASSERT_TRUE(publish(2));
+  clock_.advance(60s);
+  const Timestamp between = clock_.wall_now();
+  ASSERT_TRUE(publish(2));
+  for (int round = 0; round < 20; ++round) {
+    skip_all();
+    std::promise<Result<>> sought;
+    broker_->seek(topic_, "s", InitialPosition::earliest,
+                  [&](Result<> done) { sought.set_value(std::move(done)); });
+    ASSERT_TRUE(wait_for<void>([&](auto done) { broker_->expire(topic_, "s", between, std::move(done)); }));
+    ASSERT_TRUE(sought.get_future().get());
+    EXPECT_EQ(backlog(), 2U) << "not acknowledged again since the seek";
+  }
+  reopen();
+  EXPECT_EQ(backlog(), 2U);
+}
+
 TEST_F(PoliciesTest, ABacklogOverItsSizeHoldsSendsUntilItIsSmaller) {
   ASSERT_TRUE(subscription());
   const auto sender = producer().value();
@@ -352,6 +371,7 @@ TEST_F(PoliciesTest, WhatIsOverTheDispatchRateWaits) {
   auto inbox = std::make_shared<Inbox>();
   const auto consumer = consume(inbox).value();
   EXPECT_TRUE(eventually([&] { return inbox->size() == 10; }));
+  EXPECT_NE(stats().subscriptions.at(0).dispatch_paused.find("rate"), std::string::npos);
   clock_.advance(500ms);
   EXPECT_TRUE(eventually([&] { return inbox->size() == 15; }));
   clock_.advance(10s);

@@ -279,6 +279,13 @@ void Subscription::shut_down(const Error& reason) {
   for (auto& [number, consumer] : std::exchange(consumers_, {})) consumer.sink->on_closed(reason);
 }
 
+std::string Subscription::dispatch_paused() const {
+  if (const std::string_view reason = dispatcher_.paused(); !reason.empty()) return std::string(reason);
+  return topic_.limits().dispatch_rate().open(context_->now().monotonic)
+             ? ""
+             : "the dispatch rate of the topic's policies";
+}
+
 SubscriptionStats Subscription::stats() const {
   SubscriptionStats stats{.name = row_.name,
                           .type = row_.type,
@@ -291,7 +298,7 @@ SubscriptionStats Subscription::stats() const {
                           .redelivered = dispatcher_.redelivered_count(),
                           .consumers = static_cast<std::uint32_t>(consumers_.size()),
                           .connected = {},
-                          .dispatch_paused = std::string(dispatcher_.paused())};
+                          .dispatch_paused = dispatch_paused()};
   for (const auto& [number, recipient] : dispatcher_.recipients().all()) {
     stats.connected.push_back({.name = recipient.name,
                                .priority = recipient.priority,

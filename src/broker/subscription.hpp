@@ -85,6 +85,7 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   void hand_over();
   void arm_timer(Now now);
   void say_when_paused();
+  [[nodiscard]] std::string dispatch_paused() const;
 
   // subscription_settle.cpp
   void flush_acknowledgements();

@@ -146,16 +146,17 @@ void Subscription::skip(std::uint64_t entries, Answer<void> answer) {
 }
 
 void Subscription::expire(Timestamp before, Answer<void> answer) {
-  find_by_time(topic_.shared_from_this(), std::max(topic_.first(), dispatcher_.cursor().next), topic_.end(),
-               before, [self = shared_from_this(), answer = std::move(answer)](EntryId next) mutable {
+  // From the first: a seek that is on its way to the disk may lead to before the cursor.
+  find_by_time(topic_.shared_from_this(), topic_.first(), topic_.end(), before,
+               [self = shared_from_this(), answer = std::move(answer)](EntryId next) mutable {
                  self->skip_to(next, std::move(answer));
                });
 }
 
 void Subscription::skip_to(EntryId next, Answer<void> answer) {
   if (shut_down_) return;
-  if (next <= dispatcher_.cursor().next) return answer(Result<>{});
-  // From the very first entry: a seek that is on its way to the disk may lead to before the cursor.
+  if (next <= acknowledged_before()) return answer(Result<>{});
+  // From the very first entry, for the same reason.
   submit(storage::Acknowledge{.topic = topic_.id(),
                               .subscription = row_.id,
                               .ranges = {{.first = EntryId{0}, .last = EntryId{next.value - 1}}},
