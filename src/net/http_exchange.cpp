@@ -36,7 +36,8 @@ void HttpExchange::begin_stream(HttpResponse head) {
 bool HttpExchange::send(std::string chunk) {
   if (gone_ || closed_) return false;
   if (chunk.empty()) return true;
-  if (unsent_bytes_.fetch_add(chunk.size()) + chunk.size() > stream_bytes_max_) {
+  const std::size_t before = unsent_bytes_.fetch_add(chunk.size());
+  if (before > 0 && before + chunk.size() > stream_bytes_max_) {  // one by itself may be larger
     gone_ = true;
     at_owner([this](ExchangeOwner& owner) { owner.cut_stream(*this); });
     return false;

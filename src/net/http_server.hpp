@@ -36,7 +36,7 @@ struct HttpServerOptions {
   std::uint64_t body_bytes_max = 8ULL << 20;
   std::size_t connections_max = 10'000;  ///< 503 above
   std::size_t stream_bytes_max =
-      1 << 20;  ///< unsent bytes of one event stream; a client that is slower is cut
+      1 << 20;  ///< unsent bytes of one event stream (or one event); a client that is slower is cut
   std::chrono::milliseconds header_timeout{10'000};  ///< from the first byte (or the accept) to the last one
   std::chrono::milliseconds body_timeout{30'000};    ///< from the head to the last byte; 408
   std::chrono::milliseconds idle_timeout{75'000};    ///< a kept-alive connection without a request

@@ -57,6 +57,16 @@ TEST_F(HttpServerStream, TheSenderLearnsThatTheClientOfAStreamIsGone) {
   EXPECT_FALSE(stream.send("data: y\n\n"));
 }
 
+TEST_F(HttpServerStream, OneEventMayBeLargerThanWhatMayWait) {
+  listen({.stream_bytes_max = 1 << 10});
+  RawClient client(port());
+  client.get("/wait");
+  auto waiting = shelf_.take(1);
+  EventStream stream = waiting[0].start_stream();
+  EXPECT_TRUE(stream.send(std::string(100 << 10, 'x') + "the end"));
+  EXPECT_THAT(client.read_until("the end\r\n"), EndsWith("xthe end\r\n"));
+}
+
 TEST_F(HttpServerStream, AClientThatDoesNotReadItsStreamIsCut) {
   listen({.stream_bytes_max = 64 << 10});
   RawClient client(port());

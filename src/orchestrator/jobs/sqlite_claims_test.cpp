@@ -1,0 +1,191 @@
+#include <gmock/gmock.h>
+
+#include "orchestrator/jobs/sqlite_fixture.hpp"
+
+namespace geminga::orchestrator {
+namespace {
+
+using std::chrono::seconds;
+using testing::await;
+using ::testing::ElementsAre;
+using ::testing::SizeIs;
+using testing::SqliteJobStoreTest;
+
+TEST_F(SqliteJobStoreTest, AClaimIsTakenOnceAndItsResultComesAgain) {
+  insert("r1");
+  const auto mine = take(signal("r1"));
+  ASSERT_EQ(mine.result, TakeResult::taken);
+  EXPECT_EQ(job("r1").status, JobStatus::processing);
+  EXPECT_EQ(job("r1").attempts, 1U);
+  EXPECT_EQ(take(signal("r1")).result, TakeResult::running);
+  auto others = signal("r1");
+  others.owner = "another";
+  EXPECT_EQ(take(others).result, TakeResult::running);
+  ASSERT_TRUE(finish("r1", mine.token, "the bytes", "the letter"));
+  const auto again = take(signal("r1"));
+  EXPECT_EQ(again.result, TakeResult::done);
+  EXPECT_EQ(again.result_json, "the bytes");
+  EXPECT_EQ(again.dead_letter_json, "the letter");
+}
+
+TEST_F(SqliteJobStoreTest, AnOldTokenWritesNothing) {
+  const auto first = take(signal("r1"));
+  clock_.advance(seconds{31});
+  auto theirs = signal("r1");
+  theirs.owner = "another";
+  const auto second = take(theirs);
+  ASSERT_EQ(second.result, TakeResult::outcome_unknown);
+  EXPECT_EQ(finish("r1", first.token, "old").error().code, ErrorCode::claim_lost);
+  EXPECT_EQ(retry("r1", first.token, 0, clock_.wall_now()).error().code, ErrorCode::claim_lost);
+  const auto released = await<void>(
+      [&](auto done) { store_->release_claim({.request_id = "r1", .token = first.token}, std::move(done)); });
+  EXPECT_EQ(released.error().code, ErrorCode::claim_lost);
+  ASSERT_TRUE(finish("r1", second.token, "new"));
+  EXPECT_EQ(take(signal("r1")).result_json, "new");
+}
+
+TEST_F(SqliteJobStoreTest, AnOwnerFromBeforeTheRestartIsGone) {
+  ASSERT_EQ(take(signal("r1")).result, TakeResult::taken);
+  open();
+  EXPECT_EQ(
+      await<std::uint64_t>([&](auto done) { store_->expire_other_leases("next", std::move(done)); }).value(),
+      1U);
+  auto next = signal("r1");
+  next.owner = "next";
+  EXPECT_EQ(take(next).result, TakeResult::outcome_unknown);
+  EXPECT_EQ(take(next).result, TakeResult::running);
+}
+
+TEST_F(SqliteJobStoreTest, ALeaseThatIsRenewedLivesOn) {
+  const auto mine = take(signal("r1"));
+  const auto renew = [&](const std::string& token) {
+    return await<std::vector<HeldClaim>>([&](auto done) {
+             store_->renew_leases({{.request_id = "r1", .token = token}}, seconds{30}, std::move(done));
+           })
+        .value();
+  };
+  clock_.advance(seconds{20});
+  EXPECT_THAT(renew(mine.token), SizeIs(0));
+  clock_.advance(seconds{20});
+  auto theirs = signal("r1");
+  theirs.owner = "another";
+  EXPECT_EQ(take(theirs).result, TakeResult::running);
+  EXPECT_THAT(renew("no token of this claim"), SizeIs(1));
+}
+
+TEST_F(SqliteJobStoreTest, ARetryOpensTheNextAttemptAndIsFoundAgainAfterACrash) {
+  insert("r1");
+  const auto first = take(signal("r1"));
+  const auto at = clock_.wall_now() + seconds{5};
+  ASSERT_TRUE(retry("r1", first.token, 0, at));
+  open();
+  const auto redelivered = take(signal("r1"));
+  EXPECT_EQ(redelivered.result, TakeResult::retry_scheduled);
+  EXPECT_EQ(redelivered.retry_at, at);
+  const auto second = take(signal("r1", 1));
+  ASSERT_EQ(second.result, TakeResult::taken);
+  ASSERT_THAT(second.failures, SizeIs(1));
+  EXPECT_EQ(second.failures[0].error, "broke");
+  EXPECT_EQ(take(signal("r1")).result, TakeResult::superseded);
+  EXPECT_EQ(job("r1").attempts, 2U);
+  EXPECT_THAT(history("r1"), ElementsAre("PENDING", "PROCESSING", "RETRY"));
+}
+
+TEST_F(SqliteJobStoreTest, AReleasedClaimSpendsNoAttempt) {
+  const auto first = take(signal("r1"));
+  ASSERT_TRUE(await<void>([&](auto done) {
+    store_->release_claim({.request_id = "r1", .token = first.token}, std::move(done));
+  }));
+  EXPECT_EQ(take(signal("r1")).result, TakeResult::taken);
+}
+
+TEST_F(SqliteJobStoreTest, TheFirstKindWins) {
+  auto plan = signal("r1");
+  plan.kind = ClaimKind::plan;
+  plan.complete_with = "the plan";
+  const auto taken = take(plan);
+  EXPECT_EQ(taken.result, TakeResult::done);
+  EXPECT_EQ(taken.result_json, "the plan");
+  EXPECT_EQ(take(signal("r1")).result, TakeResult::superseded);
+  ASSERT_EQ(take(signal("r2")).result, TakeResult::taken);
+  plan.request_id = "r2";
+  EXPECT_EQ(take(plan).result, TakeResult::superseded);
+}
+
+TEST_F(SqliteJobStoreTest, OnlyAReplayReopens) {
+  insert("r1");
+  await<bool>([&](auto done) { store_->mark_published("job-r1", 0, std::move(done)); }).value();
+  EXPECT_EQ(reopen("r1").error().code, ErrorCode::not_found);
+  const auto mine = take(signal("r1"));
+  EXPECT_EQ(reopen("r1").error().code, ErrorCode::conflict);
+  ASSERT_TRUE(finish("r1", mine.token, "failed", "dead"));
+  ASSERT_EQ(apply("r1", JobStatus::failed), ResultApplied::applied);
+  const auto reopened = reopen("r1");
+  ASSERT_TRUE(reopened) << reopened.error().message;
+  EXPECT_EQ(reopened->generation, 1U);
+  EXPECT_EQ(reopened->job_id, "job-r1");
+  EXPECT_EQ(reopened->outbox.body, "1");
+  EXPECT_EQ(job("r1").status, JobStatus::pending);
+  EXPECT_EQ(job("r1").attempts, 0U);
+  EXPECT_FALSE(job("r1").published_at);
+  EXPECT_EQ(take(signal("r1")).result, TakeResult::superseded);
+  EXPECT_EQ(apply("r1", JobStatus::failed), ResultApplied::late);
+  const auto second = take(signal("r1", 0, 1));
+  ASSERT_EQ(second.result, TakeResult::taken);
+  ASSERT_TRUE(finish("r1", second.token, "good"));
+  ASSERT_EQ(apply("r1", JobStatus::completed, 1), ResultApplied::applied);
+  EXPECT_EQ(reopen("r1").error().code, ErrorCode::job_terminal);
+  EXPECT_THAT(history("r1"), ElementsAre("PENDING", "PROCESSING", "FAILED", "PENDING", "LATE_RESULT",
+                                         "PROCESSING", "COMPLETED"));
+}
+
+TEST_F(SqliteJobStoreTest, AReplayThatDidNotReachTheBusIsSweptAsItsSignal) {
+  insert("r1");
+  const auto mine = take(signal("r1"));
+  ASSERT_TRUE(finish("r1", mine.token, "failed", "dead"));
+  apply("r1", JobStatus::failed);
+  ASSERT_TRUE(reopen("r1"));
+  open();
+  clock_.advance(seconds{6});
+  const auto rows = await<std::vector<UnpublishedJob>>([&](auto done) {
+                      store_->unpublished(seconds{5}, 10, std::move(done));
+                    }).value();
+  ASSERT_THAT(rows, SizeIs(1));
+  EXPECT_EQ(rows[0].outbox.topic, "tool-signals");
+  EXPECT_EQ(rows[0].generation, 1U);
+  // An answer of the bus to the message of before must not hide the one that is still to be sent.
+  EXPECT_FALSE(await<bool>([&](auto done) { store_->mark_published("job-r1", 0, std::move(done)); }).value());
+}
+
+TEST_F(SqliteJobStoreTest, TheFirstDecisionStands) {
+  const auto record = [&](bool matched) {
+    StoredDecision decision;
+    decision.request_id = "r1";
+    decision.matched = matched;
+    return await<StoredDecision>([&](auto done) { store_->record_decision(decision, std::move(done)); })
+        .value();
+  };
+  EXPECT_TRUE(record(true).matched);
+  EXPECT_TRUE(record(false).matched);
+  const auto none =
+      await<std::optional<StoredDecision>>([&](auto done) { store_->find_decision("r2", std::move(done)); });
+  EXPECT_FALSE(none.value());
+}
+
+TEST_F(SqliteJobStoreTest, WhoWaitsSeesTheEndInTheClaim) {
+  insert("cancelled");
+  await<Job>([&](auto done) { store_->cancel_job("job-cancelled", std::move(done)); }).value();
+  const auto mine = take(signal("done"));
+  ASSERT_TRUE(finish("done", mine.token, "bytes"));
+  take(signal("running"));
+  const auto ended = await<std::vector<FinishedRequest>>([&](auto done) {
+                       store_->finished({"running", "done", "cancelled", "nobody"}, std::move(done));
+                     }).value();
+  ASSERT_THAT(ended, SizeIs(2));
+  EXPECT_EQ(ended[0].result_json, "bytes");
+  EXPECT_EQ(ended[1].request_id, "cancelled");
+  EXPECT_EQ(ended[1].result_json, "");
+}
+
+}  // namespace
+}  // namespace geminga::orchestrator
