@@ -47,6 +47,7 @@ BrokerImpl::~BrokerImpl() {
 }
 
 Result<> BrokerImpl::start() {
+  context_->metadata->on_disk_error([this](const Error& error) { on_disk_error(error); });
   StoredNames names;
   GEMINGA_TRY(names.topics, context_->metadata->topics());
   GEMINGA_TRY(names.subscriptions, context_->metadata->subscriptions());

@@ -1,15 +1,11 @@
 #include "storage/metadata.hpp"
 
-#include <condition_variable>
-#include <mutex>
-#include <pthread.h>
-#include <thread>
-
 #include <fmt/format.h>
 
 #include "base/file_system.hpp"
-#include "base/log.hpp"
+#include "base/forget_cached.hpp"
 #include "base/try.hpp"
+#include "storage/metadata_commits.hpp"
 #include "storage/metadata_schema.hpp"
 #include "storage/sqlite.hpp"
 
@@ -80,193 +76,50 @@ Result<> change_one(Statement& statement, Sqlite& database, const char* what, st
 
 }  // namespace
 
-class MetadataStore::Impl {
- public:
-  Impl(std::unique_ptr<Sqlite> database, std::uint64_t sequence)
-      : database_(std::move(database)), sequence_(sequence), thread_([this] { run(); }) {}
-  ~Impl() { static_cast<void>(close()); }
-
-  /// Queues a change; `done` gets its result after the commit.
-  template <class T>
-  void write(std::move_only_function<Result<T>(Sqlite&)> change, Done<T> done) {
-    Work work = [change = std::move(change), done = std::move(done)](Sqlite* database,
-                                                                     const Error* failure) mutable -> Answer {
-      if (database == nullptr) {
-        if (done) done(std::unexpected(*failure));
-        return {};
-      }
-      Result<T> result = in_savepoint<T>(*database, change);
-      return [result = std::move(result), done = std::move(done)](const Error* failed_commit) mutable {
-        if (failed_commit != nullptr) result = std::unexpected(*failed_commit);
-        if (done) done(std::move(result));
-      };
-    };
-    {
-      const std::lock_guard lock(mutex_);
-      if (!closing_) {
-        waiting_.push_back(std::move(work));
-        wake_.notify_one();
-        return;
-      }
-    }
-    const Error closed{ErrorCode::closed, "the metadata store is closed"};
-    work(nullptr, &closed);
-  }
-
-  /// Asks on the caller's thread.
-  template <class T>
-  Result<T> read(Result<T> (*ask)(Sqlite&)) {
-    const std::lock_guard lock(database_mutex_);
-    return ask(*database_);
-  }
-
-  /// Runs a query on the caller's thread.
-  template <class T>
-  Result<std::vector<T>> select(const char* sql, T (*row_of)(const Statement&)) {
-    const std::lock_guard lock(database_mutex_);
-    GEMINGA_TRY(auto statement, database_->prepare(sql));
-    std::vector<T> rows;
-    for (;;) {
-      GEMINGA_TRY(const bool more, statement.step());
-      if (!more) return rows;
-      rows.push_back(row_of(statement));
-    }
-  }
-
-  void on_commit(std::function<void(std::uint64_t)> hook) {
-    const std::lock_guard lock(mutex_);
-    on_commit_ = std::move(hook);
-  }
-
-  Result<> close() {
-    {
-      const std::lock_guard lock(mutex_);
-      closing_ = true;
-      wake_.notify_one();
-    }
-    const std::lock_guard lock(close_mutex_);
-    if (thread_.joinable()) thread_.join();
-    return {};
-  }
-
- private:
-  using Answer = std::move_only_function<void(const Error* failed_commit)>;
-  /// With a database: makes the change and returns what to call after the commit. Without: answers the error.
-  using Work = std::move_only_function<Answer(Sqlite* database, const Error* failure)>;
-
-  /// One refused change must not take the others of its commit with it.
-  template <class T>
-  static Result<T> in_savepoint(Sqlite& database, std::move_only_function<Result<T>(Sqlite&)>& change) {
-    GEMINGA_TRY_VOID(database.run("SAVEPOINT change"));
-    Result<T> result = change(database);
-    if (!result) GEMINGA_TRY_VOID(database.run("ROLLBACK TO change"));
-    GEMINGA_TRY_VOID(database.run("RELEASE change"));
-    return result;
-  }
-
-  void run() {
-    pthread_setname_np(pthread_self(), "gem-metadata");
-    for (;;) {
-      std::vector<Work> batch;
-      {
-        std::unique_lock lock(mutex_);
-        wake_.wait(lock, [this] { return !waiting_.empty() || closing_; });
-        if (waiting_.empty()) return;
-        batch.swap(waiting_);
-      }
-      commit(batch);
-    }
-  }
-
-  void commit(std::vector<Work>& batch) {
-    std::vector<Answer> answers;
-    Result<> committed;
-    {
-      const std::lock_guard lock(database_mutex_);
-      if (!failure_) committed = database_->run("BEGIN IMMEDIATE");
-      if (!failure_ && committed) {
-        for (Work& work : batch) answers.push_back(work(database_.get(), nullptr));
-        committed = database_->run("UPDATE directory SET sequence = sequence + 1; COMMIT");
-        if (!committed)
-          static_cast<void>(database_->run("ROLLBACK"));  // the commit's error is the one to tell
-      }
-    }
-    if (!committed && committed.error().code != ErrorCode::disk_full && !failure_) {
-      failure_ = Error{ErrorCode::disk_error,
-                       "metadata: " + committed.error().message +
-                           ". No change is taken any more; restart after the disk is in order"};
-      log::error("storage", "{}", failure_->message);
-    }
-    const Error* failed = failure_ ? &*failure_ : committed ? nullptr : &committed.error();
-    if (failed == nullptr) committed_one();
-    for (Answer& answer : answers) answer(failed);
-    if (answers.empty()) {
-      for (Work& work : batch) work(nullptr, failed);
-    }
-  }
-
-  void committed_one() {
-    ++sequence_;
-    const std::lock_guard lock(mutex_);
-    if (on_commit_) on_commit_(sequence_);
-  }
-
-  std::mutex database_mutex_;  // guards the connection
-  std::unique_ptr<Sqlite> database_;
-
-  std::optional<Error> failure_;  // metadata thread
-  std::uint64_t sequence_;        // metadata thread; of the last commit
-
-  std::mutex mutex_;  // guards what follows
-  std::condition_variable wake_;
-  std::vector<Work> waiting_;
-  std::function<void(std::uint64_t)> on_commit_;
-  bool closing_ = false;
-
-  std::mutex close_mutex_;
-  std::thread thread_;
-};
-
-MetadataStore::MetadataStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+MetadataStore::MetadataStore(std::unique_ptr<MetadataCommits> commits) : commits_(std::move(commits)) {}
 MetadataStore::~MetadataStore() = default;
 Result<> MetadataStore::close() {
-  return impl_->close();
+  return commits_->close();
 }
 void MetadataStore::on_commit(std::function<void(std::uint64_t)> hook) {
-  impl_->on_commit(std::move(hook));
+  commits_->on_commit(std::move(hook));
+}
+void MetadataStore::on_disk_error(std::function<void(const Error&)> hook) {
+  commits_->on_disk_error(std::move(hook));
 }
 
 Result<std::unique_ptr<MetadataStore>> MetadataStore::open(const std::filesystem::path& file,
                                                            const std::string& directory_uuid,
                                                            bool may_create) {
+  GEMINGA_TRY_VOID(base::forget_cached_database(base::FileSystem::system(), file));
   GEMINGA_TRY(auto database, Sqlite::open(file, may_create));
   GEMINGA_TRY_VOID(prepare_metadata_schema(*database, file, directory_uuid));
   if (may_create) GEMINGA_TRY_VOID(base::FileSystem::system().sync_directory(file.parent_path()));
   GEMINGA_TRY(const DirectoryRow directory, directory_row(*database));
   return std::unique_ptr<MetadataStore>(
-      new MetadataStore(std::make_unique<Impl>(std::move(database), directory.sequence)));
+      new MetadataStore(std::make_unique<MetadataCommits>(std::move(database), directory.sequence)));
 }
 
 Result<DirectoryRow> MetadataStore::directory() const {
-  return impl_->read<DirectoryRow>(directory_row);
+  return commits_->read<DirectoryRow>(directory_row);
 }
 
 Result<std::vector<std::string>> MetadataStore::tenants() const {
-  return impl_->select<std::string>("SELECT name FROM tenants ORDER BY name",
-                                    [](const Statement& row) { return row.text(0); });
+  return commits_->select<std::string>("SELECT name FROM tenants ORDER BY name",
+                                       [](const Statement& row) { return row.text(0); });
 }
 
 Result<std::vector<std::string>> MetadataStore::namespaces() const {
-  return impl_->select<std::string>("SELECT name FROM namespaces ORDER BY name",
-                                    [](const Statement& row) { return row.text(0); });
+  return commits_->select<std::string>("SELECT name FROM namespaces ORDER BY name",
+                                       [](const Statement& row) { return row.text(0); });
 }
 
 Result<std::vector<TopicRow>> MetadataStore::topics() const {
-  return impl_->select<TopicRow>(kTopicColumns, topic_of);
+  return commits_->select<TopicRow>(kTopicColumns, topic_of);
 }
 
 Result<std::vector<SubscriptionRow>> MetadataStore::subscriptions() const {
-  return impl_->select<SubscriptionRow>(
+  return commits_->select<SubscriptionRow>(
       "SELECT id, topic, name, type FROM subscriptions ORDER BY id", [](const Statement& row) {
         return SubscriptionRow{.id = SubscriptionId{row.integer(0)},
                                .topic = TopicId{row.integer(1)},
@@ -277,7 +130,7 @@ Result<std::vector<SubscriptionRow>> MetadataStore::subscriptions() const {
 }
 
 Result<std::vector<PolicyRow>> MetadataStore::policies() const {
-  return impl_->select<PolicyRow>(
+  return commits_->select<PolicyRow>(
       "SELECT namespace, 0, name, value FROM namespace_policies "
       "UNION ALL SELECT '', topic, name, value FROM topic_policies",
       [](const Statement& row) {
@@ -289,7 +142,7 @@ Result<std::vector<PolicyRow>> MetadataStore::policies() const {
 }
 
 void MetadataStore::create_tenant(std::string tenant, Done<void> done) {
-  impl_->write<void>(
+  commits_->write<void>(
       [tenant = std::move(tenant)](Sqlite& database) -> Result<> {
         GEMINGA_TRY(auto insert, database.prepare("INSERT INTO tenants VALUES(?)"));
         if (auto added = insert.bind(1, tenant).step(); !added)
@@ -300,7 +153,7 @@ void MetadataStore::create_tenant(std::string tenant, Done<void> done) {
 }
 
 void MetadataStore::create_namespace(std::string name, Done<void> done) {
-  impl_->write<void>(
+  commits_->write<void>(
       [name = std::move(name)](Sqlite& database) -> Result<> {
         const std::string tenant = name.substr(0, name.find('/'));
         if (tenant.empty() || tenant.size() + 1 >= name.size())
@@ -319,7 +172,7 @@ void MetadataStore::create_namespace(std::string name, Done<void> done) {
 }
 
 void MetadataStore::create_topic(std::string name, Done<TopicRow> done) {
-  impl_->write<TopicRow>(
+  commits_->write<TopicRow>(
       [name = std::move(name)](Sqlite& database) -> Result<TopicRow> {
         GEMINGA_TRY(const std::string parent, namespace_of(name));
         GEMINGA_TRY(const bool there, exists(database, "SELECT 1 FROM namespaces WHERE name = ?", parent));
@@ -343,7 +196,7 @@ void MetadataStore::create_topic(std::string name, Done<TopicRow> done) {
 
 void MetadataStore::create_subscription(TopicId topic, std::string name, SubscriptionType type,
                                         Done<SubscriptionRow> done) {
-  impl_->write<SubscriptionRow>(
+  commits_->write<SubscriptionRow>(
       [topic, name = std::move(name), type](Sqlite& database) -> Result<SubscriptionRow> {
         GEMINGA_TRY(auto select, database.prepare("SELECT 1 FROM topics WHERE id = ? AND tombstone = 0"));
         GEMINGA_TRY(const bool there, select.bind(1, topic.value).step());
@@ -363,7 +216,7 @@ void MetadataStore::create_subscription(TopicId topic, std::string name, Subscri
 }
 
 void MetadataStore::delete_subscription(SubscriptionId id, Done<void> done) {
-  impl_->write<void>(
+  commits_->write<void>(
       [id](Sqlite& database) -> Result<> {
         GEMINGA_TRY(auto change, database.prepare("DELETE FROM subscriptions WHERE id = ?"));
         return change_one(change.bind(1, id.value), database, "subscription", id.value);
@@ -372,7 +225,7 @@ void MetadataStore::delete_subscription(SubscriptionId id, Done<void> done) {
 }
 
 void MetadataStore::set_subscription_type(SubscriptionId id, SubscriptionType type, Done<void> done) {
-  impl_->write<void>(
+  commits_->write<void>(
       [id, type](Sqlite& database) -> Result<> {
         GEMINGA_TRY(auto change, database.prepare("UPDATE subscriptions SET type = ? WHERE id = ?"));
         change.bind(1, std::uint64_t{static_cast<std::uint8_t>(type)}).bind(2, id.value);
@@ -382,7 +235,7 @@ void MetadataStore::set_subscription_type(SubscriptionId id, SubscriptionType ty
 }
 
 void MetadataStore::set_retention(TopicId id, RetentionPolicy policy, Done<void> done) {
-  impl_->write<void>(
+  commits_->write<void>(
       [id, policy](Sqlite& database) -> Result<> {
         GEMINGA_TRY(auto change,
                     database.prepare("UPDATE topics SET retention_seconds = ?, retention_bytes = ? "
@@ -394,7 +247,7 @@ void MetadataStore::set_retention(TopicId id, RetentionPolicy policy, Done<void>
 }
 
 void MetadataStore::set_topic_policies(TopicId id, PolicyValues values, Done<void> done) {
-  impl_->write<void>(
+  commits_->write<void>(
       [id, values = std::move(values)](Sqlite& database) -> Result<> {
         GEMINGA_TRY(auto select, database.prepare("SELECT 1 FROM topics WHERE id = ? AND tombstone = 0"));
         GEMINGA_TRY(const bool there, select.bind(1, id.value).step());
@@ -411,7 +264,7 @@ void MetadataStore::set_topic_policies(TopicId id, PolicyValues values, Done<voi
 }
 
 void MetadataStore::set_namespace_policies(std::string name_space, PolicyValues values, Done<void> done) {
-  impl_->write<void>(
+  commits_->write<void>(
       [name_space = std::move(name_space), values = std::move(values)](Sqlite& database) -> Result<> {
         GEMINGA_TRY(const bool there,
                     exists(database, "SELECT 1 FROM namespaces WHERE name = ?", name_space));
@@ -429,7 +282,7 @@ void MetadataStore::set_namespace_policies(std::string name_space, PolicyValues 
 }
 
 void MetadataStore::set_producer_epoch(TopicId id, std::uint64_t epoch, Done<void> done) {
-  impl_->write<void>(
+  commits_->write<void>(
       [id, epoch](Sqlite& database) -> Result<> {
         GEMINGA_TRY(auto change,
                     database.prepare("UPDATE topics SET producer_epoch = ? WHERE id = ? AND tombstone = 0"));
@@ -439,7 +292,7 @@ void MetadataStore::set_producer_epoch(TopicId id, std::uint64_t epoch, Done<voi
 }
 
 void MetadataStore::terminate_topic(TopicId id, Done<void> done) {
-  impl_->write<void>(
+  commits_->write<void>(
       [id](Sqlite& database) -> Result<> {
         GEMINGA_TRY(auto change,
                     database.prepare("UPDATE topics SET terminated = 1 WHERE id = ? AND tombstone = 0"));
@@ -449,7 +302,7 @@ void MetadataStore::terminate_topic(TopicId id, Done<void> done) {
 }
 
 void MetadataStore::tombstone_topic(TopicId id, Done<void> done) {
-  impl_->write<void>(
+  commits_->write<void>(
       [id](Sqlite& database) -> Result<> {
         for (const char* of_topic :
              {"DELETE FROM subscriptions WHERE topic = ?", "DELETE FROM topic_policies WHERE topic = ?"}) {
@@ -464,7 +317,7 @@ void MetadataStore::tombstone_topic(TopicId id, Done<void> done) {
 }
 
 void MetadataStore::forget_topic(TopicId id, Done<void> done) {
-  impl_->write<void>(
+  commits_->write<void>(
       [id](Sqlite& database) -> Result<> {
         GEMINGA_TRY(auto change, database.prepare("DELETE FROM topics WHERE id = ? AND tombstone = 1"));
         return change_one(change.bind(1, id.value), database, "deleted topic", id.value);

@@ -18,6 +18,8 @@
 
 namespace geminga::storage {
 
+class MetadataCommits;
+
 struct TopicRow {
   TopicId id;
   std::string name;  ///< "persistent://tenant/namespace/topic"
@@ -56,7 +58,8 @@ struct DirectoryRow {
 /// they are in the log.
 ///
 /// Writing calls take a callback, called once on the metadata thread after the commit; it must not block.
-/// wait() is for threads that may block. After a disk error every later write fails with it. Topic and
+/// wait() is for threads that may block. Errors of all of them: disk_full, unavailable (another program holds
+/// the file), both of which pass; disk_error, after which every later write fails with it. Topic and
 /// subscription ids rise and are never given twice.
 class MetadataStore {
  public:
@@ -109,14 +112,16 @@ class MetadataStore {
   /// `hook` gets the sequence of every later commit, on the metadata thread, before the callbacks of that
   /// commit.
   void on_commit(std::function<void(std::uint64_t sequence)> hook);
+  /// `hook` comes once, on the metadata thread, when a write or sync failed and after those who waited were
+  /// told. The program ends with exit code 74.
+  void on_disk_error(std::function<void(const Error&)> hook);
 
   /// Waits for the commits under way. Idempotent.
   Result<> close();
 
  private:
-  class Impl;
-  explicit MetadataStore(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  explicit MetadataStore(std::unique_ptr<MetadataCommits> commits);
+  std::unique_ptr<MetadataCommits> commits_;
 };
 
 }  // namespace geminga::storage

@@ -15,8 +15,9 @@ bool ends_it(const Error& error) {
 Error in_words(Error error) {
   error.message = "metadata: " + error.message;
   if (error.code != ErrorCode::directory_locked) return error;
-  return {ErrorCode::unavailable,
-          error.message + ". Another program holds the file, an sqlite3 shell perhaps; close it and try again"};
+  return {
+      ErrorCode::unavailable,
+      error.message + ". Another program holds the file, an sqlite3 shell perhaps; close it and try again"};
 }
 
 }  // namespace
@@ -99,8 +100,9 @@ void MetadataCommits::commit(std::vector<Work>& batch) {
   }
   const bool ends = failed && !failure_ && ends_it(*failed);
   if (ends) {
-    failed = failure_ = Error{ErrorCode::disk_error,
-                              failed->message + ". No change is taken any more; restart after the disk is in order"};
+    failed = failure_ =
+        Error{ErrorCode::disk_error,
+              failed->message + ". No change is taken any more; restart after the disk is in order"};
     log::error("storage", "{}", failure_->message);
   }
   if (!failed) committed_one();

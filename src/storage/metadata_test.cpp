@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <atomic>
 #include <fstream>
+#include <future>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/no_writes.hpp"
 #include "storage/sqlite.hpp"
 #include "storage/testing.hpp"
 
@@ -210,6 +212,57 @@ TEST_F(MetadataTest, RefusesADamagedFile) {
   ASSERT_FALSE(store);
   EXPECT_EQ(store.error().code, ErrorCode::corrupted);
   EXPECT_THAT(store.error().message, HasSubstr("metadata.sqlite"));
+}
+
+TEST_F(MetadataTest, AFileThatAnotherProgramHoldsIsRefusedAndUsedAgain) {
+  const auto store = with_namespace();
+  const auto shell = Sqlite::open(file(), false).value();
+  ASSERT_TRUE(shell->run("BEGIN IMMEDIATE"));
+  const auto refused = tenant(*store, "later");
+  EXPECT_EQ(refused.error().code, ErrorCode::unavailable);
+  EXPECT_THAT(refused.error().message, HasSubstr("Another program holds the file"));
+  ASSERT_TRUE(shell->run("ROLLBACK"));
+  EXPECT_TRUE(tenant(*store, "later"));
+}
+
+TEST_F(MetadataTest, WhereTheWholeTransactionIsTakenBackNobodyIsToldOtherwise) {
+  const auto store = with_namespace();
+  // As SQLite does by itself when a disk is full or fails inside a statement.
+  const auto shell = Sqlite::open(file(), false).value();
+  ASSERT_TRUE(
+      shell->run("CREATE TRIGGER full BEFORE INSERT ON tenants WHEN new.name = 'too much' "
+                 "BEGIN SELECT RAISE(ROLLBACK, 'no space'); END"));
+  std::promise<void> held;
+  std::promise<void> gathered;
+  store->create_tenant("first", [&held, go = gathered.get_future().share()](const Result<>&) {
+    held.set_value();
+    go.wait();
+  });
+  held.get_future().wait();
+  std::vector<std::future<Result<>>> results;
+  for (const char* name : {"before", "too much", "behind"}) {
+    auto promise = std::make_shared<std::promise<Result<>>>();
+    results.push_back(promise->get_future());
+    store->create_tenant(name, [promise](Result<> made) { promise->set_value(std::move(made)); });
+  }
+  gathered.set_value();
+  for (auto& result : results) EXPECT_FALSE(result.get());
+  EXPECT_TRUE(tenant(*store, "after"));
+  EXPECT_THAT(store->tenants().value(), ElementsAre("after", "first", "public"));
+}
+
+TEST_F(MetadataTest, AfterAFailedWriteNothingIsTakenAndTheOwnerIsTold) {
+  const auto store = with_namespace();
+  std::vector<Error> told;
+  store->on_disk_error([&](const Error& error) { told.push_back(error); });
+  {
+    const base::testing::NoWrites disk;
+    EXPECT_EQ(tenant(*store, "lost").error().code, ErrorCode::disk_error);
+  }
+  EXPECT_EQ(tenant(*store, "after").error().code, ErrorCode::disk_error);
+  EXPECT_EQ(store->close().error().code, ErrorCode::disk_error);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_THAT(told[0].message, HasSubstr("metadata.sqlite"));
 }
 
 TEST_F(MetadataTest, AnswersClosedAfterClose) {

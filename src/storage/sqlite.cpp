@@ -24,8 +24,15 @@ ErrorCode code_of(int sqlite) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       return ErrorCode::directory_locked;
-    default:
+    case SQLITE_IOERR:
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
       return ErrorCode::disk_error;
+    case SQLITE_NOMEM:
+      return ErrorCode::unavailable;
+    default:
+      return ErrorCode::internal;
   }
 }
 
@@ -105,6 +112,8 @@ Result<std::unique_ptr<Sqlite>> Sqlite::open(const std::filesystem::path& file, 
   GEMINGA_TRY_VOID(opened->run("PRAGMA journal_mode=WAL"));
   GEMINGA_TRY_VOID(opened->run("PRAGMA synchronous=FULL"));
   GEMINGA_TRY_VOID(opened->run("PRAGMA foreign_keys=ON"));
+  // No commit may fail because there is no descriptor or no space for a file that nobody keeps.
+  GEMINGA_TRY_VOID(opened->run("PRAGMA temp_store=MEMORY"));
   return opened;
 }
 
@@ -141,6 +150,14 @@ Result<Statement> Sqlite::prepare(std::string_view sql) {
       SQLITE_OK)
     return std::unexpected(sqlite_error(connection_));
   return Statement(statement);
+}
+
+bool Sqlite::in_transaction() const {
+  return sqlite3_get_autocommit(connection_) == 0;
+}
+
+Error Sqlite::last_error() const {
+  return sqlite_error(connection_);
 }
 
 int Sqlite::changes() const {

@@ -51,6 +51,9 @@ class Sqlite {
   Result<> copy_to(Sqlite& other);
   /// Rows that the last statement changed.
   [[nodiscard]] int changes() const;
+  [[nodiscard]] bool in_transaction() const;
+  /// Of the last call that failed.
+  [[nodiscard]] Error last_error() const;
   [[nodiscard]] std::uint64_t last_row_id() const;
 
  private:

@@ -34,6 +34,15 @@ class Disk(Case):
         stored = json_lines(again.cli("topics", "peek", "orders", "-o", "json").stdout)
         self.assertEqual("safe", stored[0]["body"])
 
+    def test_the_metadata(self):
+        geminga = self.serve_on_a_disk_that_can_break("metadata.db")
+        safe = geminga.cli("topics", "create", "safe")
+        self.assertEqual(0, safe.returncode, safe.stderr)
+        self.flag.write_text("sync")
+        self.assertNotEqual(0, geminga.cli("topics", "create", "lost").returncode, "no topic without a disk")
+        self.ends_with_74(geminga, "metadata.db")
+        self.assertIn("safe", self.serve().cli("topics", "list").stdout)
+
     def test_the_jobs_store(self):
         for call in ("sync", "write"):
             with self.subTest(call=call):
