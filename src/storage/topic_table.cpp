@@ -10,10 +10,6 @@
 namespace geminga::storage {
 namespace {
 
-std::uint64_t stored_bytes(const Entry& entry) {
-  return kEntryHeaderBytes + entry.header.body_bytes;
-}
-
 /// Copies entries from id `from` on; the entries of a run are dense. False when a limit of the request was
 /// reached first: then nothing that follows the run may be copied either.
 bool copy_run(const std::vector<Entry>& run, const ReadRequest& request, EntryId from,
@@ -214,6 +210,7 @@ EntryId TopicTable::first_within(TopicId id, std::uint64_t bytes) const {
   const auto found = topics_.find(id);
   if (found == topics_.end()) return {};
   const Topic& topic = *found->second;
+  if (topic.state.stored_bytes <= bytes) return topic.state.first;  // mostly: nothing has to be looked at
   for (const auto* run : {&topic.active, &topic.frozen}) {
     for (auto entry = run->rbegin(); entry != run->rend(); ++entry) {
       if (entry->header.entry < topic.state.first) return topic.state.first;
@@ -289,19 +286,6 @@ void TopicTable::forget_idle(TopicId id, SentSequences& sequences, Timestamp now
   }
 }
 
-void TopicTable::freeze(
-    std::move_only_function<void(const std::unordered_map<TopicId, std::unique_ptr<Topic>>&)> snapshot) {
-  const std::lock_guard lock(mutex_);
-  GEMINGA_ASSERT(frozen_bytes_.load() == 0);
-  for (Topic* topic : with_active_) {
-    GEMINGA_ASSERT(topic->frozen.empty());
-    topic->frozen.swap(topic->active);
-  }
-  with_active_.clear();
-  frozen_bytes_ = active_bytes_.exchange(0);
-  snapshot(topics_);
-}
-
 Result<TopicTable::ReadPlan> TopicTable::plan_read(const ReadRequest& request) const {
   ReadPlan plan{.entries = {}, .extents = {}, .from = request.from};
   const std::lock_guard lock(mutex_);
@@ -347,71 +331,6 @@ void TopicTable::take_offline(TopicId id, const std::string& reason, bool lasts)
   if (found == topics_.end() || found->second->offline.exchange(true)) return;
   found->second->state.offline_reason = reason;
   found->second->state.offline_lasts = lasts;
-}
-
-std::vector<TopicTable::FrozenRun> TopicTable::frozen_runs() const {
-  std::vector<FrozenRun> runs;
-  const std::lock_guard lock(mutex_);
-  for (const auto& [id, topic] : topics_) {
-    if (topic->frozen.empty() || topic->frozen.back().header.entry < topic->state.first) continue;
-    const std::uint64_t base = topic->frozen.front().header.entry.value;
-    const std::uint64_t skip = topic->state.first.value > base ? topic->state.first.value - base : 0;
-    runs.push_back({id, {topic->frozen.begin() + static_cast<std::ptrdiff_t>(skip), topic->frozen.end()}});
-  }
-  std::sort(runs.begin(), runs.end(), [](const auto& a, const auto& b) { return a.topic < b.topic; });
-  return runs;
-}
-
-void TopicTable::install(const std::vector<NewExtent>& extents) {
-  std::vector<std::vector<Entry>> gone;  // freed without the lock
-  const std::lock_guard lock(mutex_);
-  for (const NewExtent& one : extents) {
-    const auto found = topics_.find(one.topic);
-    if (found == topics_.end()) {
-      dead_.push_back(one.extent);
-    } else if (one.extent.last < found->second->state.first) {
-      dead_.push_back(one.extent);
-    } else {
-      Topic& topic = *found->second;
-      // Trimmed since the segment was begun: an extent counts whole until it is dead.
-      for (const Entry& entry : topic.frozen) {
-        if (entry.header.entry >= topic.state.first) break;
-        if (entry.header.entry >= one.extent.first) topic.state.stored_bytes += stored_bytes(entry);
-      }
-      topic.extents.push_back(one.extent);
-    }
-  }
-  for (auto& [id, topic] : topics_) {
-    if (!topic->frozen.empty()) gone.push_back(std::exchange(topic->frozen, {}));
-  }
-  frozen_bytes_ = 0;
-}
-
-std::optional<EntryId> TopicTable::live_from(TopicId topic, const Extent& extent) const {
-  const std::lock_guard lock(mutex_);
-  const auto found = topics_.find(topic);
-  if (found == topics_.end() ||
-      std::ranges::find(found->second->extents, extent) == found->second->extents.end())
-    return std::nullopt;
-  return std::max(found->second->state.first, extent.first);
-}
-
-void TopicTable::move(TopicId topic, const Extent& from, const Extent& to) {
-  const std::lock_guard lock(mutex_);
-  if (const auto found = topics_.find(topic); found != topics_.end()) {
-    auto& extents = found->second->extents;
-    if (const auto place = std::ranges::find(extents, from); place != extents.end()) {
-      *place = to;
-      found->second->state.stored_bytes += to.bytes - from.bytes;
-      return;
-    }
-  }
-  dead_.push_back(to);
-}
-
-std::vector<Extent> TopicTable::take_dead() {
-  const std::lock_guard lock(mutex_);
-  return std::exchange(dead_, {});
 }
 
 void TopicTable::visit(const std::function<void(TopicId, const Topic&)>& visitor) const {

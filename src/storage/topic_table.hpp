@@ -34,6 +34,11 @@ struct AppliedGroup {
   std::uint64_t memory_bytes = 0;  ///< held by the owners of the entries
 };
 
+/// What it takes of a segment.
+inline std::uint64_t stored_bytes(const Entry& entry) {
+  return kEntryHeaderBytes + entry.header.body_bytes;
+}
+
 /// A topic of the log.
 struct Topic {
   /// Given out, perhaps not durable yet. Journal thread only.
@@ -77,6 +82,8 @@ class TopicTable {
   /// now, under the lock.
   void freeze(
       std::move_only_function<void(const std::unordered_map<TopicId, std::unique_ptr<Topic>>&)> snapshot);
+  /// Takes a freeze() back of which nothing was written, before anything else was applied.
+  void thaw();
   /// Topics whose drop became durable since the last call.
   [[nodiscard]] std::vector<TopicId> take_drops() { return std::exchange(drops_, {}); }
   /// Nothing durable of that producer: null. Valid until the next apply() or forget_idle_sequences().

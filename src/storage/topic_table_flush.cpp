@@ -1,4 +1,5 @@
-// The way of entries from memory into segments, and what becomes of extents. The rest stands in topic_table.cpp.
+// The way of entries from memory into segments, and what becomes of extents. The rest stands in
+// topic_table.cpp.
 #include <algorithm>
 
 #include "base/assert.hpp"
