@@ -43,8 +43,8 @@ void Background::needs_metadata(std::uint64_t sequence) {
 }
 
 Result<> Background::flush_now(CheckpointStates states) {
-  Pending pending{.states = std::move(states), .in_segment = false};
-  return advance(pending);
+  pending_ = Pending{.states = std::move(states), .in_segment = false};
+  return finish_pending();
 }
 
 Result<> Background::finish_pending() {
@@ -172,12 +172,25 @@ Result<> Background::advance(Pending& pending) {
 Result<> Background::let_go() {
   if (unneeded_.empty() && covered_ == 0 && forgotten_.empty()) return {};
   GEMINGA_TRY(const bool copied, being_copied());
+  tell_of_copy(copied);
   if (copied) return {};
   GEMINGA_TRY_VOID(parts_.segments.remove(unneeded_));
   unneeded_.clear();
   GEMINGA_TRY_VOID(parts_.journal.release(std::exchange(covered_, 0)));
   if (!forgotten_.empty()) parts_.listener.on_forgotten(std::exchange(forgotten_, {}));
   return {};
+}
+
+void Background::tell_of_copy(bool copied) {
+  if (std::exchange(copied_, copied) == copied) return;
+  if (copied)
+    log::info("storage",
+              "a backup is under way: until it is done the journal only grows ({} bytes now); from {} bytes "
+              "on publishing waits and is then refused",
+              parts_.journal.held_bytes(), parts_.options.journal_bytes_max);
+  else
+    log::info("storage", "the backup is done: {} bytes of the journal can be used again",
+              parts_.journal.held_bytes());
 }
 
 Result<bool> Background::being_copied() {

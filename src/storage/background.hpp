@@ -38,7 +38,8 @@ class Background {
   ~Background() { stop(); }
 
   // --- start and end, no thread running ---
-  /// Segment, checkpoint and recycling of what was frozen with `states`, here and now.
+  /// Segment, checkpoint and recycling of what was frozen with `states`, here and now; what fails stays to be
+  /// finished.
   Result<> flush_now(CheckpointStates states);
   /// What the thread had not finished when it was stopped.
   Result<> finish_pending();
@@ -80,6 +81,7 @@ class Background {
   /// Removes and recycles what the durable checkpoint does not need, unless somebody copies the directory.
   Result<> let_go();
   [[nodiscard]] Result<bool> being_copied();
+  void tell_of_copy(bool copied);
   void find_empty_segments();
   /// Moves what lives in sparse segments into a new one; they go after the next checkpoint.
   Result<> rewrite_sparse();
@@ -108,6 +110,7 @@ class Background {
   std::uint64_t covered_ = 0;            // groups
   std::vector<TopicId> forgotten_;       // dropped topics
   std::chrono::steady_clock::time_point last_checkpoint_{};
+  bool copied_ = false;   // somebody copies the directory
   bool low_ = false;      // too little free space
   bool refused_ = false;  // a write of ours got no space
 

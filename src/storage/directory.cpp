@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/file_system.hpp"
+#include "base/log.hpp"
 #include "base/try.hpp"
 #include "base/uuid.hpp"
 
@@ -122,8 +123,13 @@ class DataDirectory::Impl {
     std::string text = fmt::format("pid {}\n", ::getpid());
     if (!addresses.empty()) text += fmt::format("addresses {}\n", addresses);
     GEMINGA_TRY(const auto file, in_words(files_.open(path_ / kLockFile, {.mode = base::OpenMode::write})));
-    GEMINGA_TRY_VOID(in_words(file->truncate(0)));
-    return in_words(file->write_at(0, std::as_bytes(std::span(text))));
+    auto told = file->truncate(0);
+    if (told) told = file->write_at(0, std::as_bytes(std::span(text)));
+    if (told || told.error().code != ErrorCode::disk_full) return in_words(std::move(told));
+    // The right to the directory is the kernel's lock; what stands in the file is for people.
+    log::warn("storage", "{}; whoever comes second is not told who holds '{}'", told.error().message,
+              path_.string());
+    return {};
   }
 
   [[nodiscard]] const fs::path& path() const { return path_; }

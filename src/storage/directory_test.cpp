@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/fault_file_system.hpp"
 #include "storage/testing.hpp"
 
 namespace geminga::storage {
@@ -107,6 +108,20 @@ TEST_F(DirectoryTest, ADirectoryThatCannotBeWrittenIsNamedWithTheRemedy) {
   ASSERT_FALSE(directory);
   EXPECT_EQ(directory.error().code, ErrorCode::disk_error);
   EXPECT_THAT(directory.error().message, HasSubstr("--data-dir"));
+}
+
+TEST_F(DirectoryTest, AFullDiskDoesNotTakeTheRightToIt) {
+  base::FaultFileSystem files;
+  std::string uuid;
+  {
+    const auto first = DataDirectory::acquire(files, "/data").value();
+    uuid = first->uuid();
+  }
+  files.set_capacity(0);
+  const auto again = DataDirectory::acquire(files, "/data");
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ((*again)->uuid(), uuid);
+  EXPECT_TRUE((*again)->announce("http://127.0.0.1:8080"));
 }
 
 TEST_F(DirectoryTest, AnEmptyPathIsRefused) {

@@ -275,6 +275,25 @@ TEST_F(JournalDamageTest, GroupsOfAnOlderLifeOfTheFileAreNoDamage) {
   expect_bodies(outcome, kGroups);
 }
 
+TEST_F(JournalDamageTest, AGroupInsideAMessageOfATornGroupIsNoDamage) {
+  // A copy of this very journal was on its way through the bus when the power went.
+  GroupHeader torn = headers_[0];
+  torn.number = kGroups + 1;
+  torn.bytes = 2 * kGroupAlignment;
+  GroupHeader inside = headers_[0];
+  inside.number = kGroups + 2;
+  std::string copy = journal_.substr(starts_[0], group_bytes(inside));
+  encode_group_header(inside, std::as_writable_bytes(std::span(copy)));
+  const std::uint64_t end = starts_[kGroups - 1] + group_bytes(headers_[kGroups - 1]);
+  std::string content = journal_.substr(0, end) + std::string(kGroupAlignment, '\0') + copy;
+  content.resize(end + group_bytes(torn));
+  encode_group_header(torn, std::as_writable_bytes(std::span(content)).subspan(end));
+  const Outcome outcome = scan(content);
+  ASSERT_TRUE(outcome.scan) << outcome.scan.error().message;
+  expect_bodies(outcome, kGroups);
+  EXPECT_EQ(outcome.scan->torn_bytes, group_bytes(torn));
+}
+
 TEST_F(JournalDamageTest, AMissingFileIsAGap) {
   // The journal begins with group 3: what was in front of it is gone.
   const Outcome outcome = scan(journal_.substr(starts_[2]));

@@ -106,7 +106,10 @@ Result<> JournalFiles::begin(std::optional<JournalFile> file) {
     } else if (reused.error().code != ErrorCode::not_found) {
       return std::unexpected(std::move(reused).error());
     } else {
-      GEMINGA_TRY(current_, create(std::min(kFirstPieceBytes, options_.file_bytes), nullptr));
+      auto made = create(std::min(kFirstPieceBytes, options_.file_bytes), nullptr);
+      // Then there is no reserve until there is space: acknowledgements have this file, messages are refused.
+      if (!made && made.error().code == ErrorCode::disk_full) made = reuse_reserve(std::move(made).error());
+      GEMINGA_TRY(current_, std::move(made));
     }
   }
   current_capacity_ = current_.capacity;
@@ -183,6 +186,16 @@ Result<JournalFile> JournalFiles::reuse_spare() {
     spares_.pop_back();
   }
   return reuse(spare);
+}
+
+Result<JournalFile> JournalFiles::reuse_reserve(Error otherwise) {
+  std::optional<JournalSpare> reserve;
+  {
+    const std::lock_guard lock(mutex_);
+    reserve.swap(reserve_);
+  }
+  if (!reserve) return std::unexpected(std::move(otherwise));
+  return reuse(*reserve);
 }
 
 Result<JournalFile> JournalFiles::reuse(const JournalSpare& spare) {

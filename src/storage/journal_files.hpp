@@ -112,6 +112,7 @@ class JournalFiles {
 
  private:
   Result<JournalFile> reuse_spare();
+  Result<JournalFile> reuse_reserve(Error otherwise);
   Result<JournalFile> reuse(const JournalSpare& spare);
   Result<> finish(JournalFile& file, std::uint64_t capacity, Result<> filled);
   Result<> prepare_reserve();

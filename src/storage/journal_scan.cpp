@@ -72,7 +72,8 @@ class Scan {
       if (header->number == expected()) {
         GEMINGA_TRY(ScannedGroup group, group_at(*reader, *header, offset));
         if (!group.parsed.intact()) {
-          GEMINGA_TRY(const bool damage, valid_group_behind(index, *reader, offset));
+          // What lies inside of it is a message, whatever it looks like.
+          GEMINGA_TRY(const bool damage, valid_group_behind(index, *reader, offset + group_bytes(*header)));
           if (!damage) {
             torn_ = true;
             result_.torn_bytes = std::min(group_bytes(*header), reader->size() - offset);
@@ -102,15 +103,15 @@ class Scan {
       GEMINGA_TRY(const auto header, header_at(*next, candidates_[later].generation, 0));
       if (header && header->number <= expected()) return {};
     }
-    GEMINGA_TRY(const bool damage, valid_group_behind(index, reader, offset));
+    GEMINGA_TRY(const bool damage, valid_group_behind(index, reader, offset + kGroupAlignment));
     if (damage) return unreadable(candidates_[index], offset);
     return {};
   }
 
-  /// A valid group that is still needed, behind `offset` or in a later file: the one at `offset` was durable.
+  /// A valid group that is still needed, from `offset` on or in a later file: what stands before it was
+  /// durable.
   Result<bool> valid_group_behind(std::size_t index, JournalFileReader& reader, std::uint64_t offset) {
-    GEMINGA_TRY(const bool here,
-                valid_group_from(reader, candidates_[index].generation, offset + kGroupAlignment));
+    GEMINGA_TRY(const bool here, valid_group_from(reader, candidates_[index].generation, offset));
     if (here) return true;
     for (std::size_t later = index + 1; later < candidates_.size(); ++later) {
       GEMINGA_TRY(const auto next, JournalFileReader::open(files_, candidates_[later].path));
@@ -198,15 +199,26 @@ Result<ScanResult> scan_journal(base::FileSystem& files, const ScanOptions& opti
   return Scan(files, options, apply).run();
 }
 
-Result<ScanResult> list_journal(base::FileSystem& files, const std::filesystem::path& directory,
-                                std::uint64_t covered) {
+Result<ScanResult> list_journal(base::FileSystem& files, const ScanOptions& options) {
   ScanResult result;
-  result.last_group = covered;
-  GEMINGA_TRY(const auto found, list_journal_files(files, directory));
+  result.last_group = options.covered;
+  GEMINGA_TRY(const auto found, list_journal_files(files, options.directory));
+  AlignedBuffer page(base::kDirectAlignment);
   for (const JournalFileName& candidate : found) {
     result.next_generation = candidate.generation + 1;
     GEMINGA_TRY(const auto file, files.open(candidate.path, {.mode = base::OpenMode::read}));
     GEMINGA_TRY(const std::uint64_t bytes, file->size());
+    GEMINGA_TRY(const std::size_t got, file->read_at(0, page.span()));
+    const auto header = decode_group_header(page.span().first(std::min(got, kGroupHeaderBytes)));
+    if (header && header->directory == options.uuid && header->generation == candidate.generation &&
+        header->number > options.covered)
+      return fail(
+          ErrorCode::corrupted,
+          fmt::format(
+              "the checkpoint of '{}' ends with journal group {}, but '{}' begins with group {}: was "
+              "an older checkpoint put beside a newer journal? Nothing was changed; put the newer one "
+              "back, or restore a whole backup into an empty directory",
+              options.directory.string(), options.covered, candidate.path.string(), header->number));
     result.spares.push_back({candidate.path, bytes});
   }
   return result;
@@ -236,6 +248,23 @@ Result<> copy_groups(JournalFileReader& reader, const Tail& tail, JournalFile& f
 }
 
 }  // namespace
+
+Result<JournalFile> go_on_in_tail(base::FileSystem& files, const ScanResult& scan) {
+  const Tail& tail = *scan.tail;
+  JournalFile file{.path = tail.path,
+                   .generation = journal_generation(tail.path.filename().string()).value_or(0),
+                   .position = tail.end,
+                   .last_group = scan.last_group};
+  GEMINGA_TRY(file.file, files.open(tail.path, {.mode = base::OpenMode::write, .direct = true}));
+  GEMINGA_TRY(file.capacity, file.file->size());
+  AlignedBuffer zeros(kGroupAlignment);
+  std::ranges::fill(zeros.span(), std::byte{0});
+  const std::uint64_t end = std::min(tail.end + scan.torn_bytes, file.capacity);
+  for (std::uint64_t at = tail.end; at + zeros.size() <= end; at += zeros.size())
+    GEMINGA_TRY_VOID(file.file->write_at(at, zeros.span()));
+  GEMINGA_TRY_VOID(file.file->sync_data());
+  return file;
+}
 
 Result<JournalFile> rewrite_tail(base::FileSystem& files, JournalFiles& journal, const Tail& tail,
                                  std::uint64_t room) {

@@ -71,9 +71,13 @@ struct ScanResult {
 Result<ScanResult> scan_journal(base::FileSystem& files, const ScanOptions& options,
                                 const std::function<Result<>(const ScannedGroup&)>& apply);
 
-/// The result for a journal that is known to hold nothing behind `covered`: reads no file.
-Result<ScanResult> list_journal(base::FileSystem& files, const std::filesystem::path& directory,
-                                std::uint64_t covered);
+/// The result for a journal that should hold nothing behind `covered`: looks at the first group of each file
+/// only. What was written after a clean end begins a file. Errors: corrupted (it holds something).
+Result<ScanResult> list_journal(base::FileSystem& files, const ScanOptions& options);
+
+/// Where the disk has no room for rewrite_tail(): the journal goes on in the file itself. What is in it was
+/// read from the disk; what is left of a torn group is written over with zeros first.
+Result<JournalFile> go_on_in_tail(base::FileSystem& files, const ScanResult& scan);
 
 /// Copies the valid tail into a new synced file, so that what is served is surely on the disk, and removes
 /// the old file. `room` more bytes are prepared behind it.

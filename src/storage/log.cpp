@@ -1,11 +1,27 @@
 #include "storage/log.hpp"
 
 #include "base/assert.hpp"
+#include "base/log.hpp"
 #include "base/try.hpp"
 #include "storage/disk_bounds.hpp"
 #include "storage/log_impl.hpp"
 
 namespace geminga::storage {
+namespace {
+
+void log_what_is_less(const LogOptions& wanted, const LogOptions& fitting, std::uint64_t disk_bytes) {
+  if (wanted.journal_file_bytes == fitting.journal_file_bytes &&
+      wanted.memory_table_bytes == fitting.memory_table_bytes &&
+      wanted.journal_bytes_max == fitting.journal_bytes_max)
+    return;
+  log::info("storage",
+            "the disk has {} bytes: journal files have {} bytes each (not {}), the journal {} (not {}), the "
+            "memory table {} (not {})",
+            disk_bytes, fitting.journal_file_bytes, wanted.journal_file_bytes, fitting.journal_bytes_max,
+            wanted.journal_bytes_max, fitting.memory_table_bytes, wanted.memory_table_bytes);
+}
+
+}  // namespace
 
 Log::Impl::Impl(base::FileSystem& files, base::Clock& clock, LogOptions options, LogListener& listener)
     : files_(files),
@@ -80,14 +96,21 @@ LogStats Log::Impl::stats() const {
 
 Result<> Log::Impl::close() {
   const std::lock_guard lock(close_mutex_);
-  if (std::exchange(closed_, true)) return {};
+  if (std::exchange(closed_, true)) return close_result_;
   queue_.close();
   const bool started = journal_thread_.joinable();
   if (started) journal_thread_.join();
   background_.stop();
   reads_.stop();
-  // After a disk error nothing is written any more; after a failed start nothing was to be changed.
-  if (!started || failure_ || background_.failure()) return {};
+  close_result_ = end(started);
+  return close_result_;
+}
+
+Result<> Log::Impl::end(bool started) {
+  if (!started) return {};  // after a failed start nothing was to be changed
+  // After a disk error nothing is written any more.
+  if (failure_) return std::unexpected(*failure_);
+  if (const auto failed = background_.failure()) return std::unexpected(*failed);
   return write_last_checkpoint();
 }
 
@@ -104,8 +127,11 @@ Log::~Log() = default;
 Result<std::unique_ptr<Log>> Log::open(base::FileSystem& files, base::Clock& clock, LogOptions options,
                                        const std::set<TopicId>& live_topics,
                                        const std::set<TopicId>& tombstoned_topics, LogListener& listener) {
-  if (const auto space = files.space(options.directory))
+  if (const auto space = files.space(options.directory)) {
+    const LogOptions wanted = options;
     options = fit_to_disk(std::move(options), space->total_bytes);
+    log_what_is_less(wanted, options, space->total_bytes);
+  }
   auto impl = std::make_unique<Impl>(files, clock, std::move(options), listener);
   GEMINGA_TRY_VOID(impl->recover(live_topics, tombstoned_topics));
   GEMINGA_TRY_VOID(impl->start_threads());

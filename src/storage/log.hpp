@@ -155,7 +155,7 @@ class Log {
   [[nodiscard]] LogStats stats() const;
 
   /// Writes what is pending, then a checkpoint, so that the next start is quick. Idempotent. Later submits
-  /// fail with `closed`.
+  /// fail with `closed`. Errors: disk_error (now or before; what was acknowledged is there), disk_full.
   Result<> close();
 
  private:

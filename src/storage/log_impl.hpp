@@ -58,6 +58,7 @@ class Log::Impl {
   Result<bool> clean_marker();
   Result<ScanResult> read_journal(bool clean);
   Result<> replay(const ScannedGroup& group);
+  Result<> spill();
   void take_offline(const ScannedGroup& group, const JournalRecord& record, std::size_t damaged);
   Result<> refuse_unknown_topics(const std::set<TopicId>& live) const;
   Result<> begin_journal(ScanResult scan);
@@ -65,6 +66,7 @@ class Log::Impl {
   [[nodiscard]] CheckpointStates freeze();
   Result<> write_clean_marker();
   Result<> write_last_checkpoint();
+  Result<> end(bool started);
 
   // --- journal thread (log_journal.cpp) ---
   void run_journal();
@@ -113,6 +115,7 @@ class Log::Impl {
   std::optional<Error> failure_;
   std::uint64_t bytes_since_freeze_ = 0;
   std::vector<std::uint64_t> spilled_;  // at the start: segments that recovery wrote
+  bool no_room_to_spill_ = false;       // at the start
 
   // any thread
   std::atomic<std::uint64_t> groups_{0}, records_{0}, appended_bytes_{0}, syncs_{0}, duplicates_{0};
@@ -120,6 +123,7 @@ class Log::Impl {
 
   std::mutex close_mutex_;  // makes close() idempotent
   bool closed_ = false;
+  Result<> close_result_;
   std::thread journal_thread_;
 };
 

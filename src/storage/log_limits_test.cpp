@@ -183,6 +183,50 @@ TEST_F(LogLimitsTest, WhatOthersTakeOfTheDiskLeavesTheReserve) {
   EXPECT_TRUE(answer);
 }
 
+/// A disk on which nothing more can be made, with what the files take of it.
+void fill_up(FaultFileSystem& files) {
+  std::uint64_t used = 0;
+  const auto entries = files.list("/data").value();
+  for (const base::DirectoryEntry& entry : entries)
+    used += files.content(std::filesystem::path("/data") / entry.name).size();
+  files.set_capacity(used);
+}
+
+TEST_F(LogLimitsTest, StartsOnADiskThatIsCompletelyFull) {
+  options_.journal_file_bytes = 1 << 20;
+  options_.memory_table_bytes = 64 << 20;
+  std::uint64_t messages = 60;
+  std::unique_ptr<FaultFileSystem> image;
+  {
+    auto log = open();
+    set_cursor(*log);
+    for (std::uint64_t i = 0; i < messages; ++i) ASSERT_TRUE(publish(*log, kTopic, std::string(10'000, 'x')));
+    image = files_.crash(FaultFileSystem::Loss::nothing, 0);
+  }
+  fill_up(*image);
+  // Less than what the journal holds: at the start some of it would go to a segment.
+  options_.memory_table_bytes = 128 << 10;
+  options_.journal_file_bytes = 128 << 10;
+  for (int round = 0; round < 3; ++round) {
+    auto opened = Log::open(*image, base::Clock::system(), options_, {kTopic}, {}, listener_);
+    ASSERT_TRUE(opened) << round << ": " << opened.error().message;
+    Log& log = **opened;
+    EXPECT_EQ(testing::read_all(log, kTopic).value().size(), messages);
+    ASSERT_TRUE(acknowledge(log, static_cast<std::uint64_t>(2 * round)));
+    EXPECT_EQ(log.state(kTopic).value().cursors.at(kSubscription).next.value, 1U);
+    if (publish(log, kTopic, "files of another size made room")) ++messages;
+    auto killed = image->crash(FaultFileSystem::Loss::everything, 0);
+    opened->reset();
+    image = std::move(killed);
+    fill_up(*image);
+  }
+  image->set_capacity(64 << 20);
+  const auto log = Log::open(*image, base::Clock::system(), options_, {kTopic}, {}, listener_).value();
+  EXPECT_EQ(log->state(kTopic).value().cursors.at(kSubscription).acknowledged.size(), 2U);
+  EXPECT_TRUE(publish(*log, kTopic, "again"));
+  EXPECT_EQ(testing::read_all(*log, kTopic).value().size(), messages + 1);
+}
+
 TEST_F(LogLimitsTest, AFailedSyncEndsTheLog) {
   auto log = open();
   ASSERT_TRUE(publish(*log, kTopic, "kept"));
@@ -196,7 +240,8 @@ TEST_F(LogLimitsTest, AFailedSyncEndsTheLog) {
   EXPECT_EQ(acknowledge(*log, failed).error().code, ErrorCode::disk_error);
   EXPECT_EQ(listener_.errors().size(), 1U);
   EXPECT_THAT(listener_.bodies(), ::testing::ElementsAre("kept"));
-  EXPECT_TRUE(log->close());
+  EXPECT_EQ(log->close().error().code, ErrorCode::disk_error);
+  EXPECT_EQ(log->close().error().code, ErrorCode::disk_error) << "the second time, too";
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <random>
 #include <thread>
 
@@ -7,6 +8,8 @@
 #include <gtest/gtest.h>
 
 #include "base/fault_file_system.hpp"
+#include "storage/checkpoint.hpp"
+#include "storage/directory.hpp"
 #include "storage/log.hpp"
 #include "storage/segment.hpp"
 #include "storage/segment_format.hpp"
@@ -99,6 +102,27 @@ TEST_F(LogSegmentsTest, StartsAgainWhereItWas) {
   EXPECT_EQ(state.next_index, 800U);
   EXPECT_TRUE(log->take_recovered().empty());  // given away once
   expect_all(*log, 800);
+}
+
+TEST_F(LogSegmentsTest, AnOlderCheckpointBesideANewerJournalIsRefused) {
+  const std::filesystem::path directory = kDirectory;
+  std::map<std::string, std::string> old;
+  {
+    auto log = open();
+    publish_many(*log, 0, 5);
+    ASSERT_TRUE(log->close());
+    for (const char* name : {kCheckpointFile, kCleanFile}) old[name] = files_.content(directory / name);
+  }
+  {
+    auto log = open();
+    publish_many(*log, 5, 10);
+    ASSERT_TRUE(log->close());
+  }
+  for (const auto& [name, content] : old) files_.put(directory / name, content);
+  const auto refused = try_open();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::corrupted);
+  EXPECT_THAT(refused.error().message, ::testing::HasSubstr("older checkpoint"));
 }
 
 TEST_F(LogSegmentsTest, ACleanStartReadsNothing) {

@@ -32,7 +32,11 @@ Result<> Log::Impl::recover(const std::set<TopicId>& live, const std::set<TopicI
   // old groups in spare files would pass for all that there was.
   if (first_start_) GEMINGA_TRY_VOID(background_.flush_now(freeze()));
   GEMINGA_TRY_VOID(begin_journal(*std::move(scan)));
-  if (!spilled_.empty()) GEMINGA_TRY_VOID(background_.flush_now(freeze()));
+  if (!spilled_.empty()) {
+    auto flushed = background_.flush_now(freeze());
+    // On a full disk it stays in memory and in the journal, and the background goes on with it.
+    if (!flushed && flushed.error().code != ErrorCode::disk_full) return flushed;
+  }
   topics_.visit([this](TopicId id, const Topic& topic) { recovered_.emplace(id, topic.state); });
   return {};
 }
@@ -102,11 +106,11 @@ Result<> Log::Impl::write_clean_marker() {
 }
 
 Result<ScanResult> Log::Impl::read_journal(bool clean) {
-  if (clean) return list_journal(files_, options_.directory, last_group_);
   const ScanOptions options{.directory = options_.directory,
                             .uuid = uuid_,
                             .covered = last_group_,
                             .skip_crc = options_.unsafe.skip_crc};
+  if (clean) return list_journal(files_, options);
   GEMINGA_TRY(ScanResult scan,
               scan_journal(files_, options, [this](const ScannedGroup& group) { return replay(group); }));
   if (scan.torn_bytes > 0) {
@@ -178,10 +182,20 @@ Result<> Log::Impl::replay(const ScannedGroup& group) {
   for (const JournalRecord& record : group.parsed.records) {
     for (const std::size_t damaged : record.damaged) take_offline(group, record, damaged);
   }
-  if (topics_.active_bytes() < options_.memory_table_bytes) return {};
+  if (topics_.active_bytes() < options_.memory_table_bytes || no_room_to_spill_) return {};
+  return spill();
+}
+
+Result<> Log::Impl::spill() {
   spilled_.push_back(segments_.next_number());
   topics_.freeze([](const auto&) {});
-  return background_.spill();
+  auto spilled = background_.spill();
+  if (spilled || spilled.error().code != ErrorCode::disk_full) return spilled;
+  // All of it was in memory before the stop, too.
+  log::warn("storage", "what the journal holds stays in memory: {}", spilled.error().message);
+  topics_.thaw();
+  no_room_to_spill_ = true;
+  return {};
 }
 
 void Log::Impl::take_offline(const ScannedGroup& group, const JournalRecord& record, std::size_t damaged) {
@@ -219,12 +233,7 @@ Result<> Log::Impl::begin_journal(ScanResult scan) {
   if (scan.tail) {
     const std::uint64_t room = std::min(kStartRoomBytes, journal_.file_bytes());
     auto fresh = rewrite_tail(files_, journal_, *scan.tail, room);
-    if (!fresh && fresh.error().code == ErrorCode::disk_full) {
-      // What was kept for a full disk is for this, too.
-      for (const JournalSpare& spare : scan.spares) GEMINGA_TRY_VOID(files_.unlink(spare.path));
-      scan.spares.clear();
-      fresh = rewrite_tail(files_, journal_, *scan.tail, room);
-    }
+    if (!fresh && fresh.error().code == ErrorCode::disk_full) fresh = go_on_in_tail(files_, scan);
     GEMINGA_TRY(tail, std::move(fresh));
   }
   GEMINGA_TRY_VOID(journal_.adopt_spares(std::move(scan.spares)));

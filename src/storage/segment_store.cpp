@@ -12,7 +12,8 @@
 namespace geminga::storage {
 namespace {
 
-// Open files kept for readers. Part of the budget of 1,000 descriptors.
+// Kept for readers; each holds up to two descriptors (a second one for reads around the page cache), so 512
+// of the budget of 1,000.
 constexpr std::size_t kReadersMax = 256;
 // Header and footer of a file with little in it; they must not make it look half dead.
 constexpr std::uint64_t kFrameBytes = 2 * kSegmentDataOffset;
