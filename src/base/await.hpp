@@ -11,6 +11,8 @@
 
 #include <geminga/error.hpp>
 
+#include "base/later.hpp"
+
 namespace geminga::base {
 
 /// Turns a call with a callback into one that waits: `start` gets the callback. Never on a thread that the
@@ -31,7 +33,8 @@ Result<T> await(Start&& start, std::chrono::milliseconds timeout, const char* wh
     state->ready.notify_all();
   });
   std::unique_lock lock(state->mutex);
-  if (!state->ready.wait_for(lock, timeout, [&] { return state->result.has_value(); }))
+  const auto deadline = later(std::chrono::steady_clock::now(), timeout);
+  if (!state->ready.wait_until(lock, deadline, [&] { return state->result.has_value(); }))
     return fail(ErrorCode::timeout, std::string("no answer in time: ") + what);
   return std::move(*state->result);
 }

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/later.hpp"
+
 namespace geminga::base {
 namespace {
 
@@ -24,6 +26,17 @@ TEST(Iso8601, RefusesOtherText) {
         "0000-01-01T00:00:00+01:00"}) {
     EXPECT_FALSE(parse_iso8601(text)) << text;
   }
+}
+
+TEST(Later, EndsAtTheEndOfTime) {
+  using std::chrono::milliseconds;
+  const MonotonicTime monotonic{std::chrono::hours{1}};
+  const Timestamp wall{milliseconds{1'700'000'000'000}};
+  EXPECT_EQ(later(monotonic, milliseconds{5}), monotonic + milliseconds{5});
+  EXPECT_EQ(later(wall, milliseconds{5}), wall + milliseconds{5});
+  EXPECT_EQ(later(wall, milliseconds{-5}), wall - milliseconds{5});
+  EXPECT_EQ(later(monotonic, milliseconds::max()), MonotonicTime::max());
+  EXPECT_EQ(later(wall, milliseconds::max()), Timestamp::max());
 }
 
 TEST(ManualClock, MovesOnlyWhenTold) {

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <geminga/consumer.hpp>
@@ -21,24 +22,21 @@ class AckTimeouts {
     std::weak_ptr<Delivery::Impl> delivery;  ///< gone when the application dropped it unsettled
     std::shared_ptr<Delivery::Impl> kept;    ///< orderly only: it is tried again here, not by the engine
   };
-  /// True when this is the earliest: a timer must be armed.
+  /// True: nobody watches the time. The caller arms a timer that calls take_due() and goes on as that says.
   bool add(base::MonotonicTime when, Held held) {
     const std::lock_guard lock(mutex_);
     const auto tag = held.tag;
-    const auto at = by_time_.emplace(when, std::move(held));
-    by_tag_.insert_or_assign(tag, at);
-    return at == by_time_.begin();
+    forget(tag);  // of a delivery that was withdrawn: this is another one of the same message
+    by_tag_.emplace(tag, by_time_.emplace(when, std::move(held)));
+    return !std::exchange(watched_, true);
   }
   void remove(std::uint64_t tag) {
     const std::lock_guard lock(mutex_);
-    const auto found = by_tag_.find(tag);
-    if (found == by_tag_.end()) return;
-    by_time_.erase(found->second);
-    by_tag_.erase(found);
+    forget(tag);
   }
   struct Due {
     std::vector<Held> held;
-    std::optional<base::MonotonicTime> next;
+    std::optional<base::MonotonicTime> next;  ///< when to call again; nothing: not before the next add()
   };
   Due take_due(base::MonotonicTime now) {
     const std::lock_guard lock(mutex_);
@@ -48,15 +46,24 @@ class AckTimeouts {
       due.held.push_back(std::move(by_time_.begin()->second));
       by_time_.erase(by_time_.begin());
     }
-    if (!by_time_.empty()) due.next = by_time_.begin()->first;
+    watched_ = !by_time_.empty();
+    if (watched_) due.next = by_time_.begin()->first;
     return due;
   }
 
  private:
+  void forget(std::uint64_t tag) {
+    const auto found = by_tag_.find(tag);
+    if (found == by_tag_.end()) return;
+    by_time_.erase(found->second);
+    by_tag_.erase(found);
+  }
+
   using ByTime = std::multimap<base::MonotonicTime, Held>;
   std::mutex mutex_;
   ByTime by_time_;                                              // under mutex
   std::unordered_map<std::uint64_t, ByTime::iterator> by_tag_;  // under mutex
+  bool watched_ = false;                                        // under mutex; a timer is armed
 };
 
 }  // namespace geminga::bus

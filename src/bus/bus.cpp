@@ -128,7 +128,7 @@ void Bus::forward_async(Delivery delivery, std::vector<TopicMessage> messages, I
                     callbacks->post([target = std::move(target), callback = std::move(callback),
                                      result = std::move(result)]() mutable {
                       if (!result) target->nack(std::nullopt, result.error().message);
-                      callback(std::move(result));
+                      bus::call_back(callback, std::move(result));
                     });
                   });
 }
@@ -137,7 +137,7 @@ void Bus::publish_async(std::vector<TopicMessage> messages, IdsCallback callback
   auto answer = [callbacks = impl_->callbacks(),
                  callback = std::move(callback)](Result<std::vector<MessageId>> result) mutable {
     callbacks->post([callback = std::move(callback), result = std::move(result)]() mutable {
-      callback(std::move(result));
+      bus::call_back(callback, std::move(result));
     });
   };
   if (auto checked = impl_->check(messages); !checked) return answer(std::unexpected(checked.error()));

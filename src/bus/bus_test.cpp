@@ -1,6 +1,8 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <mutex>
+#include <stdexcept>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -36,6 +38,7 @@ class BusTest : public ::testing::Test {
   }
   void deliver(std::uint64_t tag, std::uint32_t redelivery_count = 0) {
     EngineMessage message{.message = {}, .tag = tag, .bytes = 1};
+    message.message.sequence_id = tag;
     message.message.redelivery_count = redelivery_count;
     std::vector<EngineMessage> one;
     one.push_back(std::move(message));
@@ -135,6 +138,47 @@ TEST_F(BusTest, ADeadLetterThatCannotBeWrittenComesAgain) {
   consumer.receive(20s).value().nack();
   wait_for (&testing::FakeState::forwards)(fail(ErrorCode::disk_full, "no room"));
   EXPECT_TRUE(returned(7));
+}
+
+TEST_F(BusTest, ADeadLetterThatCannotBeWrittenKeepsItsPlaceInItsKey) {
+  auto with = options();
+  with.orderly = true;
+  with.negative_ack_delay = 1ms;
+  with.dead_letter = DeadLetterPolicy{.max_redeliveries = 0, .topic = "dead"};
+  std::mutex mutex;
+  std::vector<std::uint64_t> handled;  // under mutex
+  auto running =
+      bus_.subscribe(with,
+                     [&](Delivery& delivery) -> Result<> {
+                       const std::lock_guard lock(mutex);
+                       handled.push_back(delivery->sequence_id);
+                       return delivery->sequence_id == 7 ? fail(ErrorCode::internal, "poison") : Result<>{};
+                     })
+          .value();
+  deliver(7);
+  deliver(8);
+  wait_for (&testing::FakeState::forwards)(fail(ErrorCode::disk_full, "no room"));
+  wait_for (&testing::FakeState::forwards)(std::vector<MessageId>(1));
+  wait_for (&testing::FakeState::acknowledgements)({});
+  const std::lock_guard lock(mutex);
+  EXPECT_EQ(handled, (std::vector<std::uint64_t>{7, 7, 8}));
+}
+
+TEST_F(BusTest, WhatACallbackThrowsEndsInTheLog) {
+  auto producer = bus_.create_producer({.topic = "t"}).value();
+  std::atomic<bool> called = false;
+  producer.send_async({}, [](const Result<MessageId>&) { throw std::runtime_error("mine"); });
+  producer.send_async({}, [&](const Result<MessageId>&) { called = true; });
+  wait_for (&testing::FakeState::sends)(MessageId{});
+  wait_for (&testing::FakeState::sends)(MessageId{});
+  EXPECT_TRUE(eventually([&] { return called.load(); }));
+}
+
+TEST_F(BusTest, AReceiveMayWaitForEver) {
+  auto consumer = bus_.subscribe(options()).value();
+  std::thread sender([this] { deliver(7); });
+  EXPECT_TRUE(consumer.receive(std::chrono::milliseconds::max()));
+  sender.join();
 }
 
 TEST_F(BusTest, WhatWasRedeliveredTooOftenNeverReachesTheApplication) {

@@ -2,7 +2,13 @@
 
 #include <utility>
 
+#include "base/log.hpp"
+
 namespace geminga::bus {
+
+void log_thrown(const char* what) {
+  log::error("bus", "a callback of the application threw: {}", what);
+}
 
 void Callbacks::post(base::Task task) {
   {

@@ -1,13 +1,19 @@
 #pragma once
 
+#include <exception>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <utility>
+
+#include <geminga/error.hpp>
 
 #include "base/clock.hpp"
 #include "base/event_loop.hpp"
 
 namespace geminga::bus {
+
+void log_thrown(const char* what);
 
 /// The one thread of a bus: runs the callbacks of users and the bus's own time-outs, so that neither ever
 /// runs on a thread of an engine. Shared with what is under way in the engine; it may outlive the bus, and
@@ -39,5 +45,17 @@ class Callbacks {
   std::unique_ptr<base::Timer> timer_;
   std::multimap<base::MonotonicTime, base::Task> deadlines_;
 };
+
+/// Calls the application back. What it throws is a fault of its own: it ends here, with a line in the log.
+template <class Callback, class T>
+void call_back(Callback& callback, Result<T> result) {
+  try {
+    callback(std::move(result));
+  } catch (const std::exception& thrown) {
+    log_thrown(thrown.what());
+  } catch (...) {
+    log_thrown("something that is no std::exception");
+  }
+}
 
 }  // namespace geminga::bus

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/later.hpp"
 #include "base/log.hpp"
 #include "base/topic_name.hpp"
 #include "base/try.hpp"
@@ -144,14 +145,15 @@ Result<std::shared_ptr<Delivery::Impl>> Consumer::Impl::next(std::optional<base:
       return std::make_shared<Delivery::Impl>(weak_from_this(), std::move(*taken.message),
                                               std::move(taken.withdrawn));
     // Its consumer went away or let its time pass each time: no failure came here to be counted.
-    dead_letter(*taken.message, fmt::format("redelivered {} times without being settled", count), true);
+    dead_letter(std::move(*taken.message), fmt::format("redelivered {} times without being settled", count),
+                true);
   }
 }
 
 Result<Delivery> Consumer::Impl::receive(std::chrono::milliseconds timeout) {
   if (handler_)
     return fail(ErrorCode::conflict, "this consumer has a handler; receive() is for those without");
-  GEMINGA_TRY(auto delivery, next(bus_->clock().monotonic_now() + timeout));
+  GEMINGA_TRY(auto delivery, next(base::later(bus_->clock().monotonic_now(), timeout)));
   start_ack_timeout(delivery);
   return Delivery(std::move(delivery));
 }
@@ -281,47 +283,54 @@ void Consumer::Impl::fail_delivery(const std::shared_ptr<Delivery::Impl>& delive
   const std::uint32_t failures = delivery->message().redelivery_count;
   bus::EngineMessage message{.message = delivery->message(), .tag = delivery->tag()};
   if (options_.dead_letter && failures >= options_.dead_letter->max_redeliveries)
-    return dead_letter(message, reason, !delivery->was_let_go());
+    return dead_letter(std::move(message), reason, !delivery->was_let_go());
   const auto wait = delay.value_or(options_.negative_ack_delay);
   // An acknowledgement that failed has let the key go already: it cannot be tried again in its place.
   if (!options_.orderly || delivery->was_let_go())
     return engine_->negative_acknowledge(delivery->tag(), wait);
   ++message.message.redelivery_count;
-  inbox_->retry(std::move(message), bus_->clock().monotonic_now() + wait);
+  inbox_->retry(std::move(message), base::later(bus_->clock().monotonic_now(), wait));
 }
 
-void Consumer::Impl::dead_letter(const bus::EngineMessage& message, const std::string& reason,
-                                 bool holds_key) {
+void Consumer::Impl::dead_letter(bus::EngineMessage message, const std::string& reason, bool holds_key) {
   std::vector<TopicMessage> letters;
   letters.push_back({dead_letter_topic_, bus::dead_letter(message.message, options_.subscription, reason)});
   steps_->begin();
+  const std::uint64_t tag = message.tag;
   bus_->engine().forward(
-      *engine_, message.tag, std::move(letters),
-      [weak = weak_from_this(), callbacks = bus_->callbacks(), steps = steps_, tag = message.tag,
-       key = message.message.key, holds_key](const Result<std::vector<MessageId>>& result) {
-        callbacks->post(
-            [weak, tag, key, holds_key, error = result ? std::nullopt : std::optional(result.error())] {
-              const auto self = weak.lock();
-              if (!self) return;
-              if (error) {
-                log::warn("bus", "dead letter to {}: {}; the message comes again", self->dead_letter_topic_,
-                          error->message);
-                self->engine_->negative_acknowledge(tag, self->options_.negative_ack_delay);
-              }
-              if (self->options_.orderly && holds_key) self->inbox_->finished(key);
-            });
+      *engine_, tag, std::move(letters),
+      [weak = weak_from_this(), callbacks = bus_->callbacks(), steps = steps_, message = std::move(message),
+       holds_key](const Result<std::vector<MessageId>>& result) mutable {
+        callbacks->post([weak, message = std::move(message), holds_key,
+                         error = result ? std::nullopt : std::optional(result.error())]() mutable {
+          if (const auto self = weak.lock()) self->dead_lettered(std::move(message), holds_key, error);
+        });
         steps->end();
       });
 }
 
+void Consumer::Impl::dead_lettered(bus::EngineMessage message, bool holds_key,
+                                   const std::optional<Error>& error) {
+  const bool in_order = options_.orderly && holds_key;
+  if (error) {
+    log::warn("bus", "dead letter to {}: {}; the message comes again", dead_letter_topic_, error->message);
+    // Its key waits for it, so that nothing passes it; but what was taken back comes from the engine.
+    if (in_order && error->code != ErrorCode::conflict)
+      return inbox_->retry(std::move(message),
+                           base::later(bus_->clock().monotonic_now(), options_.negative_ack_delay));
+    engine_->negative_acknowledge(message.tag, options_.negative_ack_delay);
+  }
+  if (in_order) inbox_->finished(message.message.key);
+}
+
 void Consumer::Impl::start_ack_timeout(const std::shared_ptr<Delivery::Impl>& delivery) {
   if (options_.ack_timeout.count() == 0) return;
-  const auto when = bus_->clock().monotonic_now() + options_.ack_timeout;
-  const bool earliest = ack_timeouts_.add(
+  const auto when = base::later(bus_->clock().monotonic_now(), options_.ack_timeout);
+  const bool unwatched = ack_timeouts_.add(
       when, {.tag = delivery->tag(), .delivery = delivery, .kept = options_.orderly ? delivery : nullptr});
   // Settled by another thread before it was added: nobody else would take it out.
   if (delivery->settled()) ack_timeouts_.remove(delivery->tag());
-  if (earliest) arm_ack_timeout(when);
+  if (unwatched) arm_ack_timeout(when);
 }
 
 void Consumer::Impl::arm_ack_timeout(base::MonotonicTime when) {

@@ -92,7 +92,8 @@ class Consumer::Impl final : public bus::Child, public std::enable_shared_from_t
   bus::Done<void> settled(const std::shared_ptr<Delivery::Impl>& delivery, bus::Done<void> done);
   Result<> call_handler(Delivery& delivery) const;
   /// `holds_key`: orderly, it is the one of its key that runs.
-  void dead_letter(const bus::EngineMessage& message, const std::string& reason, bool holds_key);
+  void dead_letter(bus::EngineMessage message, const std::string& reason, bool holds_key);
+  void dead_lettered(bus::EngineMessage message, bool holds_key, const std::optional<Error>& error);
   /// What a settled message held: its time-out and, orderly, its key.
   void release(Delivery::Impl& delivery);
   void start_ack_timeout(const std::shared_ptr<Delivery::Impl>& delivery);

@@ -74,7 +74,7 @@ void Delivery::ack_async(std::move_only_function<void(Result<>)> callback) {
   impl_->ack(
       [callbacks = consumer->bus().callbacks(), callback = std::move(callback)](Result<> result) mutable {
         callbacks->post([callback = std::move(callback), result = std::move(result)]() mutable {
-          callback(std::move(result));
+          bus::call_back(callback, std::move(result));
         });
       });
 }

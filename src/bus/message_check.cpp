@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/later.hpp"
 #include "base/try.hpp"
 
 namespace geminga::bus {
@@ -40,7 +41,7 @@ Result<> check_message(OutgoingMessage& message, const BusOptions& options, cons
     return fail(ErrorCode::invalid_argument,
                 fmt::format("deliver_after of {} ms", message.deliver_after->count()));
   if (message.deliver_after) {
-    message.deliver_at = clock.wall_now() + *message.deliver_after;
+    message.deliver_at = base::later(clock.wall_now(), *message.deliver_after);
     message.deliver_after.reset();
   }
   if (message.deliver_at) GEMINGA_TRY_VOID(require(capabilities, Feature::delayed_delivery));

@@ -1,10 +1,12 @@
 #include "bus/pending_sends.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "base/assert.hpp"
+#include "base/later.hpp"
 
 namespace geminga::bus {
 
@@ -18,7 +20,7 @@ bool PendingSends::well_below_limits() const {
 }
 
 Result<PendingSends::Begun> PendingSends::begin(std::uint64_t bytes, Done<MessageId>& done) {
-  const auto deadline = clock_.monotonic_now() + limits_.send_timeout;
+  const auto deadline = base::later(clock_.monotonic_now(), limits_.send_timeout);
   std::unique_lock lock(mutex_);
   if (!limits_.block_if_full && !closed_ && !has_room(bytes))
     return fail(ErrorCode::queue_full,
@@ -33,7 +35,7 @@ Result<PendingSends::Begun> PendingSends::begin(std::uint64_t bytes, Done<Messag
                 fmt::format("no room among {} pending messages within the send time-out of {} ms", messages_,
                             limits_.send_timeout.count()));
   if (closed_) return fail(ErrorCode::closed, "the producer was closed");
-  const bool first = in_order_.empty();
+  const bool first = !std::exchange(watched_, true);
   auto ticket = std::make_shared<Send>(bytes, deadline, std::move(done));
   in_order_.push_back(ticket);
   ++begun_;
@@ -67,13 +69,20 @@ void PendingSends::finish(const Ticket& ticket, Result<MessageId> result) {
 }
 
 std::optional<base::MonotonicTime> PendingSends::expire() {
+  finish_late();
+  const std::lock_guard lock(mutex_);
+  if (!in_order_.empty()) return in_order_.front()->deadline;
+  watched_ = false;
+  return std::nullopt;
+}
+
+void PendingSends::finish_late() {
   const auto now = clock_.monotonic_now();
   while (true) {
     Ticket late;
     {
       const std::lock_guard lock(mutex_);
-      if (in_order_.empty()) return std::nullopt;
-      if (in_order_.front()->deadline > now) return in_order_.front()->deadline;
+      if (in_order_.empty() || in_order_.front()->deadline > now) return;
       late = in_order_.front();
     }
     finish(late,
@@ -95,7 +104,7 @@ void PendingSends::wait_for_answers() {
     };
     if (answered_.wait_until(lock, deadline, reached)) return;
     lock.unlock();
-    expire();
+    finish_late();
     lock.lock();
   }
 }

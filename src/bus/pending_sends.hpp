@@ -34,16 +34,17 @@ class PendingSends : public std::enable_shared_from_this<PendingSends> {
   };
   using Ticket = std::shared_ptr<Send>;
 
-  /// Waits for room, if so configured. The first ticket in flight makes `first` true: the caller then has a
-  /// time-out to arm. `done` is called by finish(), expire() or abandon(), on their thread, outside the lock.
-  /// Errors (nothing was taken, `done` is untouched): queue_full, timeout (no room in time), closed.
+  /// Waits for room, if so configured. `first`: nobody watches the time; the caller arms a time-out that
+  /// calls expire() and goes on as that says. `done` is called by finish(), expire() or abandon(), on their
+  /// thread, outside the lock. Errors (nothing was taken, `done` is untouched): queue_full, timeout (no room
+  /// in time), closed.
   struct Begun {
     Ticket ticket;
     bool first = false;
   };
   Result<Begun> begin(std::uint64_t bytes, Done<MessageId>& done);
   void finish(const Ticket& ticket, Result<MessageId> result);
-  /// Times out what is over its deadline; returns the deadline of the oldest that is left.
+  /// Times out what is over its deadline. Returns when to call again; nothing: not before the next `first`.
   std::optional<base::MonotonicTime> expire();
   /// Waits until everything begun before has its answer.
   void wait_for_answers();
@@ -55,6 +56,7 @@ class PendingSends : public std::enable_shared_from_this<PendingSends> {
  private:
   [[nodiscard]] bool has_room(std::uint64_t bytes) const;
   [[nodiscard]] bool well_below_limits() const;
+  void finish_late();
 
   static constexpr std::uint64_t kNobody = std::numeric_limits<std::uint64_t>::max();
 
@@ -71,6 +73,7 @@ class PendingSends : public std::enable_shared_from_this<PendingSends> {
   std::uint32_t waiting_for_room_ = 0;
   std::uint32_t messages_ = 0;
   std::uint64_t bytes_ = 0;
+  bool watched_ = false;  ///< a call of expire() is to come
   bool closed_ = false;
 };
 

@@ -66,6 +66,24 @@ TEST_F(PendingSendsTest, WithoutAReceiptItTimesOutInOrder) {
   EXPECT_EQ(answers_.size(), 2U);
 }
 
+TEST_F(PendingSendsTest, OneWatchIsEnoughHoweverManyComeAndGo) {
+  const auto sends = make({.send_timeout = 1s});
+  for (const bool first : {true, false, false}) {
+    const auto begun = begin(*sends).value();
+    EXPECT_EQ(begun.first, first);
+    sends->finish(begun.ticket, MessageId{});
+  }
+  clock_.advance(1s);
+  EXPECT_FALSE(sends->expire());
+  EXPECT_TRUE(begin(*sends).value().first);
+}
+
+TEST_F(PendingSendsTest, ATimeOutMayBeForEver) {
+  const auto sends = make({.send_timeout = std::chrono::milliseconds::max()});
+  ASSERT_TRUE(begin(*sends));
+  EXPECT_EQ(sends->expire(), base::MonotonicTime::max());
+}
+
 TEST_F(PendingSendsTest, BlocksUntilThereIsRoom) {
   const auto sends =
       std::make_shared<PendingSends>(PendingSends::Limits{.messages_max = 1}, base::Clock::system());

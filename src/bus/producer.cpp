@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <latch>
 #include <utility>
 
@@ -16,6 +17,7 @@ namespace {
 
 /// Over the send time-out, which answers first; the wait itself must end whatever happens.
 constexpr std::chrono::milliseconds kGrace{5'000};
+constexpr std::chrono::milliseconds kLongest = std::chrono::years{100};  // twice of it can still be counted
 
 Result<> check_options(const ProducerOptions& options) {
   if (options.send_timeout.count() <= 0)
@@ -110,14 +112,14 @@ Producer::~Producer() = default;
 
 Result<MessageId> Producer::send(OutgoingMessage message) {
   return base::await<MessageId>([&](auto done) { impl_->send(std::move(message), std::move(done)); },
-                                2 * impl_->options().send_timeout + kGrace, "send");
+                                2 * std::min(impl_->options().send_timeout, kLongest) + kGrace, "send");
 }
 
 void Producer::send_async(OutgoingMessage message, SendCallback callback) {
   impl_->send(std::move(message), [callbacks = impl_->callbacks(),
                                    callback = std::move(callback)](Result<MessageId> result) mutable {
     callbacks->post([callback = std::move(callback), result = std::move(result)]() mutable {
-      callback(std::move(result));
+      bus::call_back(callback, std::move(result));
     });
   });
 }

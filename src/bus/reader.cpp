@@ -2,6 +2,7 @@
 
 #include <geminga/reader.hpp>
 
+#include "base/later.hpp"
 #include "base/log.hpp"
 #include "base/try.hpp"
 #include "bus/message_check.hpp"
@@ -40,7 +41,7 @@ Result<std::shared_ptr<Reader::Impl>> Reader::Impl::create(const std::shared_ptr
 }
 
 Result<Message> Reader::Impl::read(std::chrono::milliseconds timeout) {
-  const auto deadline = bus_->clock().monotonic_now() + timeout;
+  const auto deadline = base::later(bus_->clock().monotonic_now(), timeout);
   while (true) {
     GEMINGA_TRY(auto taken, inbox_->take(deadline));
     if (taken.room.messages > 0) engine_->taken(taken.room.messages, taken.room.bytes);
