@@ -73,10 +73,9 @@ std::optional<std::chrono::milliseconds> parse_retry_after(std::string_view valu
   std::tm date{};
   const char* end = ::strptime(std::string(value).c_str(), "%a, %d %b %Y %H:%M:%S GMT", &date);
   if (end == nullptr) return std::nullopt;
-  const auto wait =
-      std::chrono::system_clock::from_time_t(::timegm(&date)) - std::chrono::system_clock::now();
-  return std::clamp<std::chrono::milliseconds>(std::chrono::ceil<std::chrono::milliseconds>(wait),
-                                               std::chrono::milliseconds{0}, kRetryAfterMax);
+  // In whole seconds: the nanoseconds of the clock end in the year 2262.
+  const std::chrono::seconds wait{::timegm(&date) - std::time(nullptr)};
+  return std::clamp<std::chrono::milliseconds>(wait, std::chrono::milliseconds{0}, kRetryAfterMax);
 }
 
 CallFailure http_failure(int status, const net::HttpHeaders& headers, std::string_view body) {

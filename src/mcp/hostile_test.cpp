@@ -116,6 +116,16 @@ TEST_F(HostileServerTest, AnAnswerOverTheLimitIsRefusedAndTheServerStays) {
   EXPECT_TRUE(call("s", "echo"));
 }
 
+TEST_F(HostileServerTest, AsksOnAndOnAndReadsNoAnswer) {
+  open({{"s", fixture_server()}});
+  const auto outcome = call("s", "pester");
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().kind, FailureClass::outcome_unknown);
+  EXPECT_NE(outcome.error().error.message.find("does not take the answers"), std::string::npos)
+      << outcome.error().error.message;
+  EXPECT_TRUE(eventually([&] { return text_of(call("s", "echo", {{"text", "again"}})) == "again"; }));
+}
+
 TEST_F(HostileServerTest, ClosesItsStdoutAndLivesOn) {
   open({{"s", fixture_server()}});
   const auto outcome = call("s", "close_stdout");

@@ -185,6 +185,7 @@ TEST(RetryAfter, SecondsOrADate) {
   EXPECT_EQ(parse_retry_after("Thu, 01 Jan 1998 00:00:00 GMT"), milliseconds{0});
   EXPECT_GT(parse_retry_after("Fri, 31 Dec 2100 23:59:59 GMT"), milliseconds{0});
   EXPECT_LE(parse_retry_after("99999999"), std::chrono::hours{24});
+  EXPECT_EQ(parse_retry_after("Fri, 31 Dec 9999 23:59:59 GMT"), std::chrono::hours{24});
   for (const char* bad : {"", "soon", "-1", "1.5"}) EXPECT_FALSE(parse_retry_after(bad)) << bad;
 }
 

@@ -1,5 +1,6 @@
 #include "mcp/http_transport.hpp"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
@@ -48,6 +49,7 @@ class HttpCore : public std::enable_shared_from_this<HttpCore> {
 
   void start(Transport::Events events) { events_ = std::move(events); }
   void post(std::optional<std::int64_t> id, std::string text, std::function<void()> taken);
+  [[nodiscard]] std::size_t unsent() const;
   void forget(std::int64_t id);
   void handshake_begins();
   void handshake_ended(std::string_view version);
@@ -199,6 +201,11 @@ void HttpCore::finished(const ExchangePtr& exchange, Result<net::ClientResponse>
                                        status, exchange->headers.get("Content-Type"))}});
 }
 
+std::size_t HttpCore::unsent() const {
+  const auto is_notification = [](const ExchangePtr& exchange) { return exchange->is_notification; };
+  return static_cast<std::size_t>(std::ranges::count_if(running_, is_notification));
+}
+
 void HttpCore::forget(std::int64_t id) {
   for (const ExchangePtr& exchange : running_) {
     if (exchange->id == id) client_.cancel(exchange->number);
@@ -288,6 +295,7 @@ class HttpTransport final : public Transport {
   void send(std::string text, std::function<void()> taken) override {
     core_->post(std::nullopt, std::move(text), std::move(taken));
   }
+  [[nodiscard]] std::size_t unsent() const override { return core_->unsent(); }
   void forget(std::int64_t id) override { core_->forget(id); }
   // The HTTP client knows better, but when it matters (time-out, cancel, stop) the careful answer is the
   // right one.

@@ -14,6 +14,7 @@ namespace {
 constexpr std::string_view kClientName = "geminga";
 constexpr std::string_view kClientVersion = GEMINGA_VERSION;
 constexpr std::size_t kToolsMax = 10'000;
+constexpr std::size_t kAnswersMax = 1'000;  // that the server asked for and has not taken
 const nlohmann::json kNothing = nullptr;
 
 const nlohmann::json& body_of(const wire::mcp::JsonPtr& body) {
@@ -174,6 +175,11 @@ void Session::take(const wire::mcp::Message& message) {
 }
 
 void Session::take_request(const wire::mcp::Message& message) {
+  if (transport_->unsent() >= kAnswersMax) {
+    return down({ErrorCode::protocol_error,
+                 fmt::format("server '{}' asks on and on and does not take the answers: {} wait for it",
+                             server_, transport_->unsent())});
+  }
   if (message.method == "ping") return transport_->send(wire::mcp::encode_result(message.id, "{}"));
   transport_->send(wire::mcp::encode_error(
       message.id, wire::mcp::kMethodNotFound,

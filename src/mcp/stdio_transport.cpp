@@ -61,6 +61,7 @@ class StdioCore : public std::enable_shared_from_this<StdioCore> {
   void start(Transport::Events events);
   void write(std::optional<std::int64_t> id, std::string text);
   [[nodiscard]] bool left(std::int64_t id) const { return !unsent_.contains(id); }
+  [[nodiscard]] std::size_t unsent() const { return queue_.size() - unsent_.size(); }
   void forget(std::int64_t id);
   void close();
   // The owner goes: no event any more. The processes are ended all the same.
@@ -320,6 +321,7 @@ class StdioTransport final : public Transport {
     core_->write(std::nullopt, std::move(text));
     if (taken) taken();
   }
+  [[nodiscard]] std::size_t unsent() const override { return core_->unsent(); }
   void forget(std::int64_t id) override { core_->forget(id); }
   [[nodiscard]] bool left(std::int64_t id) const override { return core_->left(id); }
   void close() override { core_->close(); }

@@ -38,6 +38,8 @@ class Transport {
   virtual void send_request(std::int64_t id, std::string text) = 0;
   /// A notification, or an answer to the server. `taken` runs when what is sent next cannot overtake it.
   virtual void send(std::string text, std::function<void()> taken = {}) = 0;
+  /// How many messages of send() have not left.
+  [[nodiscard]] virtual std::size_t unsent() const = 0;
   /// Nobody waits for the answer to this request any more; what has not left does not leave.
   virtual void forget(std::int64_t id) = 0;
   /// False while not a byte of it has left.
