@@ -106,8 +106,9 @@ class JobStore {
 struct SqliteJobStoreOptions {
   std::filesystem::path file;
   base::Clock* clock = nullptr;  ///< the system's where it is not given
-  /// A write or a sync has failed. Comes once, on a thread of the store, after those who waited for it were
-  /// told; from then on every write is answered with that error and nothing is written.
+  /// A write or a sync has failed, or the file is damaged. Comes once, on a thread of the store, after those
+  /// who waited for it were told; from then on every write is answered with that error and nothing is
+  /// written.
   std::function<void(const Error&)> on_disk_error{};
 };
 

@@ -107,6 +107,8 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& fi
   // A file that is no database shows itself at the first statement.
   if (mode == Mode::read_write) {
     GEMINGA_TRY_VOID(database->execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL"));
+    // No commit may fail because there is no descriptor or no space for a file that nobody keeps.
+    GEMINGA_TRY_VOID(database->execute("PRAGMA temp_store=MEMORY"));
     sqlite3_wal_hook(raw, checkpoint, nullptr);
   }
   return database;
@@ -156,8 +158,12 @@ Error Database::error_of(int code) const {
     case SQLITE_READONLY:
     case SQLITE_PERM:
       return {ErrorCode::disk_error, text("; check that its folder exists and is writable")};
-    default:
+    case SQLITE_IOERR:
       return {ErrorCode::disk_error, text("")};
+    case SQLITE_NOMEM:
+      return {ErrorCode::unavailable, text("; there is too little memory")};
+    default:  // a fault of our own: the disk is as good as before
+      return {ErrorCode::internal, text("")};
   }
 }
 

@@ -44,7 +44,7 @@ class Statement {
   Statement& bind_null();
 
   /// True: there is a row. Errors: disk_full, disk_error, corrupted, conflict (a constraint), unavailable
-  /// (locked by another process for too long).
+  /// (locked by another process for too long, no memory), internal.
   Result<bool> step();
   /// For statements without rows.
   Result<> run();

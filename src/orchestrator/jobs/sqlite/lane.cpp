@@ -74,7 +74,7 @@ Result<> apply_one(Context& context, Operation& operation, Ended& ended) {
   ended.result = operation.apply(context);
   if (ended.result) return run(context.database, "RELEASE one");
   // A disk that fails one operation is not to be trusted with the others.
-  if (ended.result.error().code == ErrorCode::disk_error) return ended.result;
+  if (ends_it(ended.result.error())) return ended.result;
   context.events.resize(ended.first_event);
   // A full disk makes SQLite take back the whole transaction by itself.
   if (!context.database.in_transaction()) return ended.result;
@@ -92,6 +92,10 @@ Result<> apply_all(Context& context, Lane::Batch& batch, std::vector<Ended>& end
 }
 
 }  // namespace
+
+bool ends_it(const Error& error) {
+  return error.code == ErrorCode::disk_error || error.code == ErrorCode::corrupted;
+}
 
 Result<std::vector<JobEvent>> commit_group(Database& database, Timestamp now, Lane::Batch& batch) {
   std::vector<JobEvent> events;

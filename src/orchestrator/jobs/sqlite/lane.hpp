@@ -87,6 +87,8 @@ class Lane {
 /// finished with it.
 Result<std::vector<JobEvent>> commit_group(Database& database, Timestamp now, Lane::Batch& batch);
 void fail_each(Lane::Batch& batch, const Error& error);
+/// Nobody knows what the disk holds now, or it holds damage: nothing more may be written.
+bool ends_it(const Error& error);
 /// Runs each by itself and finishes it at once.
 void read_each(Database& database, Timestamp now, Lane::Batch& batch);
 

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/forget_cached.hpp"
 #include "base/try.hpp"
 #include "orchestrator/jobs/job_store.hpp"
 #include "orchestrator/jobs/sqlite/lane.hpp"
@@ -144,7 +145,7 @@ class SqliteJobStore final : public JobStore {
 
   /// After a failed sync nobody knows what of the file is on disk: no commit may follow.
   void not_committed(const Error& error) {
-    if (error.code != ErrorCode::disk_error) return;
+    if (!sqlite::ends_it(error)) return;
     disk_failure_ = error;
     if (on_disk_error_) on_disk_error_(error);
   }
@@ -166,6 +167,7 @@ class SqliteJobStore final : public JobStore {
 
 Result<std::unique_ptr<JobStore>> open_sqlite_job_store(SqliteJobStoreOptions options) {
   if (options.file.empty()) return fail(ErrorCode::invalid_argument, "the jobs store needs a file name");
+  GEMINGA_TRY_VOID(base::forget_cached_database(base::FileSystem::system(), options.file));
   GEMINGA_TRY(auto writer, Database::open(options.file, Database::Mode::read_write));
   GEMINGA_TRY_VOID(sqlite::migrate(*writer));
   GEMINGA_TRY(auto id, sqlite::store_id(*writer));
