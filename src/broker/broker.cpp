@@ -290,9 +290,14 @@ void BrokerImpl::create_producer(TopicPtr topic, RegisterOptions options, Done<P
 
 void BrokerImpl::browse(TopicPtr topic, std::optional<MessageId> after, std::uint32_t limit,
                         Done<std::vector<storage::Entry>> done) {
-  const EntryId from = after ? EntryId{after->entry.value + 1} : EntryId{0};
-  context_->log->read({.topic = topic->id(), .from = from, .entries_max = limit, .bytes_max = 16ULL << 20},
-                      std::move(done));
+  topic->core().loop.post([context = context_, topic, after, limit,
+                           answer = Answer<std::vector<storage::Entry>>(std::move(done))]() mutable {
+    const EntryId from = after ? topic->behind(*after) : topic->first();
+    context->log->read({.topic = topic->id(), .from = from, .entries_max = limit, .bytes_max = 16ULL << 20},
+                       [answer = std::move(answer)](Result<std::vector<storage::Entry>> entries) mutable {
+                         answer(std::move(entries));
+                       });
+  });
 }
 
 }  // namespace geminga::broker

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "base/log.hpp"
 #include "broker/time_search.hpp"
@@ -9,18 +10,22 @@ namespace geminga::broker {
 /// Pulsar's rule: what every subscription has acknowledged is kept while it is within both the time and the
 /// size limit. A topic without any subscription keeps everything until retention is set for it.
 void Topic::trim() {
-  if (trimming_ || deleted() || end_ == first_) return;
+  if (deleted()) return drop_again();
+  tell_log_of_trim();
+  if (trimming_ || end_ == first_) return;
   const RetentionPolicy& policy = row_.retention;
   if (subscriptions_.empty() && policy == RetentionPolicy{}) return;
   const EntryId acknowledged = acknowledged_before();
+  if (acknowledged <= first_) return;
   const EntryId within_size = kept_by_size();
   if (!policy.time || policy.time->count() == 0) {
     const EntryId within_time = policy.time ? end_ : first_;
     return trim_to(std::min(acknowledged, std::max(within_time, within_size)));
   }
-  if (acknowledged <= first_) return;
-  trimming_ = true;
   const Timestamp since = context_->now().wall - *policy.time;
+  if (!oldest_kept_ || oldest_kept_->first != first_) return look_at_oldest();
+  if (oldest_kept_->second >= since) return trim_to(std::min(acknowledged, within_size));
+  trimming_ = true;
   find_by_time(shared_from_this(), first_, acknowledged, since,
                [self = shared_from_this(), acknowledged, within_size](EntryId within_time) {
                  self->trimming_ = false;
@@ -41,13 +46,37 @@ EntryId Topic::acknowledged_before() const {
   return creating_.empty() ? before : first_;
 }
 
+/// While the oldest one is within the time, nothing has to be searched.
+void Topic::look_at_oldest() {
+  trimming_ = true;
+  context_->log->read({.topic = row_.id, .from = first_, .entries_max = 1},
+                      [self = shared_from_this(), at = first_](Result<std::vector<storage::Entry>> entries) {
+                        self->core_.loop.post([self, at, entries = std::move(entries)] {
+                          self->trimming_ = false;
+                          if (!entries || entries->empty()) return;  // the next turn asks again
+                          self->oldest_kept_ = {at, entries->front().header.publish_time};
+                          self->trim();
+                        });
+                      });
+}
+
 void Topic::trim_to(EntryId before) {
   if (before <= first_ || deleted()) return;
   first_ = before;
+  tell_log_of_trim();
+}
+
+/// What the log refuses, on a full disk for example, it is told again at the next turn.
+void Topic::tell_log_of_trim() {
+  if (first_ <= trimmed_ || std::exchange(telling_log_, true)) return;
   storage::Transaction transaction;
-  transaction.operations.emplace_back(storage::Trim{.topic = row_.id, .before = before});
-  transaction.done = [self = shared_from_this()](const Result<storage::Receipt>& receipt) {
+  transaction.operations.emplace_back(storage::Trim{.topic = row_.id, .before = first_});
+  transaction.done = [self = shared_from_this(), before = first_](const Result<storage::Receipt>& receipt) {
     if (!receipt) log::warn("broker", "{} could not be trimmed: {}", self->name(), receipt.error().message);
+    self->core_.loop.post([self, before, told = receipt.has_value()] {
+      self->telling_log_ = false;
+      if (told) self->trimmed_ = std::max(self->trimmed_, before);
+    });
   };
   context_->log->submit(std::move(transaction));
 }

@@ -209,6 +209,11 @@ EntryId Topic::position_of(const MessageId& id) const {
   return id.ledger > ledger_ ? end_ : std::clamp(id.entry, first_, end_);
 }
 
+EntryId Topic::behind(const MessageId& id) const {
+  const EntryId at = position_of(id);
+  return id.ledger == ledger_ && at == id.entry && at < end_ ? EntryId{at.value + 1} : at;
+}
+
 Result<ReaderPtr> Topic::add_reader(const ReaderStart& start, Permits permits,
                                     std::shared_ptr<DeliverySink> sink) {
   if (auto usable = check_usable(); !usable) return std::unexpected(usable.error());
@@ -331,8 +336,12 @@ void Topic::drop_from_disk(Answer<void> answer) {
   transaction.operations.emplace_back(storage::DropTopic{.topic = row_.id});
   transaction.done = [self = shared_from_this(),
                       answer = std::move(answer)](Result<storage::Receipt> receipt) mutable {
-    if (!receipt) return answer(std::unexpected(receipt.error()));
-    answer(Result<>{});
+    if (receipt) return answer(Result<>{});
+    if (!receipt.error().retryable()) return answer(std::unexpected(receipt.error()));
+    log::warn("broker", "{} was deleted, its space is not free yet: {}", self->name(),
+              receipt.error().message);
+    self->core_.loop.post(
+        [self, answer = std::move(answer)]() mutable { self->drop_refused_ = std::move(answer); });
   };
   context_->log->submit(std::move(transaction));
 }
@@ -345,6 +354,13 @@ std::size_t Topic::consumer_count() const {
 
 bool Topic::in_use() const {
   return subscription_count() > 0 || !readers_.empty() || !producers_.idle();
+}
+
+void Topic::drop_again() {
+  if (!drop_refused_) return;
+  auto answer = *std::move(drop_refused_);
+  drop_refused_.reset();
+  drop_from_disk(std::move(answer));
 }
 
 Result<> Topic::check_usable() const {

@@ -90,6 +90,8 @@ class Topic : public std::enable_shared_from_this<Topic> {
   /// Where this id stands here, within what is kept. A topic has one ledger: an id of an older one lies
   /// before everything, one of a newer one behind it.
   [[nodiscard]] EntryId position_of(const MessageId& id) const;
+  /// Where what follows this id begins.
+  [[nodiscard]] EntryId behind(const MessageId& id) const;
   [[nodiscard]] TopicStats stats() const;
   void add_to(BrokerStats& sums) const;
 
@@ -103,8 +105,11 @@ class Topic : public std::enable_shared_from_this<Topic> {
   void termination_ends(const Result<>& done);
   [[nodiscard]] std::optional<MessageId> last_message_id() const;
   void drop_from_disk(Answer<void> answer);
+  void drop_again();
   [[nodiscard]] EntryId kept_by_size() const;
   void trim_to(EntryId before);
+  void tell_log_of_trim();
+  void look_at_oldest();
 
   const ContextPtr context_;
   Core& core_;
@@ -122,6 +127,10 @@ class Topic : public std::enable_shared_from_this<Topic> {
   std::set<std::shared_ptr<TopicReader>> readers_;
   std::optional<Error> ended_;
   bool trimming_ = false;
+  EntryId trimmed_{first_};  ///< so far the log has forgotten
+  bool telling_log_ = false;
+  std::optional<std::pair<EntryId, Timestamp>> oldest_kept_;  ///< when it was published
+  std::optional<Answer<void>> drop_refused_;                  ///< to be tried again
   std::uint64_t messages_in_ = 0, bytes_in_ = 0, messages_out_ = 0, bytes_out_ = 0;
 };
 

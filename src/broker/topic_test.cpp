@@ -109,6 +109,24 @@ TEST_F(TopicTest, RetentionBySizeKeepsThatSizeAlsoOfAPartlyTrimmedSegment) {
   EXPECT_GE(least, 150U);
 }
 
+TEST_F(TopicTest, BrowsingGoesOnBehindAnIdOfThisTopic) {
+  open();
+  const TopicPtr t = topic().value();
+  ASSERT_TRUE(publish(t, 10, 3));
+  const MessageId last = stats(t).last_message_id.value();
+  const auto behind = [&](LedgerId ledger, EntryId entry) {
+    const auto found = wait_for<std::vector<storage::Entry>>([&](auto done) {
+      broker_->browse(t, MessageId{.ledger = ledger, .entry = entry}, 100, std::move(done));
+    });
+    return found.value().size();
+  };
+  EXPECT_EQ(behind(last.ledger, EntryId{0}), 2U);
+  EXPECT_EQ(behind(last.ledger, last.entry), 0U);
+  EXPECT_EQ(behind(last.ledger, MessageId::unknown().entry), 0U);
+  EXPECT_EQ(behind(LedgerId{last.ledger.value - 1}, EntryId{100}), 3U) << "of a topic of this name before";
+  EXPECT_EQ(behind(LedgerId{last.ledger.value + 1}, EntryId{0}), 0U);
+}
+
 TEST_F(TopicTest, ADeletionThatFailsLeavesTheTopicAsItWas) {
   open();
   const TopicPtr t = topic().value();
@@ -182,6 +200,62 @@ TEST_F(TopicTest, ASubscriptionThatTheFullDiskRefusedCanBeMadeLater) {
   }));
   EXPECT_TRUE(made) << made.error().message;
   broker_.reset();  // before the disk goes
+}
+
+/// A broker whose log has not even room for a position: the reserve is used up.
+class TopicOnAFullDiskTest : public TopicTest {
+ protected:
+  TopicOnAFullDiskTest() {
+    const std::filesystem::path& data = options_.directory;
+    for (const auto& path : {data.parent_path().parent_path(), data.parent_path(), data})
+      EXPECT_TRUE(files_.make_directory(path));
+    std::filesystem::create_directories(data);  // SQLite's own
+    options_.files = &files_;
+    options_.journal_file_bytes = 32 << 10;
+  }
+  ~TopicOnAFullDiskTest() override { broker_.reset(); }  // before its disk
+  void use_up(const TopicPtr& t) {
+    files_.set_capacity(0);
+    Result<> moved;
+    do {
+      moved = wait_for<void>([&](auto done) { broker_->skip_all(t, "s", std::move(done)); });
+    } while (moved);
+    ASSERT_EQ(moved.error().code, ErrorCode::disk_full);
+  }
+  base::FaultFileSystem files_;
+};
+
+TEST_F(TopicOnAFullDiskTest, ATrimThatIsRefusedIsToldAgain) {
+  options_.trim_every = std::chrono::hours(1);
+  open();
+  const TopicPtr t = topic().value();
+  ASSERT_TRUE(create_subscription(t, "s"));
+  ASSERT_TRUE(publish(t, 1'000, 10));
+  use_up(t);
+  const auto trim = [&] {
+    return wait_for<void>([&](auto done) { broker_->trim(t, std::move(done)); }).has_value();
+  };
+  ASSERT_TRUE(trim());
+  EXPECT_EQ(stats(t).stored_messages, 0U);
+  EXPECT_GT(stats(t).stored_bytes, 0U);
+  files_.set_capacity(1ULL << 30);
+  EXPECT_TRUE(eventually([&] { return trim() && stats(t).stored_bytes == 0; }));
+}
+
+TEST_F(TopicOnAFullDiskTest, ADeletionEndsWhenThereIsSpace) {
+  open();
+  const TopicPtr t = topic().value();
+  ASSERT_TRUE(create_subscription(t, "s"));
+  ASSERT_TRUE(publish(t, 10));
+  use_up(t);
+  auto deleted = std::async(std::launch::async, [&] {
+    return wait_for<void>([&](auto done) { broker_->delete_topic(kName, true, std::move(done)); });
+  });
+  EXPECT_TRUE(eventually([&] { return t->deleted(); }));
+  EXPECT_EQ(topic(false).error().code, ErrorCode::topic_not_found);
+  files_.set_capacity(1ULL << 30);
+  const auto done = deleted.get();
+  EXPECT_TRUE(done) << done.error().message;
 }
 
 }  // namespace
