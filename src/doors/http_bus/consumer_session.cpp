@@ -183,7 +183,10 @@ void ConsumerSession::acknowledge(SettleRequest request, net::Responder responde
       std::make_shared<AckAnswer>(taken.known.size(), std::move(taken.unknown), std::move(responder));
   if (taken.known.empty()) return answer->answer();
   for (Delivery& delivery : taken.known)
-    delivery.ack_async([answer](Result<> result) { answer->one(std::move(result)); });
+    delivery.ack_async([answer, delivery](Result<> result) mutable {
+      if (!result) delivery.nack();  // nobody can name it any more; it comes again rather than staying here
+      answer->one(std::move(result));
+    });
 }
 
 void ConsumerSession::negative_acknowledge(SettleRequest request, net::Responder responder) {

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <regex>
 #include <set>
 #include <thread>
@@ -12,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/uuid.hpp"
+#include "bus/fake_engine.hpp"
 #include "net/http_path.hpp"
 #include "net/http_server.hpp"
 #include "net/origin_guard.hpp"
@@ -41,7 +43,10 @@ class HttpBusTest : public ::testing::Test {
 
   void open(HttpBusOptions options) {
     shut();
-    bus_.emplace(Bus::open("embedded:" + directory_.string()).value());
+    open(Bus::open("embedded:" + directory_.string()).value(), options);
+  }
+  void open(Bus bus, HttpBusOptions options) {
+    bus_.emplace(std::move(bus));
     door_ = std::make_unique<HttpBus>(*bus_, options);
     net::Router router;
     door_->add_routes(router);
@@ -382,6 +387,30 @@ TEST_F(HttpBusTest, LimitsConsumersAndWhatTheyHold) {
   EXPECT_EQ(call("POST", "/api/bus/consumers/" + id + "/receive", json::object()).status, 429);
   ok("POST", "/api/bus/consumers/" + id + "/ack", {{"ids", {held[0]["id"]}}});
   EXPECT_THAT(bodies(receive_all(id, 1)), ElementsAre("3"));
+}
+
+TEST_F(HttpBusTest, WhatCouldNotBeAcknowledgedComesAgain) {
+  shut();
+  const auto engine = std::make_shared<bus::testing::FakeState>();
+  open(bus::make_bus(std::make_unique<bus::testing::FakeEngine>(engine), {}), {});
+  const std::string id = consumer({});
+  std::vector<bus::EngineMessage> one;
+  one.push_back({.message = {}, .tag = 7, .bytes = 1});
+  engine->sink->on_messages(std::move(one));
+  const json held = receive(id, 1);
+  ASSERT_EQ(held.size(), 1U);
+  auto acknowledged = std::async(std::launch::async, [&] {
+    return call("POST", "/api/bus/consumers/" + id + "/ack", {{"ids", {held[0]["id"]}}});
+  });
+  const auto asked = [&] {
+    return engine->locked([](auto& state) { return !state.acknowledgements.empty(); });
+  };
+  const auto end = std::chrono::steady_clock::now() + 10s;
+  while (!asked() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+  ASSERT_TRUE(asked());
+  engine->acknowledgements[0](fail(ErrorCode::disk_full, "no room"));
+  EXPECT_EQ(acknowledged.get().status, 507);
+  EXPECT_THAT(engine->locked([](auto& state) { return state.negative; }), ElementsAre(7U));
 }
 
 TEST_F(HttpBusTest, WhatTimedOutIsNotHeldAnyMore) {
