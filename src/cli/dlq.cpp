@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <chrono>
+#include <set>
 #include <thread>
 
 #include <fmt/format.h>
@@ -152,6 +153,7 @@ Outcome those_chosen(Remote& remote, const Arguments& arguments, std::string_vie
   Pace pace(arguments.number("rate", 0));
   std::uint64_t seen = 0;
   std::uint64_t refused = 0;
+  std::set<std::string> replayed;  // requests
   const auto visit = [&](const ordered_json& letter) -> Outcome {
     const std::string id = letter.value("id", "");
     ++seen;
@@ -163,6 +165,9 @@ Outcome those_chosen(Remote& remote, const Arguments& arguments, std::string_vie
                                printable(text_of(letter, "reason"))));
       return {};
     }
+    // What failed again meanwhile stands at the end of the list: without this there might be no end.
+    const std::string request = text_of(letter, "requestId");
+    if (deed == replay_one && !request.empty() && !replayed.insert(request).second) return {};
     pace.wait();
     // One that was replayed before, or whose job has ended otherwise, is no reason to leave the others.
     if (auto done = deed(remote, arguments, id); !done) {

@@ -8,6 +8,7 @@ namespace {
 TEST(Output, WhatAToolSaysCannotSteerTheTerminal) {
   EXPECT_EQ(printable("a\x1b[2Jb\r\x07"), "a\\x1b[2Jb\\x0d\\x07");
   EXPECT_EQ(printable("line\n\ttabbed é"), "line\n\ttabbed é");
+  EXPECT_EQ(printable("a\u009b2Jb\u00a0c"), "a\\x9b2Jb\u00a0c");
 }
 
 TEST(Output, CutsBetweenCharacters) {

@@ -90,9 +90,10 @@ struct Parts {
   Parts() = default;
   Parts(const Parts&) = delete;
   Parts& operator=(const Parts&) = delete;
-  ~Parts() { stop(); }
+  ~Parts() { static_cast<void>(stop()); }
 
-  void stop() {
+  /// Errors: of the bus, when what was pending could not be written.
+  Result<> stop() {
     if (orchestrator) orchestrator->stop(kOrchestratorStop);
     if (http_bus) http_bus->close();
     if (http) http->stop(kHttpStop);
@@ -103,11 +104,11 @@ struct Parts {
     http_bus.reset();
     exposed.clear();
     broker.reset();
-    if (bus) {
-      if (auto closed = bus->close(); !closed)
-        log::error(kLog, "closing the bus: {}", closed.error().message);
-      bus.reset();
-    }
+    if (!bus) return {};
+    auto closed = bus->close();
+    if (!closed) log::error(kLog, "closing the bus: {}", closed.error().message);
+    bus.reset();
+    return closed;
   }
 };
 
@@ -245,7 +246,9 @@ Outcome serve(const ServeSettings& settings) {
   signals.let_through();
   log::info(kLog, "{}: taking no more work; a second one ends at once",
             signal == SIGINT ? "SIGINT" : "SIGTERM");
-  parts.stop();
+  // A disk that is only full loses nothing: the next start reads the journal in place of the checkpoint.
+  if (auto stopped = parts.stop(); !stopped && stopped.error().code == ErrorCode::disk_error)
+    return failed(stopped.error());
   log::info(kLog, "stopped");
   return {};
 }

@@ -55,6 +55,12 @@ class DeadLetters(Case):
         self.dlq("discard", "--all")
         self.assertEqual([], self.letters())
 
+    def test_what_fails_again_is_replayed_once(self):
+        self.dlq("replay", "--all", "--rate", "5")
+        for job in self.jobs:
+            ended = eventually("the replayed job to fail", lambda: (now := self.geminga.job(job["jobId"]))["status"] == "FAILED" and now)
+            self.assertEqual(1, ended["generation"])
+
     def test_a_choice_must_be_said(self):
         for arguments in (("replay",), ("discard",), ("discard", "1:0:-1", "--all"), ("replay", "1:0:-1", "--dry-run")):
             with self.subTest(arguments=arguments):
