@@ -10,6 +10,7 @@
 
 #include "base/try.hpp"
 #include "cli/verb.hpp"
+#include "orchestrator/limits.hpp"
 
 namespace geminga::cli {
 namespace {
@@ -183,7 +184,8 @@ constexpr FileKey<OrchestratorSettings> kOrchestratorTable[] = {
         "job_retention", "how long jobs that have ended are kept, with their history; 0s: for ever"),
     orchestration<&OrchestratorSettings::confidence_threshold>("confidence_threshold",
                                                                "below it no tool is called, from 0 to 1"),
-    orchestration<&OrchestratorSettings::query_bytes_max, 1, 1 << 20>("query_bytes_max", "of one sentence"),
+    orchestration<&OrchestratorSettings::query_bytes_max, 1, orchestrator::kQueryBytesLimit>(
+        "query_bytes_max", "of one sentence"),
     orchestration<&OrchestratorSettings::waiting_queries_max, 1, 1'000'000>(
         "waiting_queries_max", "queries that wait for their answer; above, 503"),
     orchestration<&OrchestratorSettings::calls_max, 1, 100'000>(

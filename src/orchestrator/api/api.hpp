@@ -7,6 +7,7 @@
 
 #include "net/blocking_pool.hpp"
 #include "net/http_server.hpp"
+#include "orchestrator/api/answer_once.hpp"
 #include "orchestrator/api/event_streams.hpp"
 #include "orchestrator/services/coordinator.hpp"
 #include "orchestrator/services/dead_letters.hpp"
@@ -46,7 +47,7 @@ class Api : public std::enable_shared_from_this<Api> {
 
   // query.cpp
   void post_query(const net::HttpRequest& request, net::Responder responder);
-  void wait_for_answer(const InsertedJob& inserted, const std::shared_ptr<net::Responder>& responder);
+  void wait_for_answer(const InsertedJob& inserted, const std::shared_ptr<AnswerOnce>& answer);
   void get_match(const net::HttpRequest& request, net::Responder responder);
   // jobs.cpp
   void post_job(const net::HttpRequest& request, net::Responder responder);

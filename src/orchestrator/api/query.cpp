@@ -46,28 +46,27 @@ void Api::post_query(const net::HttpRequest& request, net::Responder responder) 
   if (!accepting(responder)) return;
   auto submission = read_submission(request, parts_.core->options.settings.query_bytes_max);
   if (!submission) return responder.respond(submission.error());
-  const auto shared = std::make_shared<net::Responder>(std::move(responder));
+  const auto answer = std::make_shared<AnswerOnce>(std::move(responder));
   // The waiter stands before the message is on the bus, so that no result can pass it by.
   parts_.ingress->submit(
       *std::move(submission),
-      [self = shared_from_this(), shared](const InsertedJob& inserted) {
-        self->wait_for_answer(inserted, shared);
+      [self = shared_from_this(), answer](const InsertedJob& inserted) {
+        self->wait_for_answer(inserted, answer);
       },
-      [shared](const Result<InsertedJob>& accepted) {
-        if (!accepted && !shared->answered()) shared->respond(accepted.error());
+      [answer](const Result<InsertedJob>& accepted) {
+        if (!accepted) answer->respond(net::error_response(accepted.error()));
       });
 }
 
-void Api::wait_for_answer(const InsertedJob& inserted, const std::shared_ptr<net::Responder>& responder) {
+void Api::wait_for_answer(const InsertedJob& inserted, const std::shared_ptr<AnswerOnce>& answer) {
   const auto& job = inserted.job;
   if (terminal(job.status)) {
-    if (job.result_json) return responder->respond(answer_of(*job.result_json, job.id));
-    return responder->respond(failed_wait({ErrorCode::cancelled, "the job was cancelled"}, job.request_id));
+    if (job.result_json) return answer->respond(answer_of(*job.result_json, job.id));
+    return answer->respond(failed_wait({ErrorCode::cancelled, "the job was cancelled"}, job.request_id));
   }
-  parts_.waiting->wait(job.request_id, [responder, job_id = job.id,
+  parts_.waiting->wait(job.request_id, [answer, job_id = job.id,
                                         request_id = job.request_id](const Result<std::string>& result) {
-    if (responder->answered()) return;
-    responder->respond(result ? answer_of(*result, job_id) : failed_wait(result.error(), request_id));
+    answer->respond(result ? answer_of(*result, job_id) : failed_wait(result.error(), request_id));
   });
 }
 

@@ -8,6 +8,7 @@
 #include "base/assert.hpp"
 #include "base/try.hpp"
 #include "base/uuid.hpp"
+#include "orchestrator/limits.hpp"
 
 namespace geminga::orchestrator {
 namespace {
@@ -100,7 +101,9 @@ TopicMessage Core::message(TopicRole role, const Envelope& envelope, std::string
 Result<UserRequest> Core::read_request(const Message& message) const {
   GEMINGA_TRY(auto request, parse_user_request(message.body));
   const auto size = request.normalized_query.size();
-  const auto limit = options.settings.query_bytes_max;
+  // What this store has accepted while its limit was higher is worked on.
+  const bool accepted = envelope_of(message).store_id == store->id();
+  const auto limit = accepted ? kQueryBytesLimit : options.settings.query_bytes_max;
   if (size > limit)
     return fail(ErrorCode::schema_mismatch,
                 fmt::format("UserRequest: normalizedQuery has {} bytes; {} is the limit (query_bytes_max)",

@@ -48,7 +48,7 @@ TEST_F(FlowTest, EveryHopIsAMessageWithItsProperties) {
     EXPECT_EQ(messages[0].properties.at("requestId"), request);
     EXPECT_EQ(messages[0].properties.at("traceparent"), world_.registry.calls()[0].traceparent);
     EXPECT_TRUE(messages[0].properties.contains("status"));
-    EXPECT_EQ(messages[0].properties.contains("storeId"), role != TopicRole::user_requests);
+    EXPECT_TRUE(messages[0].properties.contains("storeId"));
   }
   std::set<std::string> steps;
   eventually("a record of every hop", [&] {
@@ -235,7 +235,7 @@ TEST_F(FlowTest, ASentenceOverTheLimitIsDeadLetteredOnEveryWayIn) {
   world_.options.settings.query_bytes_max = 100;
   world_.start();
   auto producer = world_.bus().create_producer({.topic = world_.topic(TopicRole::user_requests)}).value();
-  const auto publish = [&](std::size_t bytes) {
+  const auto publish = [&](std::size_t bytes, const std::string& store = "") {
     UserRequest request;
     request.request_id = base::random_uuid();
     request.normalized_query = "echo " + std::string(bytes - 5, 'x');
@@ -244,6 +244,7 @@ TEST_F(FlowTest, ASentenceOverTheLimitIsDeadLetteredOnEveryWayIn) {
     message.body = to_json(request);
     message.key = request.request_id;
     message.properties = {{"requestId", request.request_id}};
+    if (!store.empty()) message.properties["storeId"] = store;
     ASSERT_TRUE(producer.send(message));
   };
   publish(101);
@@ -252,6 +253,12 @@ TEST_F(FlowTest, ASentenceOverTheLimitIsDeadLetteredOnEveryWayIn) {
   eventually("the one above it is a dead letter", [&] { return world_.dead_letters().size() == 1; });
   EXPECT_THAT(world_.dead_letters()[0]["reason"].get<std::string>(),
               HasSubstr("normalizedQuery has 101 bytes; 100 is the limit"));
+  // What this store accepted before the limit was lowered is called all the same.
+  const auto signals =
+      world_.bus().admin().browse(world_.topic(TopicRole::tool_signals), std::nullopt, 1).value();
+  publish(200, signals.at(0).properties.at("storeId"));
+  eventually("the one that was accepted is called", [&] { return world_.registry.calls().size() == 2; });
+  EXPECT_EQ(world_.dead_letters().size(), 1U);
   // Normalised it is longer than it was sent.
   std::string asks = "echo ";
   while (asks.size() + 6 <= 100) asks += "who's ";

@@ -64,6 +64,7 @@ void Ingress::submit(Submission submission, std::function<void(const InsertedJob
   Envelope envelope;
   envelope.request_id = request.request_id;
   envelope.traceparent = traceparent_from(submission.traceparent);
+  envelope.store_id = core_->store->id();
   auto message = core_->message(TopicRole::user_requests, envelope, "REQUESTED", to_json(request));
   NewJob job;
   job.id = base::random_uuid();
