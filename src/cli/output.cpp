@@ -143,6 +143,12 @@ void Progress::advance(std::uint64_t by) {
   if (shown_ && now_ms() - drawn_at_ms_ >= 100) draw();
 }
 
+void Progress::show(std::uint64_t done, std::string label) {
+  done_ = done;
+  label_ = std::move(label);
+  draw();
+}
+
 void Progress::draw() {
   if (!shown_) return;
   drawn_at_ms_ = now_ms();

@@ -54,6 +54,8 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
   void advance(std::uint64_t by = 1);
+  /// So much is done, and this is to be said in front of it.
+  void show(std::uint64_t done, std::string label);
   /// Takes the bar off the line until it is drawn again.
   void make_room();
 

@@ -129,6 +129,7 @@ Verb fsck_verb();
 Verb jobs_verb();
 Verb match_verb();
 Verb namespaces_verb();
+Verb perf_verb();
 Verb produce_verb();
 Verb query_verb();
 Verb restore_verb();
