@@ -131,7 +131,7 @@ class Log {
 
   /// Durable entries from `from` on (or from the oldest kept, when that is later), in order; empty at the
   /// end only, but perhaps fewer than the limits allow. The callback comes once: at once on the caller's
-  /// thread when all is in memory, else on the log's reader thread. Any thread. Errors: topic_offline,
+  /// thread when all is in memory, else on a reader thread of the log. Any thread. Errors: topic_offline,
   /// disk_error, closed.
   void read(ReadRequest request, std::move_only_function<void(Result<std::vector<Entry>>)> done);
 

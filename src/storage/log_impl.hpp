@@ -13,7 +13,7 @@
 #include "storage/journal_files.hpp"
 #include "storage/journal_scan.hpp"
 #include "storage/log.hpp"
-#include "storage/read_thread.hpp"
+#include "storage/read_threads.hpp"
 #include "storage/segment_store.hpp"
 #include "storage/submit_queue.hpp"
 #include "storage/topic_table.hpp"
@@ -21,7 +21,7 @@
 namespace geminga::storage {
 
 /// The parts of a log and its threads: the journal thread forms, writes and answers groups; Background does
-/// what comes behind it; ReadThread reads segments.
+/// what comes behind it; ReadThreads read segments.
 class Log::Impl {
  public:
   Impl(base::FileSystem& files, base::Clock& clock, LogOptions options, LogListener& listener);
@@ -107,7 +107,7 @@ class Log::Impl {
   JournalFiles journal_;
   SegmentStore segments_;
   Background background_;
-  ReadThread reads_;
+  ReadThreads reads_;
 
   // journal thread
   GroupBuilder builder_;

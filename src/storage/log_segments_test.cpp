@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <filesystem>
+#include <future>
 #include <map>
 #include <random>
 #include <thread>
@@ -88,6 +89,22 @@ TEST_F(LogSegmentsTest, ReadsAcrossSegmentsAndMemory) {
   EXPECT_EQ(some[0].body, body(101));
   const auto one = testing::read(*log, {.topic = kBig, .from = EntryId{101}, .bytes_max = 1}).value();
   ASSERT_EQ(one.size(), 1U);
+}
+
+TEST_F(LogSegmentsTest, ASlowReadHoldsUpNoOther) {
+  auto log = open();
+  publish_many(*log, 0, 600);
+  std::promise<void> held;
+  std::promise<void> go;
+  log->read({.topic = kBig, .from = EntryId{0}}, [&](const Result<std::vector<Entry>>& entries) {
+    EXPECT_TRUE(entries);
+    held.set_value();
+    go.get_future().wait();  // as a disk that does not answer would
+  });
+  ASSERT_EQ(held.get_future().wait_for(testing::kDeadline), std::future_status::ready);
+  EXPECT_TRUE(testing::read(*log, {.topic = kSmall, .from = EntryId{0}}));
+  EXPECT_TRUE(testing::read(*log, {.topic = kBig, .from = EntryId{101}}));
+  go.set_value();
 }
 
 TEST_F(LogSegmentsTest, StartsAgainWhereItWas) {

@@ -1,4 +1,4 @@
-#include "storage/read_thread.hpp"
+#include "storage/read_threads.hpp"
 
 #include <pthread.h>
 
@@ -9,12 +9,13 @@
 
 namespace geminga::storage {
 
-void ReadThread::read(ReadRequest request, Done done) {
+void ReadThreads::read(ReadRequest request, Done done) {
   {
     const std::lock_guard lock(mutex_);
     if (!stopping_) {
       waiting_.push_back({request, std::move(done)});
-      if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
+      if (busy_ + waiting_.size() > threads_.size() && threads_.size() < kMax)
+        threads_.emplace_back([this] { run(); });
       wake_.notify_one();
       return;
     }
@@ -22,39 +23,39 @@ void ReadThread::read(ReadRequest request, Done done) {
   done(fail(ErrorCode::closed, "the log is closed"));
 }
 
-void ReadThread::stop() {
-  std::thread thread;
+void ReadThreads::stop() {
+  std::vector<std::thread> threads;
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
-    wake_.notify_one();
-    thread.swap(thread_);
+    wake_.notify_all();
+    threads.swap(threads_);
   }
-  if (thread.joinable()) thread.join();
+  for (std::thread& thread : threads) thread.join();
 }
 
-void ReadThread::run() {
+void ReadThreads::run() {
   pthread_setname_np(pthread_self(), "gem-read");
-  for (;;) {
-    std::vector<Job> jobs;
-    bool stopping = false;
-    {
-      std::unique_lock lock(mutex_);
-      wake_.wait(lock, [this] { return !waiting_.empty() || stopping_; });
-      jobs.swap(waiting_);
-      stopping = stopping_;
-    }
-    if (jobs.empty()) return;
-    for (Job& job : jobs) {
-      if (stopping)
-        job.done(fail(ErrorCode::closed, "the log is closed"));
-      else
-        job.done(execute(job.request));
-    }
+  std::unique_lock lock(mutex_);
+  while (true) {
+    wake_.wait(lock, [this] { return !waiting_.empty() || stopping_; });
+    if (waiting_.empty()) return;
+    Job job = std::move(waiting_.front());
+    waiting_.pop_front();
+    const bool stopping = stopping_;
+    busy_ += 1;
+    lock.unlock();
+    if (stopping)
+      job.done(fail(ErrorCode::closed, "the log is closed"));
+    else
+      job.done(execute(job.request));
+    job.done = nullptr;  // what it holds goes without the lock
+    lock.lock();
+    busy_ -= 1;
   }
 }
 
-Result<std::vector<Entry>> ReadThread::execute(const ReadRequest& request) {
+Result<std::vector<Entry>> ReadThreads::execute(const ReadRequest& request) {
   constexpr int kAttempts = 3;
   Error error;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
@@ -76,8 +77,8 @@ Result<std::vector<Entry>> ReadThread::execute(const ReadRequest& request) {
   return fail(ErrorCode::topic_offline, reason);
 }
 
-Result<std::vector<Entry>> ReadThread::read_extents(const ReadRequest& request,
-                                                    const TopicTable::ReadPlan& plan) {
+Result<std::vector<Entry>> ReadThreads::read_extents(const ReadRequest& request,
+                                                     const TopicTable::ReadPlan& plan) {
   std::vector<Entry> entries;
   std::uint64_t bytes = 0;
   EntryId from = plan.from;

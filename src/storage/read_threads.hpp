@@ -1,6 +1,8 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstddef>
+#include <deque>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -12,14 +14,17 @@
 
 namespace geminga::storage {
 
-/// Reads what is not in memory any more. The thread starts with the first such read.
-class ReadThread {
+/// Read what is not in memory any more. Several, so that a slow read of one topic holds up no other; a thread
+/// starts when a read finds none that is free. What waits is bounded by who reads: a subscription, a reader
+/// and a search have one read under way each.
+class ReadThreads {
  public:
   using Done = std::move_only_function<void(Result<std::vector<Entry>>)>;
+  static constexpr std::size_t kMax = 4;
 
-  ReadThread(TopicTable& topics, SegmentStore& segments) : topics_(topics), segments_(segments) {}
-  ~ReadThread() { stop(); }
-  /// Any thread; `done` comes on the read thread.
+  ReadThreads(TopicTable& topics, SegmentStore& segments) : topics_(topics), segments_(segments) {}
+  ~ReadThreads() { stop(); }
+  /// Any thread; `done` comes on a read thread.
   void read(ReadRequest request, Done done);
   /// Answers what waits with `closed`.
   void stop();
@@ -41,9 +46,10 @@ class ReadThread {
   BlockPool blocks_{kRetainedBlockBytes};
   std::mutex mutex_;  // guards what follows
   std::condition_variable wake_;
-  std::vector<Job> waiting_;
+  std::deque<Job> waiting_;
+  std::vector<std::thread> threads_;
+  std::size_t busy_ = 0;  ///< threads with a job; each that is not takes one that waits
   bool stopping_ = false;
-  std::thread thread_;
 };
 
 }  // namespace geminga::storage
