@@ -85,6 +85,33 @@ TEST_F(BusTest, AProducerThatGoesAnswersWhatItOwes) {
   EXPECT_TRUE(eventually([&] { return closed.load(); }));
 }
 
+TEST_F(BusTest, ASenderThatWaitsForRoomHoldsUpNoOther) {
+  auto producer = bus_.create_producer({.topic = "t", .max_pending_messages = 1}).value();
+  producer.send_async({}, [](const Result<MessageId>&) {});
+  std::atomic<int> sent = 0;
+  std::vector<std::jthread> senders;
+  for (int i = 0; i < 3; ++i) senders.emplace_back([&] { sent += producer.send({.body = "b"}) ? 1 : 0; });
+  // Each answer makes room for the next, whoever that is.
+  for (int i = 0; i < 4; ++i) wait_for (&testing::FakeState::sends)(MessageId{});
+  EXPECT_TRUE(eventually([&] { return sent == 3; }));
+}
+
+TEST_F(BusTest, WaitingForRoomEndsWithTheSendersOwnTimeOut) {
+  auto producer =
+      bus_.create_producer({.topic = "t", .send_timeout = 500ms, .max_pending_messages = 1}).value();
+  std::atomic<int> timeouts = 0;
+  const auto begin = std::chrono::steady_clock::now();
+  std::vector<std::jthread> senders;
+  for (int i = 0; i < 8; ++i)
+    senders.emplace_back([&] {
+      const auto id = producer.send({});
+      timeouts += !id && id.error().code == ErrorCode::timeout ? 1 : 0;
+    });
+  senders.clear();
+  EXPECT_EQ(timeouts, 8);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 8 * 500ms);  // not one after the other
+}
+
 TEST_F(BusTest, AFailedAckMayBeTriedAgain) {
   auto consumer = bus_.subscribe(options()).value();
   deliver(7);

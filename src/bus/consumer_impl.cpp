@@ -95,8 +95,9 @@ Consumer::Impl::Impl(std::shared_ptr<Bus::Impl> bus, ConsumerOptions options, st
       options_(std::move(options)),
       dead_letter_topic_(std::move(dead_letter_topic)),
       handler_(std::move(handler)),
-      inbox_(std::make_shared<bus::ConsumerInbox>(options_.orderly, kParkedMax,
-                                                  posted(bus_->callbacks(), options_.on_end_of_topic))) {}
+      inbox_(std::make_shared<bus::ConsumerInbox>(
+          bus::ReceiverQueue{.messages = options_.receiver_queue_size}, options_.orderly, kParkedMax,
+          posted(bus_->callbacks(), options_.on_end_of_topic))) {}
 
 Result<std::shared_ptr<Consumer::Impl>> Consumer::Impl::create(const std::shared_ptr<Bus::Impl>& bus,
                                                                ConsumerOptions options, Handler handler) {

@@ -46,7 +46,7 @@ Result<ConsumerInbox::Taken> ConsumerInbox::take(std::optional<base::MonotonicTi
     if (closed_) return std::unexpected(*closed_);
     const auto now = base::Clock::system().monotonic_now();
     auto message = queue_.take(now);
-    const auto room = queue_.freed_room();
+    const auto room = room_to_report(message.has_value());
     if (message || room.messages > 0) return Taken{std::move(message), withdrawn_, room};
     if (deadline && ended_ && queue_.empty())
       return fail(ErrorCode::topic_terminated, "the topic was terminated and all of it was consumed");
@@ -58,6 +58,13 @@ Result<ConsumerInbox::Taken> ConsumerInbox::take(std::optional<base::MonotonicTi
     else
       changed_.wait(lock);
   }
+}
+
+/// A quarter of the queue at once; all of it when nobody would come to report it later.
+MessageQueue::Room ConsumerInbox::room_to_report(bool took_one) {
+  const MessageQueue::Room& freed = queue_.freed();
+  const bool enough = freed.messages >= report_at_.messages || freed.bytes >= report_at_.bytes;
+  return enough || !took_one || queue_.empty() ? queue_.take_freed() : MessageQueue::Room{};
 }
 
 void ConsumerInbox::finished(const std::string& key) {

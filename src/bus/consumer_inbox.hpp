@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <functional>
@@ -17,8 +18,11 @@ namespace geminga::bus {
 class ConsumerInbox final : public EngineSink {
  public:
   /// `on_end`: the topic has ended; on the engine's thread.
-  ConsumerInbox(bool orderly, std::size_t parked_max, std::function<void()> on_end = nullptr)
-      : on_end_(std::move(on_end)), queue_(orderly, parked_max) {}
+  ConsumerInbox(ReceiverQueue limits, bool orderly, std::size_t parked_max,
+                std::function<void()> on_end = nullptr)
+      : report_at_{.messages = std::max(1U, limits.messages / 4), .bytes = limits.bytes / 4},
+        on_end_(std::move(on_end)),
+        queue_(orderly, parked_max) {}
 
   void on_messages(std::vector<EngineMessage> messages) override;
   void on_withdrawn() override;
@@ -28,7 +32,7 @@ class ConsumerInbox final : public EngineSink {
   struct Taken {
     std::optional<EngineMessage> message;
     std::shared_ptr<const std::atomic<bool>> withdrawn;  ///< becomes true when the message is taken back
-    MessageQueue::Room room;                             ///< to be reported to the engine
+    MessageQueue::Room room;  ///< to be reported to the engine: seldom, since each report costs
   };
   /// Waits until there is a message or freed room. Errors: timeout, closed, what the engine closed with; with
   /// a deadline also topic_terminated.
@@ -41,6 +45,9 @@ class ConsumerInbox final : public EngineSink {
   [[nodiscard]] bool empty() const;
 
  private:
+  MessageQueue::Room room_to_report(bool took_one);
+
+  const MessageQueue::Room report_at_;
   const std::function<void()> on_end_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;

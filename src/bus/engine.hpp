@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -59,11 +60,26 @@ struct ReceiverQueue {
   std::uint64_t bytes = 64ULL << 20;  ///< one message may go over it, so that every message fits
 };
 
+/// What became of one send. Errors: see Producer::send.
+struct SendAnswer {
+  std::uint64_t tag = 0;
+  Result<MessageId> id;
+};
+
+/// Where the answers of a producer go; the bus implements it. An engine gives as many at once as it has,
+/// since what one call costs is more than what one answer costs. Each tag is answered once.
+class EngineSendSink {
+ public:
+  virtual ~EngineSendSink() = default;
+  virtual void on_answers(std::vector<SendAnswer> answers) = 0;
+};
+
 class EngineProducer {
  public:
   virtual ~EngineProducer() = default;
-  /// In order of the calls. Errors: see Producer::send.
-  virtual void send(OutgoingMessage message, Done<MessageId> done) = 0;
+  /// In order of the calls, of which no two overlap. The answer names `tag`; it may come before the call
+  /// returns.
+  virtual void send(std::uint64_t tag, OutgoingMessage message) = 0;
   /// What the engine holds back to fill a batch goes out now.
   virtual void flush() = 0;
   [[nodiscard]] virtual const std::string& name() const = 0;
@@ -163,7 +179,8 @@ class Engine {
   /// As opened, without secrets.
   [[nodiscard]] virtual const std::string& url() const = 0;
   /// `options.topic` is a full name; `options.name` may be empty.
-  virtual Result<std::unique_ptr<EngineProducer>> create_producer(const ProducerOptions& options) = 0;
+  virtual Result<std::unique_ptr<EngineProducer>> create_producer(const ProducerOptions& options,
+                                                                  std::shared_ptr<EngineSendSink> sink) = 0;
   /// Messages may reach the sink before the call returns.
   virtual Result<std::shared_ptr<EngineConsumer>> subscribe(const EngineConsumerOptions& options,
                                                             std::shared_ptr<EngineSink> sink) = 0;

@@ -35,9 +35,16 @@ struct FakeState {
 
 class FakeProducer final : public EngineProducer {
  public:
-  explicit FakeProducer(std::shared_ptr<FakeState> state) : state_(std::move(state)) {}
-  void send(OutgoingMessage /*message*/, Done<MessageId> done) override {
-    state_->locked([&](FakeState& state) { state.sends.push_back(std::move(done)); });
+  FakeProducer(std::shared_ptr<FakeState> state, std::shared_ptr<EngineSendSink> sink)
+      : state_(std::move(state)), sink_(std::move(sink)) {}
+  void send(std::uint64_t tag, OutgoingMessage /*message*/) override {
+    state_->locked([&](FakeState& state) {
+      state.sends.emplace_back([sink = sink_, tag](Result<MessageId> id) {
+        std::vector<SendAnswer> one;
+        one.push_back({tag, std::move(id)});
+        sink->on_answers(std::move(one));
+      });
+    });
   }
   void flush() override {}
   [[nodiscard]] const std::string& name() const override { return name_; }
@@ -46,6 +53,7 @@ class FakeProducer final : public EngineProducer {
 
  private:
   std::shared_ptr<FakeState> state_;
+  std::shared_ptr<EngineSendSink> sink_;
   std::string name_ = "fake";
 };
 
@@ -77,8 +85,9 @@ class FakeEngine final : public Engine {
   explicit FakeEngine(std::shared_ptr<FakeState> state) : state_(std::move(state)) {}
   [[nodiscard]] const Capabilities& capabilities() const override { return state_->capabilities; }
   [[nodiscard]] const std::string& url() const override { return url_; }
-  Result<std::unique_ptr<EngineProducer>> create_producer(const ProducerOptions& /*options*/) override {
-    return std::make_unique<FakeProducer>(state_);
+  Result<std::unique_ptr<EngineProducer>> create_producer(const ProducerOptions& /*options*/,
+                                                          std::shared_ptr<EngineSendSink> sink) override {
+    return std::make_unique<FakeProducer>(state_, std::move(sink));
   }
   Result<std::shared_ptr<EngineConsumer>> subscribe(const EngineConsumerOptions& /*options*/,
                                                     std::shared_ptr<EngineSink> sink) override {

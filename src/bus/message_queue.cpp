@@ -93,7 +93,7 @@ std::optional<base::MonotonicTime> MessageQueue::next_retry() const {
   return blocked_.empty() ? std::nullopt : std::optional(blocked_.begin()->first);
 }
 
-MessageQueue::Room MessageQueue::freed_room() {
+MessageQueue::Room MessageQueue::take_freed() {
   return std::exchange(freed_, Room{});
 }
 

@@ -38,8 +38,9 @@ class MessageQueue {
   void retry(EngineMessage message, base::MonotonicTime when);
   /// When a blocked key may go on; nullopt: none is blocked.
   [[nodiscard]] std::optional<base::MonotonicTime> next_retry() const;
-  /// Room in the receiver queue that became free since the last call.
-  Room freed_room();
+  /// Room in the receiver queue that became free since the last take_freed().
+  [[nodiscard]] const Room& freed() const { return freed_; }
+  Room take_freed();
   /// Forgets everything that was not taken. A key that runs goes on running.
   void clear();
   /// Everything that was not taken.

@@ -36,13 +36,13 @@ TEST(MessageQueue, TakingFreesRoomOnce) {
   MessageQueue queue(false, 0);
   queue.push(message("1", "", 7));
   queue.push(message("2", "", 8));
-  EXPECT_EQ(queue.freed_room().messages, 0U);
+  EXPECT_EQ(queue.take_freed().messages, 0U);
   take(queue);
   take(queue);
-  const auto room = queue.freed_room();
+  const auto room = queue.take_freed();
   EXPECT_EQ(room.messages, 2U);
   EXPECT_EQ(room.bytes, 15U);
-  EXPECT_EQ(queue.freed_room().messages, 0U);
+  EXPECT_EQ(queue.take_freed().messages, 0U);
 }
 
 TEST(MessageQueue, OrderlyRunsOneOfAKeyAtATime) {
@@ -75,17 +75,17 @@ TEST(MessageQueue, WhatWaitsBehindABlockedKeyLeavesRoomForOthersUpToALimit) {
   MessageQueue queue(true, 2);
   queue.push(message("a1", "a"));
   take(queue);
-  static_cast<void>(queue.freed_room());
+  static_cast<void>(queue.take_freed());
   queue.retry(message("a1", "a"), kNow + 1s);
   for (const char* text : {"a2", "a3", "a4"}) queue.push(message(text, "a"));
-  EXPECT_EQ(queue.freed_room().messages, 2U);
+  EXPECT_EQ(queue.take_freed().messages, 2U);
   // Each gives its room once: what was parked not again when it is taken.
   EXPECT_EQ(take(queue, kNow + 1s), "a1");
   for (const char* text : {"a2", "a3", "a4"}) {
     queue.finished("a");
     EXPECT_EQ(take(queue), text);
   }
-  EXPECT_EQ(queue.freed_room().messages, 1U);
+  EXPECT_EQ(queue.take_freed().messages, 1U);
 }
 
 TEST(MessageQueue, DrainGivesAllThatWasNotTaken) {
@@ -104,10 +104,10 @@ TEST(MessageQueue, ClearForgetsWhatWaitsGivesItsRoomAndLeavesARunningKeyRunning)
   EXPECT_EQ(take(queue), "a1");
   EXPECT_EQ(take(queue), "b1");
   queue.retry(message("b1", "b"), kNow + 1s);
-  static_cast<void>(queue.freed_room());
+  static_cast<void>(queue.take_freed());
   queue.clear();
   EXPECT_TRUE(queue.empty());
-  EXPECT_EQ(queue.freed_room().messages, 3U) << "a2, c1 and c2; b1 had given its room";
+  EXPECT_EQ(queue.take_freed().messages, 3U) << "a2, c1 and c2; b1 had given its room";
   EXPECT_FALSE(queue.next_retry());
   for (const char* text : {"a3", "b2"}) queue.push(message(text, std::string(1, text[0])));
   EXPECT_EQ(take(queue), "b2");

@@ -42,7 +42,8 @@ Producer::Impl::Impl(std::shared_ptr<Bus::Impl> bus, ProducerOptions options)
                                     .bytes_max = options_.max_pending_bytes,
                                     .block_if_full = options_.block_if_full,
                                     .send_timeout = options_.send_timeout},
-          bus_->clock())) {}
+          bus_->clock(),
+          [callbacks = bus_->callbacks()](base::Task task) { callbacks->post(std::move(task)); })) {}
 
 Producer::Impl::~Impl() {
   pending_->abandon();
@@ -55,7 +56,7 @@ Result<std::shared_ptr<Producer::Impl>> Producer::Impl::create(const std::shared
   if (options.access != ProducerAccess::shared)
     GEMINGA_TRY_VOID(bus::require(bus->engine().capabilities(), Feature::exclusive_producer));
   auto impl = std::make_shared<Impl>(bus, std::move(options));
-  GEMINGA_TRY(impl->engine_, bus->engine().create_producer(impl->options_));
+  GEMINGA_TRY(impl->engine_, bus->engine().create_producer(impl->options_, impl->pending_));
   impl->name_ = impl->engine_->name();
   // Last: from here on the bus may close it, on another thread.
   if (auto added = bus->add_child(impl); !added) {
@@ -75,23 +76,38 @@ void Producer::Impl::arm_timeout(const std::shared_ptr<bus::Callbacks>& callback
   });
 }
 
-void Producer::Impl::send(OutgoingMessage message, bus::Done<MessageId> done) {
+void Producer::Impl::send(OutgoingMessage message, bus::Done<MessageId> done,
+                          bus::PendingSends::Where where) {
+  const auto refuse = [&](const Error& error) {
+    Result<MessageId> refused = std::unexpected(error.with("send to " + options_.topic));
+    if (where == bus::PendingSends::Where::here) return done(std::move(refused));
+    bus_->callbacks()->post([done = std::move(done), refused = std::move(refused)]() mutable {
+      bus::call_back(done, std::move(refused));
+    });
+  };
   if (auto checked =
           bus::check_message(message, bus_->options(), bus_->engine().capabilities(), bus_->clock());
       !checked)
-    return done(std::unexpected(checked.error().with("send to " + options_.topic)));
+    return refuse(checked.error());
   const std::uint64_t bytes = message.body.size() + message.key.size();
-  std::unique_lock order(order_);
-  auto begun = pending_->begin(bytes, done);
-  if (!begun) {
-    order.unlock();
-    return done(std::unexpected(begun.error().with("send to " + options_.topic)));
+  const auto deadline = pending_->deadline();
+  while (true) {
+    const auto sent = try_send(message, deadline, done, where);
+    if (!sent) return refuse(sent.error());
+    if (*sent) return;
+    if (auto room = pending_->wait_for_room(bytes, deadline); !room) return refuse(room.error());
   }
-  if (begun->first) arm_timeout(bus_->callbacks(), pending_, begun->ticket->deadline);
-  engine_->send(std::move(message),
-                [pending = pending_, ticket = std::move(begun->ticket)](Result<MessageId> result) {
-                  pending->finish(ticket, std::move(result));
-                });
+}
+
+Result<bool> Producer::Impl::try_send(OutgoingMessage& message, base::MonotonicTime deadline,
+                                      bus::Done<MessageId>& done, bus::PendingSends::Where where) {
+  const std::uint64_t bytes = message.body.size() + message.key.size();
+  const std::lock_guard order(order_);
+  GEMINGA_TRY(const auto begun, pending_->begin(bytes, deadline, done, where));
+  if (!begun) return false;
+  if (begun->arm) arm_timeout(bus_->callbacks(), pending_, deadline);
+  engine_->send(begun->tag, std::move(message));
+  return true;
 }
 
 void Producer::Impl::flush() {
@@ -111,17 +127,13 @@ Producer& Producer::operator=(Producer&&) noexcept = default;
 Producer::~Producer() = default;
 
 Result<MessageId> Producer::send(OutgoingMessage message) {
-  return base::await<MessageId>([&](auto done) { impl_->send(std::move(message), std::move(done)); },
-                                2 * std::min(impl_->options().send_timeout, kLongest) + kGrace, "send");
+  return base::await<MessageId>(
+      [&](auto done) { impl_->send(std::move(message), std::move(done), bus::PendingSends::Where::here); },
+      2 * std::min(impl_->options().send_timeout, kLongest) + kGrace, "send");
 }
 
 void Producer::send_async(OutgoingMessage message, SendCallback callback) {
-  impl_->send(std::move(message), [callbacks = impl_->callbacks(),
-                                   callback = std::move(callback)](Result<MessageId> result) mutable {
-    callbacks->post([callback = std::move(callback), result = std::move(result)]() mutable {
-      bus::call_back(callback, std::move(result));
-    });
-  });
+  impl_->send(std::move(message), std::move(callback), bus::PendingSends::Where::posted);
 }
 
 Result<std::vector<MessageId>> Producer::send_batch(std::vector<OutgoingMessage> messages) {
@@ -133,13 +145,16 @@ Result<std::vector<MessageId>> Producer::send_batch(std::vector<OutgoingMessage>
   };
   auto batch = std::make_shared<Batch>(messages.size());
   for (std::size_t i = 0; i < messages.size(); ++i) {
-    impl_->send(std::move(messages[i]), [batch, i](Result<MessageId> result) {
-      if (result)
-        batch->ids[i] = *result;
-      else
-        batch->errors[i] = std::move(result.error());
-      batch->left.count_down();
-    });
+    impl_->send(
+        std::move(messages[i]),
+        [batch, i](Result<MessageId> result) {
+          if (result)
+            batch->ids[i] = *result;
+          else
+            batch->errors[i] = std::move(result.error());
+          batch->left.count_down();
+        },
+        bus::PendingSends::Where::here);
   }
   impl_->flush();
   batch->left.wait();

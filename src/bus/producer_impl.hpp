@@ -16,8 +16,8 @@ class Producer::Impl final : public bus::Child, public std::enable_shared_from_t
   Impl(std::shared_ptr<Bus::Impl> bus, ProducerOptions options);
   ~Impl() override;
 
-  /// `done` comes on a thread of the engine (never the user's code), or at once where nothing is sent.
-  void send(OutgoingMessage message, bus::Done<MessageId> done);
+  /// Waits for room, if so configured. `done` is called once; in this call where nothing is sent.
+  void send(OutgoingMessage message, bus::Done<MessageId> done, bus::PendingSends::Where where);
   void flush();
   Result<> close() override;
 
@@ -25,10 +25,11 @@ class Producer::Impl final : public bus::Child, public std::enable_shared_from_t
   [[nodiscard]] const ProducerOptions& options() const { return options_; }
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] std::optional<std::uint64_t> last_sequence_id() const { return engine_->last_sequence_id(); }
-  [[nodiscard]] const std::shared_ptr<bus::Callbacks>& callbacks() const { return bus_->callbacks(); }
-  [[nodiscard]] bus::PendingSends& pending() { return *pending_; }
 
  private:
+  /// False: there is no room, and both are untouched.
+  Result<bool> try_send(OutgoingMessage& message, base::MonotonicTime deadline, bus::Done<MessageId>& done,
+                        bus::PendingSends::Where where);
   static void arm_timeout(const std::shared_ptr<bus::Callbacks>& callbacks,
                           const std::weak_ptr<bus::PendingSends>& pending, base::MonotonicTime when);
 
@@ -37,7 +38,8 @@ class Producer::Impl final : public bus::Child, public std::enable_shared_from_t
   const std::shared_ptr<bus::PendingSends> pending_;
   std::unique_ptr<bus::EngineProducer> engine_;
   std::string name_;
-  std::mutex order_;  ///< the engine takes messages in the order in which they got their place
+  /// The engine takes messages in the order in which they got their place. Nobody waits while he holds it.
+  std::mutex order_;
 };
 
 }  // namespace geminga

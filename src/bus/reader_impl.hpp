@@ -14,7 +14,8 @@ namespace geminga {
 class Reader::Impl final : public bus::Child, public std::enable_shared_from_this<Reader::Impl> {
  public:
   static Result<std::shared_ptr<Impl>> create(const std::shared_ptr<Bus::Impl>& bus, ReaderOptions options);
-  explicit Impl(std::shared_ptr<Bus::Impl> bus) : bus_(std::move(bus)) {}
+  Impl(std::shared_ptr<Bus::Impl> bus, bus::ReceiverQueue queue)
+      : bus_(std::move(bus)), inbox_(std::make_shared<bus::ConsumerInbox>(queue, false, 0)) {}
 
   Result<Message> read(std::chrono::milliseconds timeout);
   Result<bool> has_next();
@@ -22,7 +23,7 @@ class Reader::Impl final : public bus::Child, public std::enable_shared_from_thi
 
  private:
   const std::shared_ptr<Bus::Impl> bus_;
-  const std::shared_ptr<bus::ConsumerInbox> inbox_ = std::make_shared<bus::ConsumerInbox>(false, 0);
+  const std::shared_ptr<bus::ConsumerInbox> inbox_;
   std::unique_ptr<bus::EngineReader> engine_;  // constant after create()
   std::mutex mutex_;
   std::optional<MessageId> last_taken_;  // under mutex

@@ -28,11 +28,12 @@ class EmbeddedEngine final : public bus::Engine {
   [[nodiscard]] const Capabilities& capabilities() const override { return embedded::capabilities(); }
   [[nodiscard]] const std::string& url() const override { return url_; }
 
-  Result<std::unique_ptr<bus::EngineProducer>> create_producer(const ProducerOptions& options) override {
+  Result<std::unique_ptr<bus::EngineProducer>> create_producer(
+      const ProducerOptions& options, std::shared_ptr<bus::EngineSendSink> sink) override {
     if (is_volatile(options.topic)) {
       GEMINGA_TRY(auto producer, broker_->volatile_topics().create_producer(
                                      options.topic, {.name = options.name, .access = options.access}));
-      return std::make_unique<EmbeddedProducer>(broker_, std::move(producer));
+      return std::make_unique<EmbeddedProducer>(broker_, std::move(producer), std::move(sink));
     }
     GEMINGA_TRY(auto topic, open_topic(options.topic));
     const auto timeout =
@@ -43,7 +44,7 @@ class EmbeddedEngine final : public bus::Engine {
         },
         timeout, "create producer");
     if (!producer) return std::unexpected(producer.error().with("producer of " + options.topic));
-    return std::make_unique<EmbeddedProducer>(broker_, std::move(*producer));
+    return std::make_unique<EmbeddedProducer>(broker_, std::move(*producer), std::move(sink));
   }
 
   Result<std::shared_ptr<bus::EngineConsumer>> subscribe(const bus::EngineConsumerOptions& options,

@@ -9,27 +9,26 @@
 
 namespace geminga::engines::embedded {
 
-EmbeddedProducer::EmbeddedProducer(BrokerPtr broker, broker::ProducerPtr producer)
-    : broker_(std::move(broker)), producer_(std::move(producer)) {
+EmbeddedProducer::EmbeddedProducer(BrokerPtr broker, broker::ProducerPtr producer,
+                                   std::shared_ptr<bus::EngineSendSink> sink)
+    : broker_(std::move(broker)),
+      producer_(std::move(producer)),
+      batches_(std::make_shared<SendBatches>(producer_, std::move(sink))) {
   const auto last = producer_->last_sequence_id();
   sequence_ = last ? *last + 1 : 0;
 }
 
-void EmbeddedProducer::send(OutgoingMessage message, bus::Done<MessageId> done) {
+void EmbeddedProducer::send(std::uint64_t tag, OutgoingMessage message) {
   const auto own_id = message.sequence_id;
-  std::vector<storage::Append> one;
-  one.push_back(broker::encode_raw(std::move(message), name(), base::Clock::system().wall_now()));
+  storage::Append append = broker::encode_raw(std::move(message), name(), base::Clock::system().wall_now());
   if (own_id) {
     // What the application numbers is stored once; what we number is never sent again.
-    one.front().flags |= storage::EntryFlags::kDeduplicate;
-    sequence_ = std::max(sequence_.load(), *own_id + 1);
+    append.flags |= storage::EntryFlags::kDeduplicate;
+    sequence_ = std::max(sequence_, *own_id + 1);
   } else {
-    one.front().sequence = sequence_.fetch_add(1);
+    append.sequence = sequence_++;
   }
-  producer_->publish(std::move(one), [done = std::move(done)](Result<std::vector<MessageId>> ids) mutable {
-    if (!ids) return done(std::unexpected(ids.error()));
-    done(ids->front());
-  });
+  batches_->add(tag, std::move(append));
 }
 
 Result<> EmbeddedProducer::close() {
@@ -41,7 +40,7 @@ void EmbeddedConsumer::taken(std::uint32_t messages, std::uint64_t bytes) {
 }
 
 void EmbeddedConsumer::acknowledge(std::uint64_t tag, bus::Done<void> done) {
-  consumer_->acknowledge({.entries = {EntryId{tag}}, .batches = {}, .up_to = std::nullopt}, std::move(done));
+  acknowledgements_->add(EntryId{tag}, std::move(done));
 }
 
 void EmbeddedConsumer::acknowledge_up_to(std::uint64_t tag, bus::Done<void> done) {

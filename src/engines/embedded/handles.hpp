@@ -1,12 +1,13 @@
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <string>
 
 #include "broker/broker.hpp"
 #include "bus/engine.hpp"
+#include "engines/embedded/ack_batches.hpp"
 #include "engines/embedded/messages.hpp"
+#include "engines/embedded/send_batches.hpp"
 
 namespace geminga::engines::embedded {
 
@@ -14,9 +15,9 @@ using BrokerPtr = std::shared_ptr<broker::Broker>;
 
 class EmbeddedProducer final : public bus::EngineProducer {
  public:
-  EmbeddedProducer(BrokerPtr broker, broker::ProducerPtr producer);
-  void send(OutgoingMessage message, bus::Done<MessageId> done) override;
-  void flush() override {}  // nothing is held back: the journal groups by itself
+  EmbeddedProducer(BrokerPtr broker, broker::ProducerPtr producer, std::shared_ptr<bus::EngineSendSink> sink);
+  void send(std::uint64_t tag, OutgoingMessage message) override;
+  void flush() override {}  // what waits goes by itself when the transaction before it is durable
   [[nodiscard]] const std::string& name() const override { return producer_->name(); }
   [[nodiscard]] std::optional<std::uint64_t> last_sequence_id() const override {
     return producer_->last_sequence_id();
@@ -26,13 +27,16 @@ class EmbeddedProducer final : public bus::EngineProducer {
  private:
   const BrokerPtr broker_;
   const broker::ProducerPtr producer_;
-  std::atomic<std::uint64_t> sequence_;  ///< of the next message without one of its own
+  const std::shared_ptr<SendBatches> batches_;
+  std::uint64_t sequence_;  ///< of the next message without one of its own
 };
 
 class EmbeddedConsumer final : public bus::EngineConsumer {
  public:
   EmbeddedConsumer(BrokerPtr broker, broker::ConsumerPtr consumer)
-      : broker_(std::move(broker)), consumer_(std::move(consumer)) {}
+      : broker_(std::move(broker)),
+        consumer_(std::move(consumer)),
+        acknowledgements_(std::make_shared<AckBatches>(consumer_)) {}
   void taken(std::uint32_t messages, std::uint64_t bytes) override;
   void acknowledge(std::uint64_t tag, bus::Done<void> done) override;
   void acknowledge_up_to(std::uint64_t tag, bus::Done<void> done) override;
@@ -47,6 +51,7 @@ class EmbeddedConsumer final : public bus::EngineConsumer {
  private:
   const BrokerPtr broker_;  ///< outlives what hangs on its cores
   const broker::ConsumerPtr consumer_;
+  const std::shared_ptr<AckBatches> acknowledgements_;
 };
 
 class EmbeddedReader final : public bus::EngineReader {
