@@ -115,6 +115,21 @@ def program_json(*command):
     return json.loads(done.stdout)
 
 
+def perf(build, folder):
+    """Through the public API, by the verb that users have: publishing, a lone one, catching up with all of it, and both ends at a moderate rate."""
+    def run(load, topic, *flags):
+        return program_json(build / "src/cli/geminga", "perf", load, "--url", f"embedded:{folder}", "--topic", topic, "-o", "json", *flags)
+
+    produced = run("produce", "catch-up", "--time", "10s")
+    return {
+        "produce": produced,
+        "consume": run("consume", "catch-up", "--time", "120s", "--count", produced["messages"]),
+        "produce_lone": run("produce", "lone", "--time", "3s", "--in-flight", 1),
+        "e2e": run("e2e", "both", "--time", "10s"),
+        "e2e_1000": run("e2e", "both", "--time", "10s", "--rate", 1000),
+    }
+
+
 def machine():
     model = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
     memory_gib = int(next(line.split()[1] for line in open("/proc/meminfo") if line.startswith("MemTotal"))) / (1 << 20)
@@ -126,6 +141,11 @@ def latency_row(name, value):
     return name, f"{value['p50_us']:.0f} us", f"{value['p99_us']:.0f} us", rate
 
 
+def perf_row(name, value):
+    latency = value["latency_ms"]
+    return name, f"{latency['p50'] * 1000:.0f} us", f"{latency['p99'] * 1000:.0f} us", f"{value['messages_per_second']:.0f}/s, {value['mb_per_second']:.0f} MB/s"
+
+
 def print_table(report):
     publish, start, memory, query, log = report["publish"], report["start_up"], report["idle_memory"], report["query"], report["log"]
     many = publish["many_in_flight"]
@@ -133,6 +153,11 @@ def print_table(report):
             latency_row("publish of 1 KB, durable, one in flight", publish["one_in_flight"]),
             ("publish of 1 KB, durable, many in flight", "", "", f"{many['per_second']:.0f}/s, {many['mb_per_second']:.0f} MB/s"),
             ("storage engine alone, 1 KB", f"{log['lone']['p50_us']:.0f} us", f"{log['lone']['p99_us']:.0f} us", f"{log['publish']['per_second']:.0f}/s"),
+            perf_row("perf produce, 1 KB, 10,000 in flight", report["perf"]["produce"]),
+            perf_row("perf produce, one in flight", report["perf"]["produce_lone"]),
+            ("perf consume, catching up", "", "", f"{report['perf']['consume']['messages_per_second']:.0f}/s"),
+            perf_row("perf e2e, as fast as it goes", report["perf"]["e2e"]),
+            perf_row("perf e2e, 1,000/s", report["perf"]["e2e_1000"]),
             latency_row("floor: HTTP round trip (GET /healthz)", query["floor_http"]),
             latency_row("query, one in flight", query["one_in_flight"]),
             latency_row("query, 64 in flight", query["sixty_four_in_flight"]),
@@ -157,6 +182,7 @@ def main():
                   "floor_fdatasync": floor_fdatasync(folder), "start_up": start_up(arguments.build, folder),
                   "idle_memory": idle_memory(arguments.build, folder), "query": queries(arguments.build, folder, arguments.queries)}
         report["publish"] = program_json(programs / "publish_bench", folder / "bus", 1024, 1000, 5, 4)
+        report["perf"] = perf(arguments.build, folder / "perf")
         report["log"] = program_json(programs / "log_bench", "--json", "--dir", folder, "--size", 1024)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -25,7 +25,8 @@
 /// Rules for every engine. Topic names are full names. A call that needs a feature which capabilities() calls
 /// impossible never arrives here. Calls that return Result may block; calls that take a Done never do, and
 /// call it exactly once, on a thread of the engine, possibly before they return. Whatever a Done or a sink
-/// does is short and never calls back into the engine's blocking calls.
+/// does is short and never calls back into the engine's blocking calls. A message arrives checked, and with a
+/// deliver_at where the application gave a deliver_after.
 namespace geminga::bus {
 
 template <class T>

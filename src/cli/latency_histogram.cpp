@@ -6,13 +6,13 @@
 
 namespace geminga::cli {
 
-constexpr std::size_t LatencyHistogram::bucket_of(std::uint64_t value) {
+std::size_t LatencyHistogram::bucket_of(std::uint64_t value) {
   if (value < kSteps) return value;
   const auto shift = static_cast<std::uint64_t>(std::bit_width(value)) - kStepBits - 1;
   return ((shift + 1) << kStepBits) + (value >> shift) - kSteps;
 }
 
-constexpr std::uint64_t LatencyHistogram::highest_in(std::size_t bucket) {
+std::uint64_t LatencyHistogram::highest_in(std::size_t bucket) {
   if (bucket < kSteps) return bucket;
   const std::uint64_t shift = (bucket >> kStepBits) - 1;
   const std::uint64_t step = (bucket & (kSteps - 1)) + kSteps;

@@ -20,8 +20,8 @@ class LatencyHistogram {
   // Each power of two is cut into kSteps buckets of one width; below kSteps every value has its own.
   static constexpr std::uint64_t kStepBits = 7;
   static constexpr std::uint64_t kSteps = 1ULL << kStepBits;
-  static constexpr std::size_t bucket_of(std::uint64_t value);
-  static constexpr std::uint64_t highest_in(std::size_t bucket);
+  static std::size_t bucket_of(std::uint64_t value);
+  static std::uint64_t highest_in(std::size_t bucket);
 
   std::array<std::uint64_t, (64 - kStepBits + 1) << kStepBits> buckets_{};
   std::uint64_t count_ = 0;

@@ -13,7 +13,9 @@ broker::Acknowledgement of(std::vector<EntryId> entries) {
 }  // namespace
 
 AckBatches::AckBatches(broker::ConsumerPtr consumer)
-    : consumer_(std::move(consumer)), turns_([this](Batch batch) { submit(std::move(batch)); }) {}
+    : consumer_(std::move(consumer)),
+      // The answer comes by way of the core, when the next group has begun: so one is in either group.
+      turns_(2, [this](Batch batch) { submit(std::move(batch)); }) {}
 
 void AckBatches::add(EntryId entry, bus::Done<void> done) {
   turns_.add([&](Batch& batch) {
@@ -30,7 +32,7 @@ void AckBatches::submit(Batch batch) {
 }
 
 void AckBatches::answered(Batch batch, const Result<>& result) {
-  turns_.ended();  // first: what waits is then in the very next group
+  turns_.ended();
   // One that is not this consumer's any more refuses all: each by itself then.
   const bool each = !result && result.error().code == ErrorCode::conflict && batch.entries.size() > 1;
   for (std::size_t i = 0; i < batch.entries.size(); ++i) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/clock.hpp"
 #include "broker/raw_message.hpp"
 #include "engines/embedded/waiting.hpp"
 
@@ -20,7 +19,8 @@ EmbeddedProducer::EmbeddedProducer(BrokerPtr broker, broker::ProducerPtr produce
 
 void EmbeddedProducer::send(std::uint64_t tag, OutgoingMessage message) {
   const auto own_id = message.sequence_id;
-  storage::Append append = broker::encode_raw(std::move(message), name(), base::Clock::system().wall_now());
+  // The bus has made a time of the delay.
+  storage::Append append = broker::encode_raw(std::move(message), name(), Timestamp{});
   if (own_id) {
     // What the application numbers is stored once; what we number is never sent again.
     append.flags |= storage::EntryFlags::kDeduplicate;

@@ -7,7 +7,7 @@ namespace geminga::engines::embedded {
 SendBatches::SendBatches(broker::ProducerPtr producer, std::shared_ptr<bus::EngineSendSink> sink)
     : producer_(std::move(producer)),
       sink_(std::move(sink)),
-      turns_([this](Batch batch) { submit(std::move(batch)); }) {}
+      turns_(1, [this](Batch batch) { submit(std::move(batch)); }) {}
 
 void SendBatches::add(std::uint64_t tag, storage::Append message) {
   turns_.add([&](Batch& batch) {

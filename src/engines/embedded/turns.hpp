@@ -7,15 +7,16 @@
 
 namespace geminga::engines::embedded {
 
-/// Steps of which usually one is under way. The first goes at once; what comes meanwhile forms the next one,
-/// which goes when that one has ended or when it is full: so nothing waits without need, and the more there
-/// is to do, the more shares a step. A Batch says empty() and full(). Any thread.
+/// Steps of which usually few are under way. Those go at once; what comes meanwhile forms the next one, which
+/// goes when one of them has ended or when it is full: so nothing waits without need, and the more there is
+/// to do, the more shares a step. A Batch says empty() and full(). Any thread.
 template <class Batch>
 class Turns {
  public:
   /// `submit` is called in the order of the batches, never twice at once, without a lock. For each call there
-  /// is one of ended(), perhaps before it returns.
-  explicit Turns(std::function<void(Batch)> submit) : submit_(std::move(submit)) {}
+  /// is one of ended(), perhaps before it returns. `at_once`: see above.
+  Turns(std::uint32_t at_once, std::function<void(Batch)> submit)
+      : at_once_(at_once), submit_(std::move(submit)) {}
 
   /// `put` adds to the batch that forms. Under the lock.
   template <class Put>
@@ -31,7 +32,7 @@ class Turns {
   }
 
  private:
-  [[nodiscard]] bool due() const { return !forming_.empty() && (under_way_ == 0 || forming_.full()); }
+  [[nodiscard]] bool due() const { return !forming_.empty() && (under_way_ < at_once_ || forming_.full()); }
   void submit_what_is_due(std::unique_lock<std::mutex>& lock) {
     if (submitting_) return;
     submitting_ = true;
@@ -45,6 +46,7 @@ class Turns {
     submitting_ = false;
   }
 
+  const std::uint32_t at_once_;
   const std::function<void(Batch)> submit_;
   std::mutex mutex_;  // guards what follows
   Batch forming_;

@@ -21,7 +21,7 @@ class TurnsTest : public ::testing::Test {
     turns_.add([&](Numbers& forming) { forming.all.push_back(number); });
   }
   std::vector<std::vector<int>> submitted_;
-  Turns<Numbers> turns_{[this](const Numbers& batch) { submitted_.push_back(batch.all); }};
+  Turns<Numbers> turns_{1, [this](const Numbers& batch) { submitted_.push_back(batch.all); }};
 };
 
 using Submitted = std::vector<std::vector<int>>;
@@ -39,6 +39,15 @@ TEST_F(TurnsTest, TheFirstGoesAtOnceAndWhatComesMeanwhileSharesTheNext) {
   EXPECT_EQ(submitted_, (Submitted{{1}, {2, 3}, {4}}));
 }
 
+TEST(Turns, AsManyAsAskedForGoAtOnce) {
+  Submitted submitted;
+  Turns<Numbers> two(2, [&](const Numbers& batch) { submitted.push_back(batch.all); });
+  for (int i = 1; i <= 4; ++i) two.add([&](Numbers& forming) { forming.all.push_back(i); });
+  EXPECT_EQ(submitted, (Submitted{{1}, {2}}));
+  two.ended();
+  EXPECT_EQ(submitted, (Submitted{{1}, {2}, {3, 4}}));
+}
+
 TEST_F(TurnsTest, AFullOneDoesNotWait) {
   for (int i = 1; i <= 5; ++i) add(i);
   EXPECT_EQ(submitted_, (Submitted{{1}, {2, 3, 4}}));
@@ -51,7 +60,7 @@ TEST_F(TurnsTest, AFullOneDoesNotWait) {
 TEST(Turns, AStepMayEndBeforeItsSubmitReturns) {
   std::vector<int> seen;
   Turns<Numbers>* turns = nullptr;
-  Turns<Numbers> own([&](const Numbers& batch) {
+  Turns<Numbers> own(1, [&](const Numbers& batch) {
     seen.insert(seen.end(), batch.all.begin(), batch.all.end());
     if (batch.all.front() < 1'000)  // no recursion, however many
       turns->add([&](Numbers& forming) { forming.all.push_back(batch.all.front() + 1); });
@@ -67,7 +76,7 @@ TEST(Turns, ThreadsKeepTheOrderAndLoseNothing) {
   constexpr int kEach = 20'000;
   std::atomic<int> open = 0;
   std::vector<int> seen;  // by submit only, which is never called twice at once
-  Turns<Numbers> turns([&](const Numbers& batch) {
+  Turns<Numbers> turns(2, [&](const Numbers& batch) {
     seen.insert(seen.end(), batch.all.begin(), batch.all.end());
     ++open;
   });
