@@ -165,6 +165,9 @@ class Producer {
   /// All entries or none, in one journal record; topic and producer are filled in. The order of calls is
   /// kept. A duplicate is answered with the id of the first, or kUnknownLedger and kUnknownEntry.
   virtual void publish(std::vector<storage::Append> entries, Done<std::vector<MessageId>> done) = 0;
+  /// A policy of the topic paces what is published, call by call: who has several that belong not together
+  /// gives them one by one.
+  [[nodiscard]] virtual bool paced() const = 0;
   /// What was published before is answered as it would have been; what policies hold back, with `closed`.
   virtual void close(Done<void> done) = 0;
 };

@@ -146,6 +146,7 @@ class ProducerHandle final : public Producer {
   void publish(std::vector<storage::Append> entries, Done<std::vector<MessageId>> done) override {
     producer_->publish(std::move(entries), std::move(done));
   }
+  [[nodiscard]] bool paced() const override { return producer_->paced(); }
   void close(Done<void> done) override {
     end();
     topic_->core().loop.post(

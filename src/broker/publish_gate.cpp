@@ -74,7 +74,8 @@ bool PublishGate::take_used() {
 }
 
 void PublishGate::note_active() {
-  active_ = exceeded_.has_value() || rate_.limited() || watching_;
+  paces_ = exceeded_.has_value() || rate_.limited();
+  active_ = paces_ || watching_;
 }
 
 std::string PublishGate::paused() const {

@@ -27,6 +27,8 @@ class PublishGate {
       : clock_(clock), on_held_(std::move(on_held)) {}
 
   [[nodiscard]] bool active() const { return active_.load(std::memory_order_relaxed); }
+  /// A rate, or a backlog over its quota.
+  [[nodiscard]] bool paces() const { return paces_.load(std::memory_order_relaxed); }
   enum class Verdict : std::uint8_t { go, hold };
   /// Go: it is counted. Errors: backlog_quota_exceeded.
   Result<Verdict> admit(const PublishSize& size) {
@@ -60,7 +62,8 @@ class PublishGate {
   const base::Clock& clock_;
   const std::function<void()> on_held_;
   std::atomic<bool> active_{false};  ///< anything below says so
-  mutable std::mutex mutex_;         // guards what follows
+  std::atomic<bool> paces_{false};
+  mutable std::mutex mutex_;  // guards what follows
   RateLimit rate_;
   std::optional<BacklogAction> exceeded_;
   std::string why_;

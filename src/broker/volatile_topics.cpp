@@ -135,6 +135,7 @@ class VolatileProducer final : public Producer {
     if (ended_.load()) return done(fail(ErrorCode::closed, "the producer was closed"));
     done(topic_->publish(std::move(entries)));
   }
+  [[nodiscard]] bool paced() const override { return false; }
   void close(Done<void> done) override {
     end();
     done({});

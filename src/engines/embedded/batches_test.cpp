@@ -121,9 +121,11 @@ class HeldProducer final : public broker::Producer {
   [[nodiscard]] const std::string& name() const override { return name_; }
   [[nodiscard]] std::optional<std::uint64_t> epoch() const override { return std::nullopt; }
   [[nodiscard]] std::optional<std::uint64_t> last_sequence_id() const override { return std::nullopt; }
+  [[nodiscard]] bool paced() const override { return is_paced; }
   void close(broker::Done<void> /*done*/) override {}
 
   std::vector<Call> calls;
+  bool is_paced = false;
 
  private:
   const std::string name_ = "held";
@@ -167,6 +169,13 @@ TEST_F(SendBatchesTest, ALoneOneGoesAtOnceAndTheRestShares) {
 TEST_F(SendBatchesTest, LargeOnesDoNotWaitForTheOnesBeforeThem) {
   for (std::uint64_t tag = 1; tag <= 3; ++tag) add(tag, 1 << 20);
   EXPECT_EQ(producer_->calls.size(), 3U);
+}
+
+TEST_F(SendBatchesTest, WhatAPolicyPacesGoesOneByOne) {
+  producer_->is_paced = true;
+  for (std::uint64_t tag = 1; tag <= 3; ++tag) add(tag);
+  ASSERT_EQ(producer_->calls.size(), 3U);
+  EXPECT_THAT(producer_->calls[2].sequences, ElementsAre(30));
 }
 
 TEST_F(SendBatchesTest, ARefusalIsToldToEachAndTheNextGoOn) {

@@ -12,6 +12,7 @@ SendBatches::SendBatches(broker::ProducerPtr producer, std::shared_ptr<bus::Engi
 void SendBatches::add(std::uint64_t tag, storage::Append message) {
   turns_.add([&](Batch& batch) {
     batch.bytes += message.body.size();
+    batch.paced = producer_->paced();
     batch.messages.push_back(std::move(message));
     batch.tags.push_back(tag);
   });

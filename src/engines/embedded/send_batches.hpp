@@ -24,11 +24,12 @@ class SendBatches : public std::enable_shared_from_this<SendBatches> {
     std::vector<storage::Append> messages;
     std::vector<std::uint64_t> tags;
     std::uint64_t bytes = 0;
+    bool paced = false;  ///< each by itself
 
     static constexpr std::size_t kMessagesMax = 500;
     static constexpr std::uint64_t kBytesMax = 256 << 10;
     [[nodiscard]] bool empty() const { return messages.empty(); }
-    [[nodiscard]] bool full() const { return messages.size() >= kMessagesMax || bytes >= kBytesMax; }
+    [[nodiscard]] bool full() const { return paced || messages.size() >= kMessagesMax || bytes >= kBytesMax; }
   };
   void submit(Batch batch);
   void answered(const std::vector<std::uint64_t>& tags, const Result<std::vector<MessageId>>& ids);
