@@ -205,7 +205,7 @@ void BrokerImpl::on_durable(std::span<const storage::Entry> entries) {
     DurableNote& note = notes_[entry.header.topic.value % notes_.size()][entry.header.topic];
     note.ledger = entry.header.ledger;
     note.end = EntryId{entry.header.entry.value + 1};
-    note.entries += 1;
+    note.messages += entry.header.message_count;
     note.bytes += entry.header.body_bytes;
   }
   for (std::size_t i = 0; i < notes_.size(); ++i) {

@@ -237,8 +237,9 @@ void Subscription::hand_over() {
     std::uint64_t messages = 0;
     std::uint64_t bytes = 0;
     for (const Delivered& delivered : consumer.outbox) {
-      messages += delivered.entry.header.message_count;
-      bytes += delivered.entry.header.body_bytes;
+      const storage::EntryHeader& header = delivered.entry.header;
+      messages += header.message_count - count(delivered.acknowledged, header.message_count);
+      bytes += header.body_bytes;
     }
     topic_.count_out(messages, bytes);
     consumer.sink->on_entries(std::exchange(consumer.outbox, {}));

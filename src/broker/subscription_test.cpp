@@ -96,6 +96,27 @@ TEST_F(SubscriptionTest, PartOfABatchStaysAcknowledgedOverARestartAndTheRestCome
   EXPECT_EQ(stats(topic()).subscriptions.front().backlog, 0U);
 }
 
+TEST_F(SubscriptionTest, StatisticsCountMessagesAndOfABatchThoseThatWereSent) {
+  const TopicPtr t = topic();
+  auto inbox = std::make_shared<Inbox>();
+  const ConsumerPtr consumer = subscribe(t, inbox).value();
+  const EntryId batch = publish_batch(t, 3);
+  static_cast<void>(inbox->next());
+  ASSERT_TRUE(acknowledge_some(consumer, batch, 0b001));
+  consumer->redeliver_all();
+  static_cast<void>(inbox->next());
+  EXPECT_EQ(stats(t).messages_in, 3U);
+  EXPECT_EQ(stats(t).messages_out, 5U);
+  EXPECT_EQ(stats(t).subscriptions.front().messages_out, 5U);
+  auto read = std::make_shared<Inbox>();
+  const auto reader = wait_for<ReaderPtr>([&](auto done) {
+    broker_->create_reader(t, {.position = InitialPosition::earliest}, kMany, read, std::move(done));
+  });
+  ASSERT_TRUE(reader);
+  static_cast<void>(read->next());
+  EXPECT_EQ(stats(t).messages_out, 8U);
+}
+
 TEST_F(SubscriptionTest, CumulativeIsRefusedOnSharedAndChangesNothing) {
   const TopicPtr t = topic();
   for (const auto type : {SubscriptionType::shared, SubscriptionType::key_shared}) {

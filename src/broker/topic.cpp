@@ -33,7 +33,7 @@ void Topic::add_recovered(storage::SubscriptionRow row, storage::CursorState cur
 void Topic::on_durable(const DurableNote& note) {
   ledger_ = note.ledger;
   end_ = note.end;
-  messages_in_ += note.entries;
+  messages_in_ += note.messages;
   bytes_in_ += note.bytes;
   limits_.note_used();
   pump_all(0);
@@ -55,8 +55,8 @@ void Topic::pump_all(std::size_t turn) {
   }
 }
 
-void Topic::count_out(std::uint64_t entries, std::uint64_t bytes) {
-  messages_out_ += entries;
+void Topic::count_out(std::uint64_t messages, std::uint64_t bytes) {
+  messages_out_ += messages;
   bytes_out_ += bytes;
 }
 

@@ -21,7 +21,7 @@ namespace geminga::broker {
 struct DurableNote {
   LedgerId ledger;
   EntryId end;  ///< behind the last entry
-  std::uint64_t entries = 0;
+  std::uint64_t messages = 0;
   std::uint64_t bytes = 0;
 };
 
@@ -50,7 +50,7 @@ class Topic : public std::enable_shared_from_this<Topic> {
   [[nodiscard]] Result<> check_usable() const;
   [[nodiscard]] std::optional<std::uint64_t> producer_epoch() const { return row_.producer_epoch; }
   void set_producer_epoch(std::uint64_t epoch) { row_.producer_epoch = epoch; }
-  void count_out(std::uint64_t entries, std::uint64_t bytes);
+  void count_out(std::uint64_t messages, std::uint64_t bytes);
 
   /// The subscription of that name, made where it is missing.
   void find_or_create(const std::string& name, SubscriptionType type, InitialPosition position,

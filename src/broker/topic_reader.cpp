@@ -72,6 +72,7 @@ void TopicReader::take(Result<std::vector<storage::Entry>> given) {
   if (entries->empty()) return;
   std::vector<Delivered> delivered;
   delivered.reserve(entries->size());
+  std::uint64_t messages = 0;
   std::uint64_t bytes = 0;
   const base::MonotonicTime now = topic_.context()->options.clock->monotonic_now();
   RateLimit& rate = topic_.limits().dispatch_rate();
@@ -79,13 +80,14 @@ void TopicReader::take(Result<std::vector<storage::Entry>> given) {
     if (!rate.open(now)) break;  // the rest is read again when it may go out
     rate.spend(std::max(1U, entry.header.message_count), entry.header.body_bytes, now);
     messages_ -= std::max(1U, entry.header.message_count);
+    messages += entry.header.message_count;
     bytes_ -= static_cast<std::int64_t>(permit_bytes(entry));
     bytes += entry.header.body_bytes;
     position_ = EntryId{entry.header.entry.value + 1};
     delivered.push_back({.entry = std::move(entry), .redelivery_count = 0});
   }
   if (delivered.empty()) return;
-  topic_.count_out(delivered.size(), bytes);
+  topic_.count_out(messages, bytes);
   sink_->on_entries(std::move(delivered));
 }
 
