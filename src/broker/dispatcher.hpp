@@ -145,6 +145,8 @@ class Dispatcher {
     bool settling = false;
     bool consumer_gone = false;
     bool keyed = false;  ///< keys_ counts it
+    /// It waited until then when it was acknowledged; where that fails it waits again.
+    std::optional<base::MonotonicTime> waited_until;
   };
   struct Waiting {
     std::uint32_t redeliveries = 0;
@@ -199,6 +201,7 @@ class Dispatcher {
   void count_unacked(Out& out, std::uint32_t unacked);
   void release(OutMap::iterator at);
   void take_back(OutMap::iterator at, std::chrono::milliseconds delay, bool counts, Now now);
+  void wait_until(OutMap::iterator at, base::MonotonicTime due, bool counts, Now now);
 
   DispatcherOptions options_;
   storage::CursorState cursor_;

@@ -62,7 +62,8 @@ void Dispatcher::settle_up_to(ConsumerNumber consumer, EntryId last, Settling& s
                                   .hash = state.hash,
                                   .messages = state.messages,
                                   .settling = true,
-                                  .consumer_gone = true});
+                                  .consumer_gone = true,
+                                  .waited_until = state.due});
       drop_waiting(at);
     }
     at = next;
@@ -112,7 +113,9 @@ void Dispatcher::acknowledge_failed(const Settling& settled, Now now) {
     const auto at = out_.find(entry);
     if (at == out_.end() || !at->second.settling) continue;
     at->second.settling = false;
-    if (at->second.consumer_gone) {
+    if (const auto due = at->second.waited_until) {
+      wait_until(at, *due, false, now);
+    } else if (at->second.consumer_gone) {
       take_back(at, std::chrono::milliseconds{0}, true, now);
     } else if (at->second.ack_due == kNever) {
       start_ack_timeout(entry, at->second, now);
@@ -155,12 +158,16 @@ void Dispatcher::return_all(ConsumerNumber consumer, bool counts, Now now) {
 }
 
 void Dispatcher::take_back(OutMap::iterator at, std::chrono::milliseconds delay, bool counts, Now now) {
+  wait_until(at, delay.count() > 0 ? later(now, delay) : base::MonotonicTime{}, counts, now);
+}
+
+void Dispatcher::wait_until(OutMap::iterator at, base::MonotonicTime due, bool counts, Now now) {
   const EntryId entry = at->first;
-  Waiting state{.redeliveries = at->second.redeliveries + (counts ? 1U : 0U),
-                .hash = at->second.hash,
-                .messages = at->second.messages,
-                .delivered = true};
-  if (delay.count() > 0) state.due = later(now, delay);
+  const Waiting state{.redeliveries = at->second.redeliveries + (counts ? 1U : 0U),
+                      .hash = at->second.hash,
+                      .messages = at->second.messages,
+                      .due = due,
+                      .delivered = true};
   release(at);
   if (!is_acknowledged(entry)) put_waiting(entry, state, now);  // the cursor may have moved over it
 }
