@@ -59,7 +59,7 @@ class Perf(Case):
     def test_consume_begins_with_the_earliest_and_leaves_no_subscription(self):
         self.measured("produce", "--count", 10)
         self.measured("consume", "--count", 1)
-        rest = run("consume", "t", "-s", "after", "--from", "earliest", "-n", 1, "--timeout", "30s", "--url", self.url)
+        rest = run("consume", "t", "-s", "after", "--from", "earliest", "-n", 1, "--timeout", "30s", "-o", "json", "--url", self.url)
         self.assertEqual(0, rest.returncode, rest.stderr)
 
     def test_text_for_people(self):
