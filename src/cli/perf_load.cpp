@@ -166,6 +166,8 @@ Result<LoadReport> send_all(Bus& bus, const LoadPlan& plan, const Bodies& bodies
     producer.send_async({.body = bodies.next(*due)},
                         [&answers, due = *due](const Result<MessageId>& id) { answers.add(id, due); });
     ++sent;
+    // One after the other: waiting for the one before it is not this one's latency.
+    if (plan.in_flight == 1) GEMINGA_TRY_VOID(producer.flush());
   }
   LoadReport report = answers.wait_for(sent, schedule.start());
   GEMINGA_TRY_VOID(producer.close());

@@ -46,8 +46,8 @@ class Perf(Case):
 
     def test_one_after_the_other(self):
         report = self.measured("produce", "--in-flight", 1, "--count", 50)
-        # Each waits for the one before it, so the times add up to the whole.
-        self.assertLessEqual(report["latency_ms"]["p50"] * 25, report["seconds"] * 1000 * 1.02)
+        # None waits for the one before it, so the times add up to the whole; were that wait counted, to twice of it.
+        self.assertLessEqual(report["latency_ms"]["p50"] * 25, report["seconds"] * 1000 * 1.3)
 
     def test_a_rate_is_kept(self):
         report = self.measured("e2e", "--rate", 200, "--time", "2s")
