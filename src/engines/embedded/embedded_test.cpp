@@ -91,6 +91,15 @@ TEST_F(EmbeddedTest, TheDirectoryIsFreeWhenTheLastHandleGoes) {
   EXPECT_TRUE(Bus::open(url()));
 }
 
+TEST_F(EmbeddedTest, ANameIsFreeWhenItsProducerGoesThoughSendsAreUnderWay) {
+  auto bus = Bus::open(url()).value();
+  for (int round = 0; round < 20; ++round) {
+    auto producer = bus.create_producer({.topic = "t", .name = "n"});
+    ASSERT_TRUE(producer) << producer.error().message;
+    for (int i = 0; i < 100; ++i) producer->send_async({.body = "x"}, [](const Result<MessageId>&) {});
+  }
+}
+
 TEST_F(EmbeddedTest, BusAndBrokerShareOneDirectory) {
   auto opened = engines::embedded::open({.directory = directory_}).value();
   ASSERT_TRUE(opened.bus.create_producer({.topic = "t"}).value().send({.body = "x"}));

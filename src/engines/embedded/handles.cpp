@@ -17,6 +17,10 @@ EmbeddedProducer::EmbeddedProducer(BrokerPtr broker, broker::ProducerPtr produce
   sequence_ = last ? *last + 1 : 0;
 }
 
+EmbeddedProducer::~EmbeddedProducer() {
+  producer_->close([](const Result<>&) {});
+}
+
 void EmbeddedProducer::send(std::uint64_t tag, OutgoingMessage message) {
   const auto own_id = message.sequence_id;
   // The bus has made a time of the delay.
@@ -33,6 +37,10 @@ void EmbeddedProducer::send(std::uint64_t tag, OutgoingMessage message) {
 
 Result<> EmbeddedProducer::close() {
   return ignore_closed(wait<void>("close producer", [&](auto done) { producer_->close(std::move(done)); }));
+}
+
+EmbeddedConsumer::~EmbeddedConsumer() {
+  consumer_->close([](const Result<>&) {});
 }
 
 void EmbeddedConsumer::taken(std::uint32_t messages, std::uint64_t bytes) {

@@ -16,6 +16,8 @@ using BrokerPtr = std::shared_ptr<broker::Broker>;
 class EmbeddedProducer final : public bus::EngineProducer {
  public:
   EmbeddedProducer(BrokerPtr broker, broker::ProducerPtr producer, std::shared_ptr<bus::EngineSendSink> sink);
+  /// Its name is free at once, though sends under way hold the handle.
+  ~EmbeddedProducer() override;
   void send(std::uint64_t tag, OutgoingMessage message) override;
   void flush() override {}  // what waits goes by itself when the transaction before it is durable
   [[nodiscard]] const std::string& name() const override { return producer_->name(); }
@@ -37,6 +39,8 @@ class EmbeddedConsumer final : public bus::EngineConsumer {
       : broker_(std::move(broker)),
         consumer_(std::move(consumer)),
         acknowledgements_(std::make_shared<AckBatches>(consumer_)) {}
+  /// Its messages go to others at once, though acknowledgements under way hold the handle.
+  ~EmbeddedConsumer() override;
   void taken(std::uint32_t messages, std::uint64_t bytes) override;
   void acknowledge(std::uint64_t tag, bus::Done<void> done) override;
   void acknowledge_up_to(std::uint64_t tag, bus::Done<void> done) override;
