@@ -15,6 +15,8 @@ class AckBatches : public std::enable_shared_from_this<AckBatches> {
  public:
   explicit AckBatches(broker::ConsumerPtr consumer);
   void add(EntryId entry, bus::Done<void> done);
+  /// The broker has them when it returns; for calls that come behind them.
+  void submit_all() { turns_.submit_all(); }
 
  private:
   struct Batch {

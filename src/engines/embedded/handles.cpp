@@ -18,6 +18,7 @@ EmbeddedProducer::EmbeddedProducer(BrokerPtr broker, broker::ProducerPtr produce
 }
 
 EmbeddedProducer::~EmbeddedProducer() {
+  batches_->submit_all();
   producer_->close([](const Result<>&) {});
 }
 
@@ -36,10 +37,12 @@ void EmbeddedProducer::send(std::uint64_t tag, OutgoingMessage message) {
 }
 
 Result<> EmbeddedProducer::close() {
+  batches_->submit_all();
   return ignore_closed(wait<void>("close producer", [&](auto done) { producer_->close(std::move(done)); }));
 }
 
 EmbeddedConsumer::~EmbeddedConsumer() {
+  acknowledgements_->submit_all();
   consumer_->close([](const Result<>&) {});
 }
 
@@ -52,6 +55,7 @@ void EmbeddedConsumer::acknowledge(std::uint64_t tag, bus::Done<void> done) {
 }
 
 void EmbeddedConsumer::acknowledge_up_to(std::uint64_t tag, bus::Done<void> done) {
+  acknowledgements_->submit_all();
   consumer_->acknowledge({.entries = {}, .batches = {}, .up_to = EntryId{tag}}, std::move(done));
 }
 
@@ -60,6 +64,7 @@ void EmbeddedConsumer::negative_acknowledge(std::uint64_t tag, std::chrono::mill
 }
 
 Result<> EmbeddedConsumer::stop() {
+  acknowledgements_->submit_all();
   return ignore_closed(wait<void>("stop consumer", [&](auto done) { consumer_->stop(std::move(done)); }));
 }
 
@@ -71,14 +76,17 @@ void EmbeddedConsumer::give_back(std::vector<std::uint64_t> tags) {
 }
 
 Result<> EmbeddedConsumer::close() {
+  acknowledgements_->submit_all();
   return ignore_closed(wait<void>("close consumer", [&](auto done) { consumer_->close(std::move(done)); }));
 }
 
 Result<> EmbeddedConsumer::seek(const SeekTarget& target) {
+  acknowledgements_->submit_all();
   return wait<void>("seek", [&](auto done) { consumer_->seek(target, std::move(done)); });
 }
 
 Result<> EmbeddedConsumer::unsubscribe() {
+  acknowledgements_->submit_all();
   return wait<void>("unsubscribe", [&](auto done) { consumer_->unsubscribe(std::move(done)); });
 }
 

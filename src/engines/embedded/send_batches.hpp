@@ -18,6 +18,8 @@ class SendBatches : public std::enable_shared_from_this<SendBatches> {
   SendBatches(broker::ProducerPtr producer, std::shared_ptr<bus::EngineSendSink> sink);
   /// In order of the calls, of which no two overlap.
   void add(std::uint64_t tag, storage::Append message);
+  /// The broker has them when it returns; for calls that come behind them.
+  void submit_all() { turns_.submit_all(); }
 
  private:
   struct Batch {

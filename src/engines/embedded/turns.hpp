@@ -1,8 +1,10 @@
 #pragma once
 
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <thread>
 #include <utility>
 
 namespace geminga::engines::embedded {
@@ -30,12 +32,23 @@ class Turns {
     under_way_ -= 1;
     submit_what_is_due(lock);
   }
+  /// What was added until now is submitted when it returns, however much is under way: for calls that must
+  /// not overtake it.
+  void submit_all() {
+    std::unique_lock lock(mutex_);
+    all_ = true;
+    submit_what_is_due(lock);
+    submitted_.wait(lock, [this] { return !submitting_ || submitter_ == std::this_thread::get_id(); });
+  }
 
  private:
-  [[nodiscard]] bool due() const { return !forming_.empty() && (under_way_ < at_once_ || forming_.full()); }
+  [[nodiscard]] bool due() const {
+    return !forming_.empty() && (all_ || under_way_ < at_once_ || forming_.full());
+  }
   void submit_what_is_due(std::unique_lock<std::mutex>& lock) {
     if (submitting_) return;
     submitting_ = true;
+    submitter_ = std::this_thread::get_id();
     while (due()) {
       Batch batch = std::exchange(forming_, Batch{});
       under_way_ += 1;
@@ -44,12 +57,17 @@ class Turns {
       lock.lock();
     }
     submitting_ = false;
+    all_ = false;
+    submitted_.notify_all();
   }
 
   const std::uint32_t at_once_;
   const std::function<void(Batch)> submit_;
   std::mutex mutex_;  // guards what follows
+  std::condition_variable submitted_;
+  std::thread::id submitter_;
   Batch forming_;
+  bool all_ = false;
   std::uint32_t under_way_ = 0;
   bool submitting_ = false;  ///< some thread does: it takes what comes meanwhile, so the order is kept
 };

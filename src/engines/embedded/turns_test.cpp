@@ -48,6 +48,16 @@ TEST(Turns, AsManyAsAskedForGoAtOnce) {
   EXPECT_EQ(submitted, (Submitted{{1}, {2}, {3, 4}}));
 }
 
+TEST_F(TurnsTest, WhatMustNotBeOvertakenGoesAtOnce) {
+  turns_.submit_all();
+  for (int i = 1; i <= 3; ++i) add(i);
+  EXPECT_EQ(submitted_, (Submitted{{1}}));
+  turns_.submit_all();
+  EXPECT_EQ(submitted_, (Submitted{{1}, {2, 3}}));
+  add(4);  // again as before
+  EXPECT_EQ(submitted_.size(), 2U);
+}
+
 TEST_F(TurnsTest, AFullOneDoesNotWait) {
   for (int i = 1; i <= 5; ++i) add(i);
   EXPECT_EQ(submitted_, (Submitted{{1}, {2, 3, 4}}));
