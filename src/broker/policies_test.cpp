@@ -50,6 +50,7 @@ class PoliciesTest : public testing::BrokerTest {
   /// As a forward does, without a producer.
   Result<std::vector<MessageId>> publish(std::size_t messages, std::size_t bytes = 10) {
     std::vector<Publication> publications;
+    publications.reserve(messages);
     for (std::size_t i = 0; i < messages; ++i)
       publications.push_back({.topic = topic_, .append = append(bytes)});
     return wait_for<std::vector<MessageId>>(
@@ -220,6 +221,7 @@ TEST_F(PoliciesTest, WhatIsHeldHasABudget) {
   const auto sender = producer().value();
   ASSERT_TRUE(send(sender).get());
   std::vector<std::future<Result<>>> held;
+  held.reserve(7);
   for (int i = 0; i < 7; ++i) held.push_back(send(sender, kBudget / 8));
   const Result<> over = send(sender, kBudget / 4).get();
   ASSERT_FALSE(over);
@@ -354,6 +356,7 @@ TEST_F(PoliciesTest, WhatIsOverThePublishRateWaits) {
   set({.publish_messages_per_second = 10});
   const auto sender = producer().value();
   std::vector<std::future<Result<>>> sends;
+  sends.reserve(30);
   for (int i = 0; i < 30; ++i) sends.push_back(send(sender));
   const auto stored = [&] { return stats().stored_messages; };
   EXPECT_TRUE(eventually([&] { return stored() == 10; }));
@@ -391,6 +394,8 @@ TEST_F(PoliciesTest, ProducersAndSubscriptionsShareARate) {
   const auto two = producer().value();
   std::vector<std::future<Result<>>> first;
   std::vector<std::future<Result<>>> second;
+  first.reserve(50);
+  second.reserve(50);
   for (int i = 0; i < 50; ++i) first.push_back(send(one));
   for (int i = 0; i < 50; ++i) second.push_back(send(two));
   const auto done = [](const std::vector<std::future<Result<>>>& sends) {

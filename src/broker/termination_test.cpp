@@ -31,6 +31,7 @@ TEST_F(TerminationTest, NothingIsStoredBehindTheLastMessageWhoeverPublishes) {
     std::mutex mutex;
     std::optional<MessageId> highest;  // under mutex
     std::vector<std::thread> publishers;
+    publishers.reserve(4);
     for (int i = 0; i < 4; ++i) {
       publishers.emplace_back([&] {
         while (true) {

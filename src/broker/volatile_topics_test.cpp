@@ -180,6 +180,7 @@ TEST_F(VolatileTopicsTest, ManyThreadsMayUseIt) {
   auto inbox = std::make_shared<Inbox>();
   const auto consumer = consume(inbox, options(SubscriptionType::shared, 100'000));
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
       for (int round = 0; round < 200; ++round) {

@@ -96,6 +96,7 @@ TEST_F(PolicyConformance, ATopicGoesBeforeItsNamespaceAndThatBeforeNoLimit) {
   if (no_policies()) return;
   const auto refused_beyond = [&](const std::string& topic, int limit) {
     std::vector<Producer> connected;
+    connected.reserve(static_cast<std::size_t>(limit));
     for (int i = 0; i < limit; ++i) connected.push_back(producer(topic));
     const auto more = bus().create_producer({.topic = topic});
     return !more && more.error().code == ErrorCode::producer_busy;

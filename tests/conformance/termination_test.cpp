@@ -67,6 +67,7 @@ TEST_F(TerminationConformance, ConsumersHearTheEndWhenAllIsAcknowledged) {
   options.on_end_of_topic = [&] { ++told; };
   auto first = bus().subscribe(options).value();
   std::vector<Delivery> deliveries;
+  deliveries.reserve(3);
   for (int i = 0; i < 3; ++i) deliveries.push_back(next(first));
   auto second = bus().subscribe(options).value();
   if (!terminated("t", ids.back())) return;
