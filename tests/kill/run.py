@@ -3,8 +3,6 @@
 
     run.py --rounds 30                 every promise holds, or exit 1 with what broke
     run.py --rounds 30 --control       the negative control: receipts before the write; exit 1 unless the checker notices
-    run.py --rounds 30 --control dedup-before-persist
-                                       the one of deduplication: a resend counts as stored while the first is on its way
     run.py --rounds 3 --kills-of-recovery 20
                                        after each round the start is killed 20 times before it may come through
 

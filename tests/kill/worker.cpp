@@ -280,8 +280,6 @@ void verify(Bus& bus) {
 
 /// Receipts that lie for 20 ms before the write that they stand for, so that a kill finds them there.
 constexpr storage::UnsafeOptions kAckBeforeWrite{.ack_before_sync = true, .write_delay = 20ms};
-/// The same for those of messages that are sent twice.
-constexpr storage::UnsafeOptions kDedupBeforePersist{.dedup_before_persist = true, .write_delay = 20ms};
 
 bool set_control(std::string_view name, storage::UnsafeOptions& unsafe) {
   if (name == "ack-before-write") unsafe = kAckBeforeWrite;
@@ -289,9 +287,7 @@ bool set_control(std::string_view name, storage::UnsafeOptions& unsafe) {
   if (name == "no-fsync") unsafe.no_fsync = true;
   if (name == "no-dirsync") unsafe.no_dirsync = true;
   if (name == "skip-crc") unsafe.skip_crc = true;
-  if (name == "dedup-before-persist") unsafe = kDedupBeforePersist;
-  return unsafe.dedup_before_persist || unsafe.ack_before_sync || unsafe.no_fsync || unsafe.no_dirsync ||
-         unsafe.skip_crc;
+  return unsafe.ack_before_sync || unsafe.no_fsync || unsafe.no_dirsync || unsafe.skip_crc;
 }
 
 }  // namespace
@@ -301,7 +297,7 @@ int main(int argc, char** argv) {
   if (argc < 3 || argc > 4 || (argc == 4 && !set_control(argv[3], options.unsafe))) {
     constexpr std::string_view kUsage =
         "usage: worker DIR verify|FIRST_SEQUENCE "
-        "[ack-before-write|ack-before-sync|dedup-before-persist|no-fsync|no-dirsync|skip-crc]\n";
+        "[ack-before-write|ack-before-sync|no-fsync|no-dirsync|skip-crc]\n";
     static_cast<void>(!::write(STDERR_FILENO, kUsage.data(), kUsage.size()));
     return 2;
   }
