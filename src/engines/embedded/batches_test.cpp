@@ -147,6 +147,8 @@ class SentTo final : public bus::EngineSendSink {
 
 class SendBatchesTest : public ::testing::Test {
  protected:
+  // What was never answered owns the batches, and these the producer.
+  void TearDown() override { producer_->calls.clear(); }
   void add(std::uint64_t tag, std::size_t bytes = 1) {
     batches_->add(tag, {.deliver_at = {}, .sequence = tag * 10, .body = std::string(bytes, 'x')});
   }
