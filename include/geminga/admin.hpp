@@ -60,6 +60,15 @@ struct TopicStats {
   std::string publish_paused;  ///< empty, or why sends are held or refused now
   bool terminated = false;     ///< takes no more messages, for good
   std::vector<SubscriptionStats> subscriptions;
+  /// Of a partitioned topic: how many; then all else is their sum (who is connected to several counts once),
+  /// without last_message_id, and here is each one. Else 0 and empty.
+  std::uint32_t partitions = 0;
+  std::vector<TopicStats> per_partition;
+};
+
+struct PartitionedTopic {
+  std::string topic;
+  std::uint32_t partitions = 0;
 };
 
 /// Names, positions and statistics. Every change is durable when the call returns. Any thread; calls may
@@ -74,11 +83,25 @@ class GEMINGA_API Admin {
   /// there.
   Result<std::vector<std::string>> topics(std::string_view tenant_and_namespace);
   Result<> create_topic(std::string_view topic);
+  /// A partitioned topic goes with all its partitions, none of which goes alone. Errors: conflict (clients
+  /// are connected, and not `force`).
   Result<> delete_topic(std::string_view topic, bool force = false);
   /// The topic takes no more messages, for good; returns the last one that it ever took. Its producers are
   /// closed, and who publishes gets topic_terminated. Consumers and readers go on, and hear the end of the
-  /// topic: see Consumer::receive and Reader::read. On a topic that is terminated it changes nothing.
+  /// topic: see Consumer::receive and Reader::read. On a topic that is terminated it changes nothing. Of a
+  /// partitioned topic all partitions, and the last message of which says nothing.
   Result<std::optional<MessageId>> terminate_topic(std::string_view topic);
+  /// A topic of 1 to 10,000 partitions; see Feature::partitioned_topics and docs/bus.md. Each is a topic
+  /// "<topic>-partition-<number>", from 0 on, and may be used as such. The calls below act on all of them, as
+  /// far as they say nothing else. Errors: already_exists.
+  Result<> create_partitioned_topic(std::string_view topic, std::uint32_t partitions);
+  /// To more partitions, while clients run. Failed, the same call goes on where it ended. Errors:
+  /// invalid_argument (fewer), conflict (the topic has none), topic_not_found.
+  Result<> update_partitioned_topic(std::string_view topic, std::uint32_t partitions);
+  /// 0: there is no partitioned topic of that name.
+  Result<std::uint32_t> partitions(std::string_view topic);
+  /// Sorted. topics() has their partitions, not their names.
+  Result<std::vector<PartitionedTopic>> partitioned_topics(std::string_view tenant_and_namespace);
   Result<> set_retention(std::string_view topic, RetentionPolicy policy);
   /// Replaces all that was set before. They act within a second.
   Result<> set_policies(std::string_view topic, const Policies& policies);
@@ -92,16 +115,17 @@ class GEMINGA_API Admin {
   /// Moves the position past everything published before this call.
   Result<> skip_all(std::string_view topic, std::string_view subscription);
   /// Moves the position past the next `entries` that are not acknowledged, or to the end. What consumers hold
-  /// stays with them.
+  /// stays with them. Not of a partitioned topic (invalid_argument): skip on one of its partitions.
   Result<> skip(std::string_view topic, std::string_view subscription, std::uint64_t entries);
   /// Moves the position past everything that was published before `before`.
   Result<> expire(std::string_view topic, std::string_view subscription, Timestamp before);
   /// Moves the position, forward or back; see Consumer::seek. Messages that are not kept any more do not
-  /// come.
+  /// come. Of a partitioned topic a message moves its own partition only.
   Result<> seek(std::string_view topic, std::string_view subscription, SeekTarget target);
   Result<TopicStats> stats(std::string_view topic);
   /// Looks at messages without consuming: at most `limit` from `after` (exclusive), oldest first; fewer where
-  /// their bodies are large (it ends soon after 8 MiB). None: the topic has no more.
+  /// their bodies are large (it ends soon after 8 MiB). None: the topic has no more. Of a partitioned topic
+  /// partition by partition.
   Result<std::vector<Message>> browse(std::string_view topic, std::optional<MessageId> after,
                                       std::uint32_t limit);
 

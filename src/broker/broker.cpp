@@ -51,6 +51,8 @@ Result<> BrokerImpl::start() {
   StoredNames names;
   GEMINGA_TRY(names.topics, context_->metadata->topics());
   GEMINGA_TRY(names.subscriptions, context_->metadata->subscriptions());
+  GEMINGA_TRY(const auto partitioned, context_->metadata->partitioned_topics());
+  for (const storage::PartitionedRow& row : partitioned) partition_table_.set(row.name, row.partitions);
   GEMINGA_TRY(const auto namespaces, context_->metadata->namespaces());
   for (const std::string& name : namespaces) namespaces_[name] = {};
   notes_.resize(context_->cores.size());
@@ -101,9 +103,13 @@ void BrokerImpl::recover(StoredNames names) {
     }
     if (row.terminated) context_->log->seal(id, true);
     const auto state = recovered.find(id);
-    auto topic = std::make_shared<Topic>(context_, std::move(row),
-                                         state == recovered.end() ? storage::TopicState{} : state->second);
-    topics_.emplace(topic->name(), topic);
+    const std::int32_t partition = partition_of(row.name);
+    auto topic =
+        std::make_shared<Topic>(context_, std::move(row),
+                                state == recovered.end() ? storage::TopicState{} : state->second, partition);
+    // Beyond the number: a growth that a stop cut short. The next one goes on with it.
+    const bool hidden = !partition_table_.check_plain(topic->name());
+    (hidden ? hidden_ : topics_).emplace(topic->name(), topic);
     topics.emplace(id, RecoveredTopic{.topic = std::move(topic), .subscriptions = {}});
   }
   drop_cursors_without_row(recovered, names.subscriptions);
@@ -161,7 +167,8 @@ void BrokerImpl::start_trimming(std::size_t number) {
     for (const auto& [id, topic] : core.topics) {
       topic->limits().tick();
       topic->trim();
-      if (!topic->deleted() && topic->limits().inactive()) delete_inactive(topic);
+      // A partition goes with the whole only.
+      if (!topic->deleted() && topic->partition() < 0 && topic->limits().inactive()) delete_inactive(topic);
     }
     start_trimming(number);
   });
@@ -189,6 +196,7 @@ Result<> BrokerImpl::close() {
   {
     const std::lock_guard lock(mutex_);
     topics_.clear();
+    hidden_.clear();
     creating_.clear();
   }
   // The closed stores stay: a call that comes late gets `closed` from them. The directory is free for others.
@@ -241,12 +249,14 @@ namespace {
 
 void publish_all(const Context& context, std::vector<Publication> publications,
                  Done<std::vector<MessageId>> done) {
+  auto partitions = partitions_of(publications);
   auto operations = to_operations(std::move(publications));
   if (!operations) return done(std::unexpected(operations.error()));
   storage::Transaction transaction{.operations = std::move(*operations), .done = nullptr};
-  transaction.done = [done = std::move(done)](Result<storage::Receipt> receipt) mutable {
+  transaction.done = [partitions = std::move(partitions),
+                      done = std::move(done)](Result<storage::Receipt> receipt) mutable {
     if (!receipt) return done(std::unexpected(receipt.error()));
-    done(to_message_ids(*receipt));
+    done(to_message_ids(*receipt, partitions));
   };
   context.log->submit(std::move(transaction));
 }

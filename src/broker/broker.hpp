@@ -210,6 +210,12 @@ struct BrokerOptions {
   base::FileSystem* files = nullptr;  ///< nullptr: the machine's
 };
 
+/// Gets the new number of partitions; 0: the topic was deleted. On a thread of the broker, under no lock; it
+/// must be short.
+using PartitionCallback = std::function<void(std::uint32_t partitions)>;
+/// Freed, it is not called any more (a call under way may still end).
+using PartitionWatch = std::shared_ptr<PartitionCallback>;
+
 /// Sums over all topics. `backlog`, `delayed` and `acknowledged_ranges` count entries and ranges of them.
 struct BrokerStats {
   storage::LogStats log;
@@ -250,6 +256,23 @@ class Broker {
   /// The topic takes no more messages, for good; its last one, if there ever was one. Who publishes, now or
   /// later, gets topic_terminated. A second call answers the same.
   virtual void terminate_topic(TopicPtr topic, Done<std::optional<MessageId>> done) = 0;
+  // Partitioned topics. Partition i of a topic is the topic base::partition_name(name, i), which is opened,
+  // published to and subscribed to like any other; the name above them cannot. create_topic and open_topic
+  // refuse that name, delete_topic deletes the whole and refuses a part.
+  /// Errors: already_exists (a topic of that name, or of one of the partitions), invalid_argument.
+  virtual void create_partitioned_topic(std::string name, std::uint32_t partitions, Done<void> done) = 0;
+  /// Upward only; to as many as there are does nothing. The subscriptions of partition 0 are on the new ones,
+  /// at the earliest message, before anybody can publish to those. Failed, it may be called again and goes on
+  /// where it ended. Errors: topic_not_found, conflict (made without partitions), invalid_argument.
+  virtual void grow_partitions(std::string name, std::uint32_t partitions, Done<void> done) = 0;
+  /// 0: there is no partitioned topic of that name. Does not block.
+  [[nodiscard]] virtual std::uint32_t partitions(const std::string& name) const = 0;
+  /// Who needs every change watches first and asks partitions() then.
+  [[nodiscard]] virtual PartitionWatch watch_partitions(const std::string& name,
+                                                        PartitionCallback changed) = 0;
+  /// Sorted. Does not block.
+  [[nodiscard]] virtual std::vector<PartitionedTopic> partitioned_topics(
+      const std::string& tenant_and_namespace) const = 0;
   virtual void set_retention(TopicPtr topic, RetentionPolicy policy, Done<void> done) = 0;
   /// Replaces all that were set. They act from `done` on, those of a namespace soon after.
   virtual void set_policies(TopicPtr topic, Policies policies, Done<void> done) = 0;
@@ -292,5 +315,6 @@ class Broker {
 /// Any thread.
 [[nodiscard]] const std::string& topic_name(const Topic& topic);
 [[nodiscard]] storage::TopicId topic_id(const Topic& topic);
+[[nodiscard]] std::int32_t topic_partition(const Topic& topic);  ///< -1: not one of a partitioned topic
 
 }  // namespace geminga::broker

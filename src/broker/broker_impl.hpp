@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <map>
 #include <mutex>
 #include <string>
@@ -7,6 +8,7 @@
 
 #include "broker/answer.hpp"
 #include "broker/context.hpp"
+#include "broker/partition_table.hpp"
 #include "broker/topic.hpp"
 #include "broker/volatile_topics.hpp"
 
@@ -31,6 +33,12 @@ class BrokerImpl final : public Broker, public storage::LogListener {
   void delete_topic(std::string name, bool force, Done<void> done) override;
   VolatileTopics& volatile_topics() override { return *volatile_topics_; }
   void terminate_topic(TopicPtr topic, Done<std::optional<MessageId>> done) override;
+  void create_partitioned_topic(std::string name, std::uint32_t partitions, Done<void> done) override;
+  void grow_partitions(std::string name, std::uint32_t partitions, Done<void> done) override;
+  [[nodiscard]] std::uint32_t partitions(const std::string& name) const override;
+  [[nodiscard]] PartitionWatch watch_partitions(const std::string& name, PartitionCallback changed) override;
+  [[nodiscard]] std::vector<PartitionedTopic> partitioned_topics(
+      const std::string& tenant_and_namespace) const override;
   void set_retention(TopicPtr topic, RetentionPolicy policy, Done<void> done) override;
   void set_policies(TopicPtr topic, Policies policies, Done<void> done) override;
   void set_namespace_policies(std::string tenant_and_namespace, Policies policies, Done<void> done) override;
@@ -84,10 +92,26 @@ class BrokerImpl final : public Broker, public storage::LogListener {
   Answer<void> forgetting(const TopicPtr& topic, Answer<void> answer);
   [[nodiscard]] TopicPtr find(const std::string& name) const;
   void create_missing(const std::string& name);
+  /// Tenant and namespace of a topic, where they are missing.
+  void make_namespace(const std::string& topic, Done<void> done);
   void create_row(const std::string& name);
   void topic_created(const std::string& name, Result<storage::TopicRow> row);
 
+  // partitions.cpp
+  /// Changes of partitioned topics come one after the other: the next one begins when the last owner of its
+  /// turn has gone.
+  using Turn = std::shared_ptr<void>;
+  void in_turn(std::move_only_function<void(Turn)> change);
+  void next_partition_change();
+  void delete_partitioned_topic(std::string name, bool force, Done<void> done);
+  [[nodiscard]] std::int32_t partition_of(const std::string& topic) const;
+  [[nodiscard]] std::vector<TopicPtr> all_partitions(const std::string& name) const;
+  std::vector<TopicPtr> adopt(std::vector<storage::TopicRow> rows, const Policies& policies);
+  void reveal(const std::string& name, std::uint32_t partitions, const std::vector<TopicPtr>& topics);
+  void gone(const std::string& name, const std::vector<TopicPtr>& partitions);
+
   const ContextPtr context_;
+  PartitionTable partition_table_;
   std::vector<std::unique_ptr<base::Timer>> trim_timers_;                 ///< one per core, touched on it
   std::vector<std::unordered_map<storage::TopicId, DurableNote>> notes_;  ///< journal thread; one per core
   std::mutex close_mutex_;  ///< a second close() waits for the first
@@ -96,6 +120,10 @@ class BrokerImpl final : public Broker, public storage::LogListener {
   const std::shared_ptr<VolatileTopics> volatile_topics_;
   mutable std::mutex mutex_;  // guards what follows
   std::map<std::string, TopicPtr, std::less<>> topics_;
+  std::map<std::string, TopicPtr, std::less<>>
+      hidden_;  ///< partitions beyond the number: see PartitionGrowth
+  std::deque<std::move_only_function<void(Turn)>> partition_changes_;
+  bool partitions_change_ = false;
   std::map<std::string, std::vector<Answer<TopicPtr>>> creating_;
   std::map<std::string, Policies> namespaces_;  ///< that are made for sure
 };

@@ -22,6 +22,7 @@ TopicPtr BrokerImpl::find(const std::string& name) const {
 void BrokerImpl::open_topic(std::string name, bool create, Done<TopicPtr> done) {
   if (TopicPtr found = find(name)) return done(std::move(found));
   if (VolatileTopics::names(name)) return done(VolatileTopics::keeps_nothing(name));
+  if (auto plain = partition_table_.check_plain(name); !plain) return done(std::unexpected(plain.error()));
   if (!create) return done(fail(ErrorCode::topic_not_found, fmt::format("topic {} does not exist", name)));
   {
     const std::lock_guard lock(mutex_);
@@ -34,26 +35,35 @@ void BrokerImpl::open_topic(std::string name, bool create, Done<TopicPtr> done) 
 
 /// Tenant, then namespace, then the topic itself; each on the metadata thread, one after the other.
 void BrokerImpl::create_missing(const std::string& name) {
-  const auto parts = base::TopicName::parse(name, "");
-  if (!parts) return topic_created(name, std::unexpected(parts.error()));
-  const bool known = [&] {
-    const std::lock_guard lock(mutex_);
-    return namespaces_.contains(parts->namespace_path());
-  }();
-  if (known) return create_row(name);
+  make_namespace(name, [this, name](const Result<>& made) {
+    if (!made) return topic_created(name, std::unexpected(made.error()));
+    create_row(name);
+  });
+}
+
+void BrokerImpl::make_namespace(const std::string& topic, Done<void> done) {
+  const auto parts = base::TopicName::parse(topic, "");
+  if (!parts) return done(std::unexpected(parts.error()));
   const std::string tenant = parts->tenant;
   const std::string name_space = parts->namespace_path();
-  context_->metadata->create_tenant(tenant, [this, name, name_space](const Result<>& tenant_made) {
-    if (!there(tenant_made)) return topic_created(name, std::unexpected(tenant_made.error()));
-    context_->metadata->create_namespace(name_space, [this, name, name_space](const Result<>& made) {
-      if (!there(made)) return topic_created(name, std::unexpected(made.error()));
-      {
-        const std::lock_guard lock(mutex_);
-        namespaces_.try_emplace(name_space);
-      }
-      create_row(name);
-    });
-  });
+  const bool known = [&] {
+    const std::lock_guard lock(mutex_);
+    return namespaces_.contains(name_space);
+  }();
+  if (known) return done({});
+  context_->metadata->create_tenant(
+      tenant, [this, name_space, done = std::move(done)](const Result<>& tenant_made) mutable {
+        if (!there(tenant_made)) return done(std::unexpected(tenant_made.error()));
+        context_->metadata->create_namespace(
+            name_space, [this, name_space, done = std::move(done)](const Result<>& made) mutable {
+              if (!there(made)) return done(std::unexpected(made.error()));
+              {
+                const std::lock_guard lock(mutex_);
+                namespaces_.try_emplace(name_space);
+              }
+              done({});
+            });
+      });
 }
 
 void BrokerImpl::create_row(const std::string& name) {
@@ -91,7 +101,8 @@ void BrokerImpl::create_namespace(std::string tenant_and_namespace, Done<void> d
 
 void BrokerImpl::create_topic(std::string name, Done<void> done) {
   if (VolatileTopics::names(name)) return done(volatile_topics_->create(name));
-  if (find(name)) return done(fail(ErrorCode::already_exists, fmt::format("topic {} exists already", name)));
+  if (find(name) || partitions(name) > 0)
+    return done(fail(ErrorCode::already_exists, fmt::format("topic {} exists already", name)));
   open_topic(std::move(name), true, [done = std::move(done)](const Result<TopicPtr>& topic) mutable {
     if (!topic) return done(std::unexpected(topic.error()));
     done({});
@@ -100,8 +111,12 @@ void BrokerImpl::create_topic(std::string name, Done<void> done) {
 
 void BrokerImpl::delete_topic(std::string name, bool force, Done<void> done) {
   if (VolatileTopics::names(name)) return done(volatile_topics_->remove(name, force));
+  if (partitions(name) > 0) return delete_partitioned_topic(std::move(name), force, std::move(done));
   const TopicPtr topic = find(name);
   if (!topic) return done(fail(ErrorCode::topic_not_found, fmt::format("topic {} does not exist", name)));
+  if (topic->partition() >= 0)
+    return done(fail(ErrorCode::conflict,
+                     fmt::format("{} is one of the partitions of a topic; delete that as a whole", name)));
   topic->core().loop.post([this, topic, force, answer = Answer<void>(std::move(done))]() mutable {
     topic->remove(force, forgetting(topic, std::move(answer)));
   });

@@ -19,11 +19,12 @@ std::uint64_t producer_hash(std::string_view name) {
 // --- one producer
 // --------------------------------------------------------------------------------------------------
 
-ConnectedProducer::ConnectedProducer(ContextPtr context, storage::TopicId topic,
+ConnectedProducer::ConnectedProducer(ContextPtr context, storage::TopicId topic, std::int32_t partition,
                                      std::shared_ptr<PublishGate> gate, Identity identity,
                                      std::function<void(const Error&)> on_closed)
     : context_(std::move(context)),
       topic_(topic),
+      partition_(partition),
       gate_(std::move(gate)),
       name_(std::move(identity.name)),
       hash_(producer_hash(name_)),
@@ -57,7 +58,11 @@ void ConnectedProducer::publish(std::vector<storage::Append> entries, Done<std::
                       done = std::move(done)](Result<storage::Receipt> receipt) mutable {
     if (!receipt) return done(std::unexpected(receipt.error()));
     self->note_durable(*receipt);
-    done(to_message_ids(*receipt));
+    std::vector<MessageId> ids;
+    ids.reserve(receipt->appended.size());
+    for (const storage::EntryHeader& header : receipt->appended)
+      ids.push_back(to_message_id(header, self->partition_));
+    done(std::move(ids));
   };
   if (*verdict == PublishGate::Verdict::go) return context_->log->submit(std::move(transaction));
   held_.push_back({std::move(transaction), size});
@@ -272,7 +277,7 @@ void Producers::connect(Request request, std::optional<std::uint64_t> epoch) {
   log.hold_sequence(topic_.id(), hash, true);
   const auto sent = log.sent_sequence(topic_.id(), hash);
   auto producer = std::make_shared<ConnectedProducer>(
-      topic_.context(), topic_.id(), topic_.limits().gate(),
+      topic_.context(), topic_.id(), topic_.partition(), topic_.limits().gate(),
       ConnectedProducer::Identity{.name = std::move(request.options.name),
                                   .epoch = epoch,
                                   .last_sequence = sent ? std::optional(sent->sequence) : std::nullopt},

@@ -24,8 +24,9 @@ class ConnectedProducer : public std::enable_shared_from_this<ConnectedProducer>
     std::optional<std::uint64_t> epoch;
     std::optional<std::uint64_t> last_sequence;
   };
-  ConnectedProducer(ContextPtr context, storage::TopicId topic, std::shared_ptr<PublishGate> gate,
-                    Identity identity, std::function<void(const Error&)> on_closed);
+  ConnectedProducer(ContextPtr context, storage::TopicId topic, std::int32_t partition,
+                    std::shared_ptr<PublishGate> gate, Identity identity,
+                    std::function<void(const Error&)> on_closed);
 
   // --- any thread ---
   [[nodiscard]] const std::string& name() const { return name_; }
@@ -58,6 +59,7 @@ class ConnectedProducer : public std::enable_shared_from_this<ConnectedProducer>
 
   const ContextPtr context_;
   const storage::TopicId topic_;
+  const std::int32_t partition_;
   const std::shared_ptr<PublishGate> gate_;
   const std::string name_;
   const std::uint64_t hash_;

@@ -1,12 +1,11 @@
 #include "broker/raw_message.hpp"
 
-#include <bit>
-#include <cstring>
 #include <optional>
 
 #include <fmt/format.h>
 
 #include "base/crc32c.hpp"
+#include "base/murmur3.hpp"
 
 namespace geminga::broker {
 namespace {
@@ -72,16 +71,6 @@ struct Input {
   }
 };
 
-std::uint32_t load32(const char* bytes) {
-  std::uint32_t value = 0;
-  std::memcpy(&value, bytes, sizeof value);
-  return value;
-}
-
-std::uint32_t murmur3_mix(std::uint32_t block) {
-  return std::rotl(block * 0xcc9e2d51U, 15) * 0x1b873593U;
-}
-
 }  // namespace
 
 storage::Append encode_raw(OutgoingMessage message, std::string_view producer_name, Timestamp now) {
@@ -133,20 +122,7 @@ Result<Message> decode_raw(const storage::Entry& entry) {
 }
 
 std::uint32_t key_hash(std::string_view key) {
-  if (key.empty()) return 0;
-  std::uint32_t hash = 0;
-  std::string_view rest = key;
-  for (; rest.size() >= 4; rest.remove_prefix(4)) {
-    hash = std::rotl(hash ^ murmur3_mix(load32(rest.data())), 13) * 5 + 0xe6546b64U;
-  }
-  std::uint32_t tail = 0;
-  for (std::size_t i = rest.size(); i > 0; --i) tail = (tail << 8) | static_cast<unsigned char>(rest[i - 1]);
-  if (!rest.empty()) hash ^= murmur3_mix(tail);
-  hash ^= static_cast<std::uint32_t>(key.size());
-  hash = (hash ^ (hash >> 16)) * 0x85ebca6bU;
-  hash = (hash ^ (hash >> 13)) * 0xc2b2ae35U;
-  hash ^= hash >> 16;
-  return hash & 0x7fffffffU;
+  return base::murmur3_31(key);
 }
 
 }  // namespace geminga::broker

@@ -32,6 +32,7 @@ DispatcherOptions dispatcher_options(const Context& context, Topic& topic, Subsc
           .unacked_max = context.options.unacked_per_subscription_max,
           .delayed_max = context.options.delayed_max,
           .lose_delayed = context.options.unsafe.lose_delayed,
+          .partition = topic.partition(),
           .rate = &topic.limits().dispatch_rate()};
 }
 

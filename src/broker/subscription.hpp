@@ -119,6 +119,11 @@ using SubscriptionPtr = std::shared_ptr<Subscription>;
 /// Builds one journal record from publications, in order. Any thread. Errors: topic_not_found (deleted
 /// meanwhile), topic_terminated, backlog_quota_exceeded, overloaded (a topic's publish rate).
 Result<std::vector<storage::Operation>> to_operations(std::vector<Publication> publications);
-std::vector<MessageId> to_message_ids(const storage::Receipt& receipt);
+/// The partition that each is for; empty: none is for a partition.
+std::vector<std::int32_t> partitions_of(const std::vector<Publication>& publications);
+std::vector<MessageId> to_message_ids(const storage::Receipt& receipt,
+                                      const std::vector<std::int32_t>& partitions);
+/// What is stored of an entry is one id; only its topic knows its partition.
+MessageId to_message_id(const storage::EntryHeader& header, std::int32_t partition);
 
 }  // namespace geminga::broker

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/try.hpp"
@@ -103,6 +105,7 @@ void Subscription::redeliver_all(ConsumerNumber consumer) {
 void Subscription::forward(ConsumerNumber consumer, EntryId entry, std::vector<Publication> publications,
                            Answer<std::vector<MessageId>> answer) {
   if (shut_down_) return;
+  auto partitions = partitions_of(publications);
   auto operations = to_operations(std::move(publications));
   if (!operations) return answer(std::unexpected(operations.error()));
   const Acknowledgement what{.entries = {entry}, .batches = {}, .up_to = std::nullopt};
@@ -113,17 +116,18 @@ void Subscription::forward(ConsumerNumber consumer, EntryId entry, std::vector<P
                                                 .batches = {}});
   storage::Transaction transaction{.operations = std::move(*operations), .done = nullptr};
   transaction.done = [self = shared_from_this(), topic = topic_.shared_from_this(), entry,
+                      partitions = std::move(partitions),
                       answer = std::move(answer)](Result<storage::Receipt> receipt) mutable {
-    topic->core().loop.post(
-        [self, topic, entry, answer = std::move(answer), receipt = std::move(receipt)]() mutable {
-          AckBatch batch{.settling = {.entries = {entry}, .batches = {}}, .answers = {}};
-          self->acknowledgements_done(std::move(batch), receipt);
-          if (receipt) {
-            answer(to_message_ids(*receipt));
-          } else {
-            answer(std::unexpected(receipt.error()));
-          }
-        });
+    topic->core().loop.post([self, topic, entry, partitions = std::move(partitions),
+                             answer = std::move(answer), receipt = std::move(receipt)]() mutable {
+      AckBatch batch{.settling = {.entries = {entry}, .batches = {}}, .answers = {}};
+      self->acknowledgements_done(std::move(batch), receipt);
+      if (receipt) {
+        answer(to_message_ids(*receipt, partitions));
+      } else {
+        answer(std::unexpected(receipt.error()));
+      }
+    });
   };
   context_->log->submit(std::move(transaction));
 }
@@ -244,11 +248,28 @@ Result<std::vector<storage::Operation>> to_operations(std::vector<Publication> p
   return operations;
 }
 
-std::vector<MessageId> to_message_ids(const storage::Receipt& receipt) {
+std::vector<std::int32_t> partitions_of(const std::vector<Publication>& publications) {
+  std::vector<std::int32_t> partitions;
+  const auto of_partition = [](const Publication& each) { return each.topic->partition() >= 0; };
+  if (std::ranges::none_of(publications, of_partition)) return partitions;
+  partitions.reserve(publications.size());
+  for (const Publication& each : publications) partitions.push_back(each.topic->partition());
+  return partitions;
+}
+
+MessageId to_message_id(const storage::EntryHeader& header, std::int32_t partition) {
+  const MessageId id{.ledger = header.ledger, .entry = header.entry};
+  return id == MessageId::unknown()
+             ? id
+             : MessageId{.ledger = id.ledger, .entry = id.entry, .partition = partition};
+}
+
+std::vector<MessageId> to_message_ids(const storage::Receipt& receipt,
+                                      const std::vector<std::int32_t>& partitions) {
   std::vector<MessageId> ids;
   ids.reserve(receipt.appended.size());
   for (const storage::EntryHeader& header : receipt.appended)
-    ids.push_back({.ledger = header.ledger, .entry = header.entry});
+    ids.push_back(to_message_id(header, partitions.empty() ? -1 : partitions[ids.size()]));
   return ids;
 }
 

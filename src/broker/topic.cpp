@@ -6,10 +6,12 @@
 
 namespace geminga::broker {
 
-Topic::Topic(ContextPtr context, storage::TopicRow row, const storage::TopicState& state)
+Topic::Topic(ContextPtr context, storage::TopicRow row, const storage::TopicState& state,
+             std::int32_t partition)
     : context_(std::move(context)),
       core_(context_->core_of(row.id)),
       row_(std::move(row)),
+      partition_(partition),
       terminated_(row_.terminated),
       limits_(*this),
       producers_(*this),
@@ -22,6 +24,9 @@ const std::string& topic_name(const Topic& topic) {
 }
 storage::TopicId topic_id(const Topic& topic) {
   return topic.id();
+}
+std::int32_t topic_partition(const Topic& topic) {
+  return topic.partition();
 }
 
 void Topic::add_recovered(storage::SubscriptionRow row, storage::CursorState cursor) {
@@ -72,6 +77,12 @@ void Topic::find_or_create(const std::string& name, SubscriptionType type, Initi
                            Answer<SubscriptionPtr> answer) {
   if (auto usable = check_usable(); !usable) return answer(std::unexpected(usable.error()));
   if (auto found = find(name)) return answer(std::move(found));
+  if (subscriptions_held_) {
+    when_released_.emplace_back([this, name, type, position, answer = std::move(answer)]() mutable {
+      find_or_create(name, type, position, std::move(answer));
+    });
+    return;
+  }
   if (!creating_.contains(name)) {
     if (auto room = limits_.check_subscriptions(); !room) return answer(std::unexpected(room.error()));
   }
@@ -129,6 +140,12 @@ void Topic::created(const std::string& name, Result<SubscriptionPtr> result) {
 }
 
 void Topic::remove_subscription(const std::string& name, std::size_t consumers_allowed, Answer<void> answer) {
+  if (subscriptions_held_) {
+    when_released_.emplace_back([this, name, consumers_allowed, answer = std::move(answer)]() mutable {
+      remove_subscription(name, consumers_allowed, std::move(answer));
+    });
+    return;
+  }
   const auto found = subscriptions_.find(name);
   if (found == subscriptions_.end()) {
     return answer(fail(ErrorCode::subscription_not_found,
@@ -164,6 +181,18 @@ void Topic::subscription_removed(const std::string& name, Answer<void> answer) {
     answer(std::unexpected(receipt.error()));
   };
   context_->log->submit(std::move(transaction));
+}
+
+std::map<std::string, SubscriptionType> Topic::subscription_types() const {
+  std::map<std::string, SubscriptionType> types;
+  for (const auto& [name, subscription] : subscriptions_) types.emplace(name, subscription->row().type);
+  for (const auto& [name, waiting] : creating_) types.emplace(name, SubscriptionType::exclusive);
+  return types;
+}
+
+void Topic::release_subscriptions() {
+  subscriptions_held_ = false;
+  for (auto& each : std::exchange(when_released_, {})) each();
 }
 
 // --- readers
@@ -239,7 +268,7 @@ Result<ReaderPtr> Topic::add_reader(const ReaderStart& start, Permits permits,
 
 std::optional<MessageId> Topic::last_message_id() const {
   if (end_.value == 0) return std::nullopt;
-  return MessageId{.ledger = ledger_, .entry = EntryId{end_.value - 1}};
+  return MessageId{.ledger = ledger_, .entry = EntryId{end_.value - 1}, .partition = partition_};
 }
 
 /// First the log takes no more, then what it had taken becomes durable: so the last message is known. Only
@@ -295,16 +324,20 @@ Result<> Topic::check_publishable() const {
 // --- end
 // -----------------------------------------------------------------------------------------------------------
 
-void Topic::remove(bool force, Answer<void> answer) {
-  if (deleted())
-    return answer(fail(ErrorCode::topic_not_found, fmt::format("topic {} was deleted", row_.name)));
+Result<> Topic::begin_removal(bool force) {
+  if (deleted()) return fail(ErrorCode::topic_not_found, fmt::format("topic {} was deleted", row_.name));
   const std::size_t connected = readers_.size() + producers_.count() + consumer_count();
   if (connected > 0 && !force) {
-    return answer(fail(ErrorCode::conflict,
-                       fmt::format("topic {} has {} producers, consumers or readers; close them, or force",
-                                   row_.name, connected)));
+    return fail(ErrorCode::conflict,
+                fmt::format("topic {} has {} producers, consumers or readers; close them, or force",
+                            row_.name, connected));
   }
   deleted_ = true;
+  return {};
+}
+
+void Topic::remove(bool force, Answer<void> answer) {
+  if (auto begun = begin_removal(force); !begun) return answer(std::move(begun));
   tombstone(std::move(answer));
 }
 
@@ -321,15 +354,15 @@ void Topic::tombstone(Answer<void> answer) {
   context_->metadata->tombstone_topic(
       row_.id, [self = shared_from_this(), answer = std::move(answer)](Result<> gone) mutable {
         if (!gone) {
-          self->deleted_ = false;
+          self->cancel_removal();
           return answer(std::unexpected(gone.error()));
         }
         self->core_.loop.post(
-            [self, answer = std::move(answer)]() mutable { self->drop_from_disk(std::move(answer)); });
+            [self, answer = std::move(answer)]() mutable { self->finish_removal(std::move(answer)); });
       });
 }
 
-void Topic::drop_from_disk(Answer<void> answer) {
+void Topic::finish_removal(Answer<void> answer) {
   shut_down({ErrorCode::topic_not_found, fmt::format("topic {} was deleted", row_.name)});
   subscriptions_.clear();
   storage::Transaction transaction;
@@ -360,7 +393,7 @@ void Topic::drop_again() {
   if (!drop_refused_) return;
   auto answer = *std::move(drop_refused_);
   drop_refused_.reset();
-  drop_from_disk(std::move(answer));
+  finish_removal(std::move(answer));
 }
 
 Result<> Topic::check_usable() const {
@@ -372,6 +405,7 @@ Result<> Topic::check_usable() const {
 
 void Topic::shut_down(const Error& reason) {
   if (!ended_) ended_ = reason;
+  when_released_.clear();
   producers_.shut_down(reason);
   limits_.shut_down();
   for (const auto& [name, subscription] : subscriptions_) subscription->shut_down(reason);

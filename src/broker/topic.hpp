@@ -29,10 +29,13 @@ struct DurableNote {
 /// called by any thread, all others on the topic's core.
 class Topic : public std::enable_shared_from_this<Topic> {
  public:
-  Topic(ContextPtr context, storage::TopicRow row, const storage::TopicState& state);
+  /// `partition`: its number among those of a partitioned topic, or -1.
+  Topic(ContextPtr context, storage::TopicRow row, const storage::TopicState& state,
+        std::int32_t partition = -1);
 
   [[nodiscard]] const std::string& name() const { return row_.name; }
   [[nodiscard]] storage::TopicId id() const { return row_.id; }
+  [[nodiscard]] std::int32_t partition() const { return partition_; }
   [[nodiscard]] Core& core() const { return core_; }
   [[nodiscard]] const ContextPtr& context() const { return context_; }
   [[nodiscard]] bool deleted() const { return deleted_.load(); }
@@ -58,12 +61,21 @@ class Topic : public std::enable_shared_from_this<Topic> {
   [[nodiscard]] SubscriptionPtr find(const std::string& name) const;
   /// Errors: subscription_not_found; conflict when more than `consumers_allowed` are connected.
   void remove_subscription(const std::string& name, std::size_t consumers_allowed, Answer<void> answer);
+  /// Those that are there or on their way.
+  [[nodiscard]] std::map<std::string, SubscriptionType> subscription_types() const;
+  /// Until release_subscriptions() none comes or goes; whoever asks for it waits.
+  void hold_subscriptions() { subscriptions_held_ = true; }
+  void release_subscriptions();
   Result<ReaderPtr> add_reader(const ReaderStart& start, Permits permits, std::shared_ptr<DeliverySink> sink);
   void remove_reader(const std::shared_ptr<TopicReader>& reader) { readers_.erase(reader); }
   void remove(bool force, Answer<void> answer);
   void terminate(Answer<std::optional<MessageId>> answer);
   /// Where its policy says so; conflict where it is still used. Nothing that was published meanwhile is lost.
   void remove_inactive(Answer<void> answer);
+  /// remove() in parts, for several topics at once; between them comes the tombstone. Errors: conflict.
+  Result<> begin_removal(bool force);
+  void cancel_removal() { deleted_ = false; }  ///< any thread
+  void finish_removal(Answer<void> answer);
   void set_retention(RetentionPolicy policy) { row_.retention = policy; }
   [[nodiscard]] const RetentionPolicy& retention() const { return row_.retention; }
   /// Sends all that can be sent; begins with the turn-th subscription (behind the last: the readers), so that
@@ -104,7 +116,6 @@ class Topic : public std::enable_shared_from_this<Topic> {
   void sealed(const Result<>& done);
   void termination_ends(const Result<>& done);
   [[nodiscard]] std::optional<MessageId> last_message_id() const;
-  void drop_from_disk(Answer<void> answer);
   void drop_again();
   [[nodiscard]] EntryId kept_by_size() const;
   void trim_to(EntryId before);
@@ -114,6 +125,7 @@ class Topic : public std::enable_shared_from_this<Topic> {
   const ContextPtr context_;
   Core& core_;
   storage::TopicRow row_;  ///< retention and epoch: the core's; the rest never changes
+  const std::int32_t partition_;
   std::atomic<bool> deleted_{false};
   std::atomic<bool> terminated_;
   std::vector<Answer<std::optional<MessageId>>> terminating_;
@@ -124,6 +136,8 @@ class Topic : public std::enable_shared_from_this<Topic> {
   EntryId end_;
   std::map<std::string, SubscriptionPtr> subscriptions_;
   std::map<std::string, std::vector<Answer<SubscriptionPtr>>> creating_;
+  bool subscriptions_held_ = false;
+  std::vector<std::move_only_function<void()>> when_released_;
   std::set<std::shared_ptr<TopicReader>> readers_;
   std::optional<Error> ended_;
   bool trimming_ = false;

@@ -6,52 +6,13 @@
 #include "base/forget_cached.hpp"
 #include "base/try.hpp"
 #include "storage/metadata_commits.hpp"
+#include "storage/metadata_partitions.hpp"
+#include "storage/metadata_rows.hpp"
 #include "storage/metadata_schema.hpp"
 #include "storage/sqlite.hpp"
 
 namespace geminga::storage {
 namespace {
-
-constexpr char kTopicColumns[] =
-    "SELECT id, name, tombstone, retention_seconds, retention_bytes, producer_epoch, terminated "
-    "FROM topics";
-
-TopicRow topic_of(const Statement& row) {
-  TopicRow topic{.id = TopicId{row.integer(0)}, .name = row.text(1), .tombstone = row.integer(2) != 0};
-  topic.retention.time = row.is_null(3)
-                             ? std::nullopt
-                             : std::optional(std::chrono::seconds(static_cast<std::int64_t>(row.integer(3))));
-  if (!row.is_null(5)) topic.producer_epoch = row.integer(5);
-  topic.terminated = row.integer(6) != 0;
-  topic.retention.bytes = row.is_null(4) ? std::nullopt : std::optional(row.integer(4));
-  return topic;
-}
-
-void bind_retention(Statement& statement, int first, const RetentionPolicy& policy) {
-  if (policy.time)
-    statement.bind(first, static_cast<std::uint64_t>(policy.time->count()));
-  else
-    statement.bind_null(first);
-  if (policy.bytes)
-    statement.bind(first + 1, *policy.bytes);
-  else
-    statement.bind_null(first + 1);
-}
-
-/// "tenant/namespace" of "persistent://tenant/namespace/topic".
-Result<std::string> namespace_of(const std::string& topic) {
-  const auto start = topic.find("://");
-  const auto end = topic.rfind('/');
-  if (start == std::string::npos || end <= start + 3)
-    return fail(ErrorCode::invalid_argument,
-                fmt::format("'{}' is no full topic name; write persistent://tenant/namespace/topic", topic));
-  return topic.substr(start + 3, end - start - 3);
-}
-
-Result<bool> exists(Sqlite& database, const char* sql, std::string_view key) {
-  GEMINGA_TRY(auto select, database.prepare(sql));
-  return select.bind(1, key).step();
-}
 
 Result<DirectoryRow> directory_row(Sqlite& database) {
   GEMINGA_TRY(auto select, database.prepare("SELECT uuid, format, sequence FROM directory"));
@@ -60,18 +21,6 @@ Result<DirectoryRow> directory_row(Sqlite& database) {
   return DirectoryRow{.uuid = select.text(0),
                       .format = static_cast<std::uint32_t>(select.integer(1)),
                       .sequence = select.integer(2)};
-}
-
-Error named(Error error, const char* what, std::string_view name) {
-  if (error.code == ErrorCode::already_exists)
-    error.message = fmt::format("{} '{}' exists already", what, name);
-  return error;
-}
-
-Result<> change_one(Statement& statement, Sqlite& database, const char* what, std::uint64_t id) {
-  GEMINGA_TRY_VOID(statement.step());
-  if (database.changes() > 0) return {};
-  return fail(ErrorCode::not_found, fmt::format("{} {} does not exist", what, id));
 }
 
 }  // namespace
@@ -115,7 +64,14 @@ Result<std::vector<std::string>> MetadataStore::namespaces() const {
 }
 
 Result<std::vector<TopicRow>> MetadataStore::topics() const {
-  return commits_->select<TopicRow>(kTopicColumns, topic_of);
+  return commits_->select<TopicRow>(kSelectTopics, topic_of);
+}
+
+Result<std::vector<PartitionedRow>> MetadataStore::partitioned_topics() const {
+  return commits_->select<PartitionedRow>(
+      "SELECT name, partitions FROM partitioned_topics", [](const Statement& row) {
+        return PartitionedRow{.name = row.text(0), .partitions = static_cast<std::uint32_t>(row.integer(1))};
+      });
 }
 
 Result<std::vector<SubscriptionRow>> MetadataStore::subscriptions() const {
@@ -174,24 +130,40 @@ void MetadataStore::create_namespace(std::string name, Done<void> done) {
 void MetadataStore::create_topic(std::string name, Done<TopicRow> done) {
   commits_->write<TopicRow>(
       [name = std::move(name)](Sqlite& database) -> Result<TopicRow> {
-        GEMINGA_TRY(const std::string parent, namespace_of(name));
-        GEMINGA_TRY(const bool there, exists(database, "SELECT 1 FROM namespaces WHERE name = ?", parent));
-        if (!there)
-          return fail(ErrorCode::not_found,
-                      fmt::format("namespace '{}' does not exist; create it first", parent));
-        TopicRow row{.id = {}, .name = name};
-        GEMINGA_TRY(
-            auto insert,
-            database.prepare("INSERT INTO topics(name, namespace, retention_seconds, retention_bytes) "
-                             "VALUES(?, ?, ?, ?)"));
-        insert.bind(1, name).bind(2, parent);
-        bind_retention(insert, 3, row.retention);
-        if (auto added = insert.step(); !added)
-          return std::unexpected(named(std::move(added).error(), "topic", name));
-        row.id = TopicId{database.last_row_id()};
-        return row;
+        return insert_plain_topic(database, name);
       },
       std::move(done));
+}
+
+void MetadataStore::create_partitioned_topic(std::string name, std::uint32_t partitions,
+                                             Done<std::vector<TopicRow>> done) {
+  commits_->write<std::vector<TopicRow>>(
+      [name = std::move(name), partitions](Sqlite& database) {
+        return insert_partitioned_topic(database, name, partitions);
+      },
+      std::move(done));
+}
+
+void MetadataStore::create_partitions(std::string name, std::uint32_t partitions,
+                                      Done<std::vector<TopicRow>> done) {
+  commits_->write<std::vector<TopicRow>>(
+      [name = std::move(name), partitions](Sqlite& database) {
+        return insert_partitions(database, name, partitions);
+      },
+      std::move(done));
+}
+
+void MetadataStore::set_partitions(std::string name, std::uint32_t partitions, Done<void> done) {
+  commits_->write<void>([name = std::move(name),
+                      partitions](Sqlite& database) { return update_partitions(database, name, partitions); },
+                     std::move(done));
+}
+
+void MetadataStore::tombstone_partitioned_topic(std::string name, std::vector<TopicId> partitions,
+                                                Done<void> done) {
+  commits_->write<void>([name = std::move(name), partitions = std::move(partitions)](
+                         Sqlite& database) { return remove_partitioned_topic(database, name, partitions); },
+                     std::move(done));
 }
 
 void MetadataStore::create_subscription(TopicId topic, std::string name, SubscriptionType type,
@@ -302,18 +274,7 @@ void MetadataStore::terminate_topic(TopicId id, Done<void> done) {
 }
 
 void MetadataStore::tombstone_topic(TopicId id, Done<void> done) {
-  commits_->write<void>(
-      [id](Sqlite& database) -> Result<> {
-        for (const char* of_topic :
-             {"DELETE FROM subscriptions WHERE topic = ?", "DELETE FROM topic_policies WHERE topic = ?"}) {
-          GEMINGA_TRY(auto drop, database.prepare(of_topic));
-          GEMINGA_TRY_VOID(drop.bind(1, id.value).step());
-        }
-        GEMINGA_TRY(auto change,
-                    database.prepare("UPDATE topics SET tombstone = 1 WHERE id = ? AND tombstone = 0"));
-        return change_one(change.bind(1, id.value), database, "topic", id.value);
-      },
-      std::move(done));
+  commits_->write<void>([id](Sqlite& database) { return tombstone(database, id); }, std::move(done));
 }
 
 void MetadataStore::forget_topic(TopicId id, Done<void> done) {

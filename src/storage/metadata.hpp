@@ -29,6 +29,12 @@ struct TopicRow {
   bool terminated = false;                      ///< takes no more messages
 };
 
+/// Its partitions are topics too: base::partition_name() of 0 to partitions - 1.
+struct PartitionedRow {
+  std::string name;
+  std::uint32_t partitions = 0;
+};
+
 struct SubscriptionRow {
   SubscriptionId id;
   TopicId topic;
@@ -86,6 +92,7 @@ class MetadataStore {
   [[nodiscard]] Result<std::vector<std::string>> tenants() const;
   [[nodiscard]] Result<std::vector<std::string>> namespaces() const;  ///< "tenant/namespace"
   [[nodiscard]] Result<std::vector<TopicRow>> topics() const;         ///< tombstones too
+  [[nodiscard]] Result<std::vector<PartitionedRow>> partitioned_topics() const;
   [[nodiscard]] Result<std::vector<SubscriptionRow>> subscriptions() const;
   [[nodiscard]] Result<std::vector<PolicyRow>> policies() const;
 
@@ -93,6 +100,14 @@ class MetadataStore {
   void create_tenant(std::string tenant, Done<void> done);
   void create_namespace(std::string tenant_and_namespace, Done<void> done);
   void create_topic(std::string name, Done<TopicRow> done);
+  /// With all its partitions, whose rows it gives. A name is that of a plain or of a partitioned topic, never
+  /// of both.
+  void create_partitioned_topic(std::string name, std::uint32_t partitions, Done<std::vector<TopicRow>> done);
+  /// The first step of growth: the topics from the number of partitions on up to `partitions`, as far as they
+  /// are missing, with retention and policies of the first partition. Gives the rows of all of them.
+  void create_partitions(std::string name, std::uint32_t partitions, Done<std::vector<TopicRow>> done);
+  /// The last step: from now on these many.
+  void set_partitions(std::string name, std::uint32_t partitions, Done<void> done);
   void create_subscription(TopicId topic, std::string name, SubscriptionType type,
                            Done<SubscriptionRow> done);
   void delete_subscription(SubscriptionId id, Done<void> done);
@@ -106,6 +121,8 @@ class MetadataStore {
   void terminate_topic(TopicId id, Done<void> done);
   /// Step one of a deletion: the name is free again, the id stays as a tombstone.
   void tombstone_topic(TopicId id, Done<void> done);
+  /// The same of all partitions and the name above them, at once.
+  void tombstone_partitioned_topic(std::string name, std::vector<TopicId> partitions, Done<void> done);
   /// Last step, when no file of the log names the topic any more (LogListener::on_forgotten).
   void forget_topic(TopicId id, Done<void> done);
 

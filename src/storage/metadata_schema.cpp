@@ -45,6 +45,13 @@ PRAGMA user_version = 2;
 ALTER TABLE topics ADD COLUMN terminated INTEGER NOT NULL DEFAULT 0;
 PRAGMA user_version = 3;
 )sql",
+    // A partitioned topic; its partitions are rows of topics.
+    R"sql(
+CREATE TABLE partitioned_topics(
+  name TEXT PRIMARY KEY, namespace TEXT NOT NULL REFERENCES namespaces(name),
+  partitions INTEGER NOT NULL) WITHOUT ROWID;
+PRAGMA user_version = 4;
+)sql",
 };
 static_assert(std::size(kMigrations) + 1 == kMetadataSchema);
 

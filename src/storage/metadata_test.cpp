@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "base/no_writes.hpp"
+#include "storage/metadata_schema.hpp"
 #include "storage/sqlite.hpp"
 #include "storage/testing.hpp"
 
@@ -142,7 +143,8 @@ TEST_F(MetadataTest, RefusesANewerSchemaAnotherDirectoryAndAMissingFile) {
   ASSERT_FALSE(foreign);
   EXPECT_EQ(foreign.error().code, ErrorCode::corrupted);
   EXPECT_THAT(foreign.error().message, HasSubstr("another data directory"));
-  ASSERT_TRUE(Sqlite::open(file(), false).value()->run("PRAGMA user_version = 4"));
+  const std::string newer = "PRAGMA user_version = " + std::to_string(kMetadataSchema + 1);
+  ASSERT_TRUE(Sqlite::open(file(), false).value()->run(newer.c_str()));
   EXPECT_EQ(open().error().code, ErrorCode::format_too_new);
 }
 
@@ -151,11 +153,12 @@ TEST_F(MetadataTest, ReadsTheFirstSchemaAndKeepsWhatLaterOnesAdd) {
     const auto store = with_namespace();
     ASSERT_TRUE(topic(*store, kName));
   }
-  ASSERT_TRUE(Sqlite::open(file(), false)
-                  .value()
-                  ->run("DROP TABLE namespace_policies; DROP TABLE topic_policies; "
-                        "ALTER TABLE topics DROP COLUMN producer_epoch; "
-                        "ALTER TABLE topics DROP COLUMN terminated; PRAGMA user_version = 1"));
+  ASSERT_TRUE(
+      Sqlite::open(file(), false)
+          .value()
+          ->run("DROP TABLE partitioned_topics; DROP TABLE namespace_policies; DROP TABLE topic_policies; "
+                "ALTER TABLE topics DROP COLUMN producer_epoch; "
+                "ALTER TABLE topics DROP COLUMN terminated; PRAGMA user_version = 1"));
   TopicId id;
   {
     const auto store = open(testing::kUuid, false).value();

@@ -1,0 +1,73 @@
+#include "storage/metadata_rows.hpp"
+
+#include <fmt/format.h>
+
+#include "base/try.hpp"
+#include "storage/sqlite.hpp"
+
+namespace geminga::storage {
+
+TopicRow topic_of(const Statement& row) {
+  TopicRow topic{.id = TopicId{row.integer(0)}, .name = row.text(1), .tombstone = row.integer(2) != 0};
+  topic.retention.time = row.is_null(3)
+                             ? std::nullopt
+                             : std::optional(std::chrono::seconds(static_cast<std::int64_t>(row.integer(3))));
+  if (!row.is_null(5)) topic.producer_epoch = row.integer(5);
+  topic.terminated = row.integer(6) != 0;
+  topic.retention.bytes = row.is_null(4) ? std::nullopt : std::optional(row.integer(4));
+  return topic;
+}
+
+void bind_retention(Statement& statement, int first, const RetentionPolicy& policy) {
+  if (policy.time)
+    statement.bind(first, static_cast<std::uint64_t>(policy.time->count()));
+  else
+    statement.bind_null(first);
+  if (policy.bytes)
+    statement.bind(first + 1, *policy.bytes);
+  else
+    statement.bind_null(first + 1);
+}
+
+Result<std::string> known_namespace_of(Sqlite& database, const std::string& topic) {
+  const auto start = topic.find("://");
+  const auto end = topic.rfind('/');
+  if (start == std::string::npos || end <= start + 3)
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("'{}' is no full topic name; write persistent://tenant/namespace/topic", topic));
+  std::string name = topic.substr(start + 3, end - start - 3);
+  GEMINGA_TRY(const bool there, exists(database, "SELECT 1 FROM namespaces WHERE name = ?", name));
+  if (!there)
+    return fail(ErrorCode::not_found, fmt::format("namespace '{}' does not exist; create it first", name));
+  return name;
+}
+
+Result<bool> exists(Sqlite& database, const char* sql, std::string_view key) {
+  GEMINGA_TRY(auto select, database.prepare(sql));
+  return select.bind(1, key).step();
+}
+
+Error named(Error error, const char* what, std::string_view name) {
+  if (error.code == ErrorCode::already_exists)
+    error.message = fmt::format("{} '{}' exists already", what, name);
+  return error;
+}
+
+Result<> change_one(Statement& statement, Sqlite& database, const char* what, std::uint64_t id) {
+  GEMINGA_TRY_VOID(statement.step());
+  if (database.changes() > 0) return {};
+  return fail(ErrorCode::not_found, fmt::format("{} {} does not exist", what, id));
+}
+
+Result<> tombstone(Sqlite& database, TopicId id) {
+  for (const char* of_topic :
+       {"DELETE FROM subscriptions WHERE topic = ?", "DELETE FROM topic_policies WHERE topic = ?"}) {
+    GEMINGA_TRY(auto drop, database.prepare(of_topic));
+    GEMINGA_TRY_VOID(drop.bind(1, id.value).step());
+  }
+  GEMINGA_TRY(auto change,
+              database.prepare("UPDATE topics SET tombstone = 1 WHERE id = ? AND tombstone = 0"));
+  return change_one(change.bind(1, id.value), database, "topic", id.value);
+}
+
+}  // namespace geminga::storage

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include <geminga/error.hpp>
+
+#include "storage/metadata.hpp"
+
+namespace geminga::storage {
+
+class Sqlite;
+class Statement;
+
+/// What the changes of the metadata share: rows, and errors that say which.
+
+inline constexpr char kSelectTopics[] =
+    "SELECT id, name, tombstone, retention_seconds, retention_bytes, producer_epoch, terminated FROM topics";
+
+/// Of a row of kSelectTopics.
+TopicRow topic_of(const Statement& row);
+void bind_retention(Statement& statement, int first, const RetentionPolicy& policy);
+/// "tenant/namespace" of "persistent://tenant/namespace/topic". Errors: invalid_argument; not_found where the
+/// database does not know it.
+Result<std::string> known_namespace_of(Sqlite& database, const std::string& topic);
+Result<bool> exists(Sqlite& database, const char* sql, std::string_view key);
+/// Says of what exists already which one it is.
+Error named(Error error, const char* what, std::string_view name);
+/// Errors: not_found.
+Result<> change_one(Statement& statement, Sqlite& database, const char* what, std::uint64_t id);
+/// See MetadataStore::tombstone_topic.
+Result<> tombstone(Sqlite& database, TopicId id);
+
+}  // namespace geminga::storage
