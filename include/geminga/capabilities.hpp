@@ -36,8 +36,9 @@ enum class Feature : std::uint8_t {
   topic_policies,
   topic_termination,
   non_persistent_topics,
+  partitioned_topics,
 };
-inline constexpr std::size_t kFeatureCount = 24;
+inline constexpr std::size_t kFeatureCount = 25;
 
 /// native: the engine does it. emulated: the bus does it above the engine. impossible: refused with the
 /// reason, never ignored.

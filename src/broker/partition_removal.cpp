@@ -6,6 +6,18 @@
 
 namespace geminga::broker {
 
+namespace {
+
+/// The core knows the topic until its drop is written: a refused one is tried again from there.
+Answer<void> forgetting(const TopicPtr& topic, Answer<void> answer) {
+  return Answer<void>([topic, answer = std::move(answer)](Result<> dropped) mutable {
+    topic->core().loop.post([topic] { topic->core().topics.erase(topic->id()); });
+    answer(std::move(dropped));
+  });
+}
+
+}  // namespace
+
 void PartitionRemoval::run() {
   const auto all =
       std::make_shared<Gather>([self = shared_from_this()](Result<> each) { self->begun(std::move(each)); });
@@ -37,7 +49,7 @@ void PartitionRemoval::tombstoned(Result<> stored) {
       [self = shared_from_this()](Result<> each) { self->answer_(std::move(each)); });
   for (const TopicPtr& topic : plan_.partitions) {
     topic->core().loop.post(
-        [topic, part = all->part()]() mutable { topic->finish_removal(std::move(part)); });
+        [topic, part = all->part()]() mutable { topic->finish_removal(forgetting(topic, std::move(part))); });
   }
 }
 

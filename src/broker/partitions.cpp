@@ -172,7 +172,6 @@ void BrokerImpl::gone(const std::string& name, const std::vector<TopicPtr>& part
     for (const TopicPtr& topic : partitions) {
       topics_.erase(topic->name());
       hidden_.erase(topic->name());
-      topic->core().loop.post([topic] { topic->core().topics.erase(topic->id()); });
     }
   }
   partition_table_.set(name, 0);

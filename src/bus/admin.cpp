@@ -1,7 +1,10 @@
+#include "bus/partitions/admin.hpp"
+
 #include <utility>
 
 #include <geminga/admin.hpp>
 
+#include "base/partition_name.hpp"
 #include "base/policy_fields.hpp"
 #include "base/topic_name.hpp"
 #include "base/try.hpp"
@@ -15,6 +18,11 @@ class Admin::Impl {
  public:
   explicit Impl(std::shared_ptr<Bus::Impl> bus) : bus_(std::move(bus)) {}
   [[nodiscard]] bus::EngineAdmin& engine() const { return bus_->engine().admin(); }
+  /// Calls with the topic, or with each partition of a partitioned one.
+  template <class Call>
+  Result<> each(const std::string& topic, Call call, std::optional<ErrorCode> done_before = {}) const {
+    return bus::each_partition(engine(), topic, call, done_before);
+  }
   [[nodiscard]] const Bus::Impl& bus() const { return *bus_; }
 
  private:
@@ -64,7 +72,37 @@ Result<> Admin::delete_topic(std::string_view topic, bool force) {
 Result<std::optional<MessageId>> Admin::terminate_topic(std::string_view topic) {
   GEMINGA_TRY_VOID(bus::require(impl_->bus().engine().capabilities(), Feature::topic_termination));
   GEMINGA_TRY(const auto name, impl_->bus().full_topic_name(topic));
-  return impl_->engine().terminate_topic(name);
+  std::optional<MessageId> last;
+  GEMINGA_TRY_VOID(impl_->each(name, [&](const auto& part) -> Result<> {
+    GEMINGA_TRY(last, impl_->engine().terminate_topic(part));
+    return {};
+  }));
+  GEMINGA_TRY(const std::uint32_t partitions, impl_->engine().partitions(name));
+  return partitions == 0 ? last : std::nullopt;
+}
+
+Result<> Admin::create_partitioned_topic(std::string_view topic, std::uint32_t partitions) {
+  GEMINGA_TRY(const auto name, impl_->bus().full_topic_name(topic));
+  GEMINGA_TRY_VOID(bus::require(impl_->bus().engine().capabilities(), Feature::partitioned_topics));
+  GEMINGA_TRY_VOID(base::check_partitioned(name, partitions));
+  return impl_->engine().create_partitioned_topic(name, partitions);
+}
+
+Result<> Admin::update_partitioned_topic(std::string_view topic, std::uint32_t partitions) {
+  GEMINGA_TRY(const auto name, impl_->bus().full_topic_name(topic));
+  GEMINGA_TRY_VOID(bus::require(impl_->bus().engine().capabilities(), Feature::partitioned_topics));
+  GEMINGA_TRY_VOID(base::check_partitioned(name, partitions));
+  return impl_->engine().update_partitioned_topic(name, partitions);
+}
+
+Result<std::uint32_t> Admin::partitions(std::string_view topic) {
+  GEMINGA_TRY(const auto name, impl_->bus().full_topic_name(topic));
+  return impl_->engine().partitions(name);
+}
+
+Result<std::vector<PartitionedTopic>> Admin::partitioned_topics(std::string_view tenant_and_namespace) {
+  GEMINGA_TRY_VOID(base::check_namespace_path(tenant_and_namespace));
+  return impl_->engine().partitioned_topics(std::string(tenant_and_namespace));
 }
 
 Result<> Admin::set_retention(std::string_view topic, RetentionPolicy policy) {
@@ -76,14 +114,14 @@ Result<> Admin::set_retention(std::string_view topic, RetentionPolicy policy) {
   if (no_time != no_bytes)
     return fail(ErrorCode::invalid_argument,
                 "retention with one limit of 0 keeps nothing; for no limit of that kind set it to nullopt");
-  return impl_->engine().set_retention(name, policy);
+  return impl_->each(name, [&](const auto& part) { return impl_->engine().set_retention(part, policy); });
 }
 
 Result<> Admin::set_policies(std::string_view topic, const Policies& policies) {
   GEMINGA_TRY_VOID(bus::require(impl_->bus().engine().capabilities(), Feature::topic_policies));
   GEMINGA_TRY(const auto name, impl_->bus().full_topic_name(topic));
   GEMINGA_TRY(const auto checked, base::to_policies(base::to_values(policies)));
-  return impl_->engine().set_policies(name, checked);
+  return impl_->each(name, [&](const auto& part) { return impl_->engine().set_policies(part, checked); });
 }
 
 Result<> Admin::set_namespace_policies(std::string_view tenant_and_namespace, const Policies& policies) {
@@ -96,7 +134,8 @@ Result<> Admin::set_namespace_policies(std::string_view tenant_and_namespace, co
 Result<Policies> Admin::policies(std::string_view topic) {
   GEMINGA_TRY_VOID(bus::require(impl_->bus().engine().capabilities(), Feature::topic_policies));
   GEMINGA_TRY(const auto name, impl_->bus().full_topic_name(topic));
-  return impl_->engine().policies(name);
+  GEMINGA_TRY(const std::uint32_t partitions, impl_->engine().partitions(name));
+  return impl_->engine().policies(partitions == 0 ? name : base::partition_name(name, 0));
 }
 
 Result<Policies> Admin::namespace_policies(std::string_view tenant_and_namespace) {
@@ -109,50 +148,67 @@ Result<> Admin::create_subscription(std::string_view topic, std::string_view sub
                                     InitialPosition position) {
   GEMINGA_TRY(const auto name, impl_->bus().full_topic_name(topic));
   GEMINGA_TRY_VOID(base::check_subscription_name(subscription));
-  return impl_->engine().create_subscription(name, std::string(subscription), position);
+  return impl_->each(
+      name,
+      [&](const auto& part) {
+        return impl_->engine().create_subscription(part, std::string(subscription), position);
+      },
+      ErrorCode::already_exists);
 }
 
 Result<> Admin::delete_subscription(std::string_view topic, std::string_view subscription) {
   GEMINGA_TRY(const auto name, impl_->bus().full_topic_name(topic));
   GEMINGA_TRY_VOID(base::check_subscription_name(subscription));
-  return impl_->engine().delete_subscription(name, std::string(subscription));
+  return impl_->each(
+      name,
+      [&](const auto& part) { return impl_->engine().delete_subscription(part, std::string(subscription)); },
+      ErrorCode::subscription_not_found);
 }
 
 Result<> Admin::skip_all(std::string_view topic, std::string_view subscription) {
   GEMINGA_TRY(const auto name, impl_->bus().full_topic_name(topic));
   GEMINGA_TRY_VOID(base::check_subscription_name(subscription));
-  return impl_->engine().skip_all(name, std::string(subscription));
+  return impl_->each(
+      name, [&](const auto& part) { return impl_->engine().skip_all(part, std::string(subscription)); });
 }
 
 Result<> Admin::skip(std::string_view topic, std::string_view subscription, std::uint64_t entries) {
   GEMINGA_TRY(const auto name, impl_->bus().full_topic_name(topic));
   GEMINGA_TRY_VOID(base::check_subscription_name(subscription));
+  GEMINGA_TRY_VOID(bus::refuse_partitioned(impl_->engine(), name, "skip a number of entries"));
   return impl_->engine().skip(name, std::string(subscription), entries);
 }
 
 Result<> Admin::expire(std::string_view topic, std::string_view subscription, Timestamp before) {
   GEMINGA_TRY(const auto name, impl_->bus().full_topic_name(topic));
   GEMINGA_TRY_VOID(base::check_subscription_name(subscription));
-  return impl_->engine().expire(name, std::string(subscription), before);
+  return impl_->each(name, [&](const auto& part) {
+    return impl_->engine().expire(part, std::string(subscription), before);
+  });
 }
 
 Result<> Admin::seek(std::string_view topic, std::string_view subscription, SeekTarget target) {
   GEMINGA_TRY(const auto name, impl_->bus().full_topic_name(topic));
   GEMINGA_TRY_VOID(base::check_subscription_name(subscription));
   GEMINGA_TRY_VOID(bus::require(impl_->bus().engine().capabilities(), Feature::seek));
-  return impl_->engine().seek(name, std::string(subscription), target);
+  if (const auto* id = std::get_if<MessageId>(&target)) {
+    GEMINGA_TRY(const auto part, bus::partition_with(impl_->engine(), name, *id));
+    return impl_->engine().seek(part, std::string(subscription), target);
+  }
+  return impl_->each(
+      name, [&](const auto& part) { return impl_->engine().seek(part, std::string(subscription), target); });
 }
 
 Result<TopicStats> Admin::stats(std::string_view topic) {
   GEMINGA_TRY(const auto name, impl_->bus().full_topic_name(topic));
-  return impl_->engine().stats(name);
+  return bus::stats_of(impl_->engine(), name);
 }
 
 Result<std::vector<Message>> Admin::browse(std::string_view topic, std::optional<MessageId> after,
                                            std::uint32_t limit) {
   GEMINGA_TRY(const auto name, impl_->bus().full_topic_name(topic));
   if (limit == 0) return std::vector<Message>{};
-  return impl_->engine().browse(name, after, limit);
+  return bus::browse(impl_->engine(), name, after, limit);
 }
 
 }  // namespace geminga

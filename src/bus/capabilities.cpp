@@ -28,8 +28,9 @@ std::string_view to_string(Feature feature) noexcept {
       "topic_policies",
       "topic_termination",
       "non_persistent_topics",
+      "partitioned_topics",
   };
-  static_assert(static_cast<std::size_t>(Feature::non_persistent_topics) + 1 == kFeatureCount);
+  static_assert(static_cast<std::size_t>(Feature::partitioned_topics) + 1 == kFeatureCount);
   return kNames[static_cast<std::size_t>(feature)];
 }
 

@@ -16,11 +16,18 @@ void ConsumerInbox::on_messages(std::vector<EngineMessage> messages) {
     changed_.notify_all();
 }
 
-void ConsumerInbox::on_withdrawn() {
+ConsumerInbox::Flag& ConsumerInbox::withdrawn(std::uint16_t partition) {
+  if (withdrawn_.size() <= partition) withdrawn_.resize(std::size_t{partition} + 1);
+  Flag& flag = withdrawn_[partition];
+  if (!flag) flag = std::make_shared<std::atomic<bool>>(false);
+  return flag;
+}
+
+void ConsumerInbox::on_withdrawn(std::uint16_t partition) {
   const std::lock_guard lock(mutex_);
-  withdrawn_->store(true);
-  withdrawn_ = std::make_shared<std::atomic<bool>>(false);
-  queue_.clear();
+  withdrawn(partition)->store(true);
+  withdrawn(partition) = nullptr;
+  queue_.clear(partition);
   ended_ = false;
   changed_.notify_all();  // its room is free
 }
@@ -47,7 +54,11 @@ Result<ConsumerInbox::Taken> ConsumerInbox::take(std::optional<base::MonotonicTi
     const auto now = base::Clock::system().monotonic_now();
     auto message = queue_.take(now);
     const auto room = room_to_report(message.has_value());
-    if (message || room.messages > 0) return Taken{std::move(message), withdrawn_, room};
+    if (message) {
+      auto flag = withdrawn(PartitionTag::partition(message->tag));
+      return Taken{std::move(message), std::move(flag), room};
+    }
+    if (room.messages > 0) return Taken{std::nullopt, nullptr, room};
     if (deadline && ended_ && queue_.empty())
       return fail(ErrorCode::topic_terminated, "the topic was terminated and all of it was consumed");
     if (deadline && *deadline <= now) return fail(ErrorCode::timeout, "no message came in time");

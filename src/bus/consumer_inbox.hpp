@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <vector>
 
 #include "bus/engine.hpp"
 #include "bus/message_queue.hpp"
@@ -25,7 +26,7 @@ class ConsumerInbox final : public EngineSink {
         queue_(orderly, parked_max) {}
 
   void on_messages(std::vector<EngineMessage> messages) override;
-  void on_withdrawn() override;
+  void on_withdrawn(std::uint16_t partition) override;
   void on_end_of_topic() override;
   void on_closed(Error reason) override;
 
@@ -52,8 +53,11 @@ class ConsumerInbox final : public EngineSink {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   MessageQueue queue_;  // under mutex
-  /// Under mutex; shared by all messages since the last withdrawal.
-  std::shared_ptr<std::atomic<bool>> withdrawn_ = std::make_shared<std::atomic<bool>>(false);
+  using Flag = std::shared_ptr<std::atomic<bool>>;
+  [[nodiscard]] Flag& withdrawn(std::uint16_t partition);
+
+  /// Under mutex; of each partition that showed itself, shared by its messages since its last withdrawal.
+  std::vector<Flag> withdrawn_;
   bool ended_ = false;           // under mutex; the topic, since the last withdrawal
   std::optional<Error> closed_;  // under mutex
 };

@@ -33,11 +33,21 @@ template <class T>
 using Done = std::move_only_function<void(Result<T>)>;
 
 /// A message on its way to the application. `tag` names this delivery to the engine, unique among the
-/// unsettled ones of its consumer.
+/// unsettled ones of its consumer. An engine's own tags are below 2^48; the sixteen bits above are the
+/// number of the partition where one handle stands for the partitions of a topic (bus/partitions), else 0.
 struct EngineMessage {
   Message message;
   std::uint64_t tag = 0;
   std::uint64_t bytes = 0;  ///< what it counts in the receiver queue; goes back with taken()
+};
+
+struct PartitionTag {
+  static constexpr unsigned kShift = 48;
+  static std::uint64_t make(std::uint32_t partition, std::uint64_t tag) {
+    return (std::uint64_t{partition} << kShift) | tag;
+  }
+  static std::uint16_t partition(std::uint64_t tag) { return static_cast<std::uint16_t>(tag >> kShift); }
+  static std::uint64_t own(std::uint64_t tag) { return tag & ((std::uint64_t{1} << kShift) - 1); }
 };
 
 /// Where a consumer's or a reader's messages go; the bus implements it. Called on threads of the engine, in
@@ -46,9 +56,9 @@ class EngineSink {
  public:
   virtual ~EngineSink() = default;
   virtual void on_messages(std::vector<EngineMessage> messages) = 0;
-  /// What came until now and is not settled is not this consumer's any more: the subscription was moved, or
-  /// another consumer took over. It comes again, here or there.
-  virtual void on_withdrawn() = 0;
+  /// What came until now with tags of this partition and is not settled is not this consumer's any more: the
+  /// subscription was moved, or another consumer took over. It comes again, here or there. Engines say 0.
+  virtual void on_withdrawn(std::uint16_t partition) = 0;
   /// The topic was terminated and nothing is left to come here, unless the subscription is moved.
   virtual void on_end_of_topic() {}
   /// No message will come any more: the topic was deleted, the connection is lost for good.
@@ -151,6 +161,7 @@ class EngineAdmin {
   virtual Result<std::vector<std::string>> namespaces(const std::string& tenant) = 0;
   virtual Result<std::vector<std::string>> topics(const std::string& tenant_and_namespace) = 0;
   virtual Result<> create_topic(const std::string& topic) = 0;
+  /// Of a partitioned topic with all its partitions.
   virtual Result<> delete_topic(const std::string& topic, bool force) = 0;
   virtual Result<std::optional<MessageId>> terminate_topic(const std::string& topic) = 0;
   virtual Result<> set_policies(const std::string& topic, const Policies& policies) = 0;
@@ -158,6 +169,13 @@ class EngineAdmin {
                                           const Policies& policies) = 0;
   virtual Result<Policies> policies(const std::string& topic) = 0;
   virtual Result<Policies> namespace_policies(const std::string& tenant_and_namespace) = 0;
+  virtual Result<> create_partitioned_topic(const std::string& topic, std::uint32_t partitions) = 0;
+  virtual Result<> update_partitioned_topic(const std::string& topic, std::uint32_t partitions) = 0;
+  /// 0: it is not partitioned. Those of the other calls that name a topic get, for a partitioned one, the
+  /// names of its partitions, one after the other.
+  virtual Result<std::uint32_t> partitions(const std::string& topic) = 0;
+  virtual Result<std::vector<PartitionedTopic>> partitioned_topics(
+      const std::string& tenant_and_namespace) = 0;
   virtual Result<> set_retention(const std::string& topic, RetentionPolicy policy) = 0;
   virtual Result<> create_subscription(const std::string& topic, const std::string& subscription,
                                        InitialPosition position) = 0;

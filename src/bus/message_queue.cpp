@@ -97,17 +97,21 @@ MessageQueue::Room MessageQueue::take_freed() {
   return std::exchange(freed_, Room{});
 }
 
-void MessageQueue::clear() {
-  for (Item& item : plain_) free_room(item);
-  for (auto& [key, lane] : lanes_)
-    for (Item& item : lane.items) free_room(item);
-  plain_.clear();
-  std::erase_if(lanes_, [](const auto& lane) { return lane.second.state != LaneState::running; });
-  for (auto& [key, lane] : lanes_) lane.items.clear();
-  ready_.clear();
-  blocked_.clear();
-  size_ = 0;
-  parked_ = 0;
+void MessageQueue::clear(std::uint16_t partition) {
+  const auto forget = [&](Item& item) {
+    if (PartitionTag::partition(item.message.tag) != partition) return false;
+    free_room(item);
+    if (item.parked) --parked_;
+    --size_;
+    return true;
+  };
+  std::erase_if(plain_, forget);
+  for (auto& [key, lane] : lanes_) std::erase_if(lane.items, forget);
+  std::erase_if(lanes_, [](const auto& lane) {
+    return lane.second.items.empty() && lane.second.state != LaneState::running;
+  });
+  std::erase_if(ready_, [this](const std::string& key) { return !lanes_.contains(key); });
+  std::erase_if(blocked_, [this](const auto& each) { return !lanes_.contains(each.second); });
 }
 
 std::vector<EngineMessage> MessageQueue::drain() {

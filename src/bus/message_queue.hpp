@@ -41,8 +41,9 @@ class MessageQueue {
   /// Room in the receiver queue that became free since the last take_freed().
   [[nodiscard]] const Room& freed() const { return freed_; }
   Room take_freed();
-  /// Forgets everything that was not taken. A key that runs goes on running.
-  void clear();
+  /// Forgets everything of this partition (see PartitionTag) that was not taken. A key that runs goes on
+  /// running.
+  void clear(std::uint16_t partition);
   /// Everything that was not taken.
   std::vector<EngineMessage> drain();
   [[nodiscard]] bool empty() const { return size_ == 0; }

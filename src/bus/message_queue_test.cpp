@@ -105,7 +105,7 @@ TEST(MessageQueue, ClearForgetsWhatWaitsGivesItsRoomAndLeavesARunningKeyRunning)
   EXPECT_EQ(take(queue), "b1");
   queue.retry(message("b1", "b"), kNow + 1s);
   static_cast<void>(queue.take_freed());
-  queue.clear();
+  queue.clear(0);
   EXPECT_TRUE(queue.empty());
   EXPECT_EQ(queue.take_freed().messages, 3U) << "a2, c1 and c2; b1 had given its room";
   EXPECT_FALSE(queue.next_retry());

@@ -56,7 +56,8 @@ Result<Message> Reader::Impl::read(std::chrono::milliseconds timeout) {
 Result<bool> Reader::Impl::has_next() {
   if (!inbox_->empty()) return true;
   const std::lock_guard lock(mutex_);
-  return engine_->has_more(last_taken_);
+  GEMINGA_TRY(const bool more, engine_->has_more(last_taken_));
+  return more || !inbox_->empty();  // what came meanwhile
 }
 
 Result<> Reader::Impl::close() {

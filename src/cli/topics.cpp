@@ -1,6 +1,9 @@
+#include <set>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/partition_name.hpp"
 #include "cli/message_json.hpp"
 #include "cli/output.hpp"
 #include "cli/policies.hpp"
@@ -24,6 +27,23 @@ std::uint64_t count(const ordered_json& object, const char* key) {
   return object.value(key, std::uint64_t{0});
 }
 
+std::string partitions_text(const ordered_json& stats) {
+  return stats.contains("partitions") ? std::to_string(count(stats, "partitions")) : "-";
+}
+
+/// What a list shows: a partitioned topic instead of its partitions, which `show --partitions` has.
+std::set<std::string> without_partitions(const ordered_json& answer) {
+  std::set<std::string> names;
+  for (const auto& topic : answer.value("topics", std::vector<std::string>())) names.insert(topic);
+  for (const auto& whole : answer.value("partitioned", ordered_json::array())) {
+    const std::string name = whole.value("topic", "");
+    for (std::uint64_t i = 0; i < count(whole, "partitions"); ++i)
+      names.erase(base::partition_name(name, static_cast<std::uint32_t>(i)));
+    names.insert(name);
+  }
+  return names;
+}
+
 // --- list
 // ----------------------------------------------------------------------------------------------------
 
@@ -32,9 +52,8 @@ Outcome list(const Arguments& arguments) {
   std::string path = "/api/bus/topics";
   if (arguments.has("namespace")) path += "?namespace=" + url_encoded(arguments.text("namespace"));
   GEMINGA_CLI_TRY(const ordered_json answer, remote.get(path));
-  const auto topics = answer.value("topics", std::vector<std::string>());
-  Table table({"TOPIC", "STORED", "BYTES", "SUBSCRIPTIONS", "BACKLOG"});
-  for (const auto& topic : topics) {
+  Table table({"TOPIC", "PARTITIONS", "STORED", "BYTES", "SUBSCRIPTIONS", "BACKLOG"});
+  for (const auto& topic : without_partitions(answer)) {
     GEMINGA_CLI_TRY(const ordered_json stats, stats_of(remote, topic));
     if (wants_json(arguments)) {
       print_json(stats);
@@ -43,7 +62,7 @@ Outcome list(const Arguments& arguments) {
     std::uint64_t backlog = 0;
     const auto subscriptions = stats.value("subscriptions", ordered_json::array());
     for (const auto& subscription : subscriptions) backlog += count(subscription, "backlog");
-    table.add({topic, std::to_string(count(stats, "stored_messages")),
+    table.add({topic, partitions_text(stats), std::to_string(count(stats, "stored_messages")),
                std::to_string(count(stats, "stored_bytes")), std::to_string(subscriptions.size()),
                std::to_string(backlog)});
   }
@@ -53,6 +72,20 @@ Outcome list(const Arguments& arguments) {
 
 // --- show, create, delete, peek
 // ------------------------------------------------------------------------------
+
+void print_partitions(const ordered_json& stats) {
+  Table table({"PARTITION", "STORED", "BYTES", "BACKLOG", "LAST ID"});
+  for (const auto& each : stats.value("per_partition", ordered_json::array())) {
+    std::uint64_t backlog = 0;
+    for (const auto& subscription : each.value("subscriptions", ordered_json::array()))
+      backlog += count(subscription, "backlog");
+    table.add({each.value("topic", ""), std::to_string(count(each, "stored_messages")),
+               std::to_string(count(each, "stored_bytes")), std::to_string(backlog),
+               each.value("last_message_id", "-")});
+  }
+  print_line("");
+  if (!table.empty()) table.print();
+}
 
 Outcome show(const Arguments& arguments) {
   Remote remote(arguments);
@@ -75,17 +108,31 @@ Outcome show(const Arguments& arguments) {
   }
   print_line("");
   if (!table.empty()) table.print();
+  if (arguments.has("partitions")) print_partitions(stats);
   return {};
 }
 
 Outcome create(const Arguments& arguments) {
   Remote remote(arguments);
-  GEMINGA_CLI_TRY(const ordered_json made,
-                  remote.post("/api/bus/topics", {{"topic", arguments.text("TOPIC")}}));
+  ordered_json wanted{{"topic", arguments.text("TOPIC")}};
+  if (arguments.has("partitions")) wanted["partitions"] = arguments.number("partitions", 0);
+  GEMINGA_CLI_TRY(const ordered_json made, remote.post("/api/bus/topics", wanted));
   if (wants_json(arguments))
     print_json(made);
   else
     print_line(made.value("topic", ""));
+  return {};
+}
+
+Outcome update_partitions(const Arguments& arguments) {
+  if (!arguments.has("partitions")) return usage("--partitions is needed: how many there shall be");
+  Remote remote(arguments);
+  const ordered_json wanted{{"topic", arguments.text("TOPIC")},
+                            {"partitions", arguments.number("partitions", 0)}};
+  GEMINGA_CLI_TRY(
+      const Reply reply,
+      remote.send({.method = "POST", .path = "/api/bus/topics/partitions", .body = wanted.dump()}));
+  if (!reply.good()) return std::unexpected(failure_of(reply));
   return {};
 }
 
@@ -159,15 +206,34 @@ Verb topics_verb() {
                     {.name = "show",
                      .summary = "one topic with its subscriptions and their backlog",
                      .positionals = {kTopic},
-                     .options = {output_option(), server_option()},
+                     .options = {{.name = "partitions", .help = "and what each of its partitions holds"},
+                                 output_option(),
+                                 server_option()},
                      .run = show},
                     {.name = "create",
                      .summary = "make a topic",
                      .positionals = {kTopic},
-                     .options = {output_option(), server_option()},
+                     .options = {{.name = "partitions",
+                                  .value = Value::number,
+                                  .metavar = "N",
+                                  .help = "with so many partitions (1 to 10000); without it a plain one"},
+                                 output_option(),
+                                 server_option()},
+                     .examples = {{"geminga topics create orders --partitions 4", "four lists, by key"}},
                      .run = create},
+                    {.name = "update-partitions",
+                     .summary = "give a partitioned topic more partitions, while clients run",
+                     .positionals = {kTopic},
+                     .options = {{.name = "partitions",
+                                  .value = Value::number,
+                                  .metavar = "N",
+                                  .help = "how many there shall be; never fewer than now"},
+                                 server_option()},
+                     .examples = {{"geminga topics update-partitions orders --partitions 8",
+                                   "new messages of a key may go elsewhere than older ones"}},
+                     .run = update_partitions},
                     {.name = "delete",
-                     .summary = "delete a topic and everything in it",
+                     .summary = "delete a topic with its partitions and everything in it",
                      .positionals = {kTopic},
                      .options = {{.name = "force", .help = "even with consumers or producers connected"},
                                  server_option()},

@@ -154,16 +154,18 @@ void MetadataStore::create_partitions(std::string name, std::uint32_t partitions
 }
 
 void MetadataStore::set_partitions(std::string name, std::uint32_t partitions, Done<void> done) {
-  commits_->write<void>([name = std::move(name),
-                      partitions](Sqlite& database) { return update_partitions(database, name, partitions); },
-                     std::move(done));
+  commits_->write<void>([name = std::move(name), partitions](
+                            Sqlite& database) { return update_partitions(database, name, partitions); },
+                        std::move(done));
 }
 
 void MetadataStore::tombstone_partitioned_topic(std::string name, std::vector<TopicId> partitions,
                                                 Done<void> done) {
-  commits_->write<void>([name = std::move(name), partitions = std::move(partitions)](
-                         Sqlite& database) { return remove_partitioned_topic(database, name, partitions); },
-                     std::move(done));
+  commits_->write<void>(
+      [name = std::move(name), partitions = std::move(partitions)](Sqlite& database) {
+        return remove_partitioned_topic(database, name, partitions);
+      },
+      std::move(done));
 }
 
 void MetadataStore::create_subscription(TopicId topic, std::string name, SubscriptionType type,

@@ -219,6 +219,28 @@ TEST_F(HttpBusTest, TopicsAreMadeListedBrowsedAndDeleted) {
   EXPECT_EQ(ok("GET", "/api/bus/topics")["topics"], json::array());
 }
 
+TEST_F(HttpBusTest, PartitionsAreMadeListedAddedAndCounted) {
+  const Answer made = call("POST", "/api/bus/topics", {{"topic", "many"}, {"partitions", 2}});
+  EXPECT_EQ(made.status, 201);
+  EXPECT_EQ(made.body["partitions"], 2);
+  EXPECT_EQ(call("POST", "/api/bus/topics", {{"topic", "many"}}).status, 409);
+  publish("many", {"1", "2", "3", "4"});
+  EXPECT_EQ(call("POST", "/api/bus/topics/partitions", {{"topic", "many"}, {"partitions", 3}}).status, 204);
+  EXPECT_EQ(call("POST", "/api/bus/topics/partitions", {{"topic", "many"}, {"partitions", 2}}).status, 400);
+  const json list = ok("GET", "/api/bus/topics");
+  EXPECT_EQ(list["topics"].size(), 3U);
+  EXPECT_EQ(list["partitioned"],
+            json::array({{{"topic", "persistent://public/default/many"}, {"partitions", 3}}}));
+  const json stats = ok("GET", "/api/bus/stats?topic=many");
+  EXPECT_EQ(stats["stored_messages"], 4);
+  EXPECT_EQ(stats["partitions"], 3);
+  ASSERT_EQ(stats["per_partition"].size(), 3U);
+  EXPECT_EQ(stats["per_partition"][2]["topic"], "persistent://public/default/many-partition-2");
+  EXPECT_EQ(call("DELETE", "/api/bus/topics?topic=many-partition-0").status, 409);
+  EXPECT_EQ(call("DELETE", "/api/bus/topics?topic=many").status, 204);
+  EXPECT_EQ(ok("GET", "/api/bus/topics")["partitioned"], json::array());
+}
+
 TEST_F(HttpBusTest, SubscriptionsAreMadeSkippedAndRemoved) {
   EXPECT_EQ(call("POST", "/api/bus/topics", {{"topic", "t"}}).status, 201);
   EXPECT_EQ(call("POST", "/api/bus/subscriptions",
@@ -334,6 +356,10 @@ TEST_F(HttpBusTest, WrongRequestsAreRefusedWithTheReason) {
       {"POST", "/api/bus/topics/t/messages", json::array(), 400},
       {"POST", "/api/bus/topics", {{"topic", ""}}, 400},
       {"POST", "/api/bus/topics", {{"topic", "t"}, {"size", 1}}, 400},
+      {"POST", "/api/bus/topics", {{"topic", "t"}, {"partitions", 0}}, 400},
+      {"POST", "/api/bus/topics", {{"topic", "t"}, {"partitions", 10'001}}, 400},
+      {"POST", "/api/bus/topics/partitions", {{"topic", "t"}}, 400},
+      {"POST", "/api/bus/topics/partitions", {{"topic", "missing"}, {"partitions", 2}}, 404},
       {"POST", "/api/bus/consumers", {{"topic", "t"}}, 400},
       {"POST", "/api/bus/consumers", {{"topic", "t"}, {"subscription", "s"}, {"idle_timeout_ms", 0}}, 400},
       {"POST",

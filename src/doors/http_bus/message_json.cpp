@@ -5,6 +5,7 @@
 
 #include "base/base64.hpp"
 #include "base/clock.hpp"
+#include "base/partition_name.hpp"
 #include "base/try.hpp"
 #include "base/utf8.hpp"
 #include "doors/http_bus/json_fields.hpp"
@@ -171,6 +172,12 @@ json to_json(const TopicStats& stats) {
               {"stored_bytes", stats.stored_bytes},
               {"producers", stats.producers},
               {"subscriptions", std::move(subscriptions)}};
+  if (stats.partitions > 0) {
+    json each = json::array();
+    for (const TopicStats& partition : stats.per_partition) each.push_back(to_json(partition));
+    object["partitions"] = stats.partitions;
+    object["per_partition"] = std::move(each);
+  }
   if (stats.last_message_id) object["last_message_id"] = stats.last_message_id->to_string();
   return object;
 }
@@ -275,6 +282,17 @@ Result<TopicRequest> read_topic(const json& body, bool with_subscription) {
   request.topic = fields.required_text("topic");
   if (with_subscription) request.subscription = fields.required_text("subscription");
   request.initial_position = read_position(fields);
+  GEMINGA_TRY_VOID(fields.result());
+  return request;
+}
+
+Result<TopicRequest> read_new_topic(const json& body) {
+  JsonFields fields(body, "", {"topic", "partitions"});
+  TopicRequest request;
+  request.topic = fields.required_text("topic");
+  request.partitions = static_cast<std::uint32_t>(fields.number("partitions", 0, base::kPartitionsMax));
+  if (fields.has("partitions") && request.partitions == 0)
+    fields.fault("partitions", "must be at least 1; without it the topic has none");
   GEMINGA_TRY_VOID(fields.result());
   return request;
 }

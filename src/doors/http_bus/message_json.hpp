@@ -48,9 +48,12 @@ struct TopicRequest {
   std::string topic;
   std::optional<std::string> subscription;
   InitialPosition initial_position = InitialPosition::latest;
+  std::uint32_t partitions = 0;  ///< 0: none were asked for
 };
 /// {"topic"} or, with a subscription, {"topic", "subscription", "initial_position"}.
 Result<TopicRequest> read_topic(const nlohmann::json& body, bool with_subscription);
+/// {"topic", "partitions"}
+Result<TopicRequest> read_new_topic(const nlohmann::json& body);
 
 struct SubscriptionRequest {
   std::string topic;

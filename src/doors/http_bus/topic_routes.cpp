@@ -58,27 +58,46 @@ HttpBus::Service::Answer HttpBus::Service::describe_bus(const net::HttpRequest&)
 HttpBus::Service::Answer HttpBus::Service::list_topics(const net::HttpRequest& request) {
   Admin admin = bus_.admin();
   std::vector<std::string> topics;
+  json partitioned = json::array();
+  const auto add = [&](std::string_view name) -> Result<> {
+    GEMINGA_TRY(const auto some, admin.topics(name));
+    topics.insert(topics.end(), some.begin(), some.end());
+    GEMINGA_TRY(const auto wholes, admin.partitioned_topics(name));
+    for (const PartitionedTopic& each : wholes)
+      partitioned.push_back({{"topic", each.topic}, {"partitions", each.partitions}});
+    return {};
+  };
   if (const auto name = request.query_value("namespace")) {
-    GEMINGA_TRY(topics, admin.topics(*name));
-    return json_answer({{"topics", topics}});
-  }
-  GEMINGA_TRY(const auto tenants, admin.tenants());
-  for (const std::string& tenant : tenants) {
-    GEMINGA_TRY(const auto namespaces, admin.namespaces(tenant));
-    for (const std::string& name : namespaces) {
-      GEMINGA_TRY(const auto some, admin.topics(name));
-      topics.insert(topics.end(), some.begin(), some.end());
+    GEMINGA_TRY_VOID(add(*name));
+  } else {
+    GEMINGA_TRY(const auto tenants, admin.tenants());
+    for (const std::string& tenant : tenants) {
+      GEMINGA_TRY(const auto namespaces, admin.namespaces(tenant));
+      for (const std::string& each : namespaces) GEMINGA_TRY_VOID(add(each));
     }
   }
-  return json_answer({{"topics", topics}});
+  return json_answer({{"topics", topics}, {"partitioned", std::move(partitioned)}});
 }
 
 HttpBus::Service::Answer HttpBus::Service::create_topic(const net::HttpRequest& request) {
   GEMINGA_TRY(const json body, net::parse_json_object(request.body));
-  GEMINGA_TRY(const TopicRequest wanted, read_topic(body, /*with_subscription=*/false));
+  GEMINGA_TRY(const TopicRequest wanted, read_new_topic(body));
   GEMINGA_TRY(const std::string name, bus_.full_topic_name(wanted.topic));
-  GEMINGA_TRY_VOID(bus_.admin().create_topic(name));
-  return json_answer({{"topic", name}}, 201);
+  if (wanted.partitions == 0) {
+    GEMINGA_TRY_VOID(bus_.admin().create_topic(name));
+    return json_answer({{"topic", name}}, 201);
+  }
+  GEMINGA_TRY_VOID(bus_.admin().create_partitioned_topic(name, wanted.partitions));
+  return json_answer({{"topic", name}, {"partitions", wanted.partitions}}, 201);
+}
+
+HttpBus::Service::Answer HttpBus::Service::update_partitions(const net::HttpRequest& request) {
+  GEMINGA_TRY(const json body, net::parse_json_object(request.body));
+  GEMINGA_TRY(const TopicRequest wanted, read_new_topic(body));
+  if (wanted.partitions == 0)
+    return fail(ErrorCode::invalid_argument, "'partitions' is needed: how many there shall be");
+  GEMINGA_TRY_VOID(bus_.admin().update_partitioned_topic(wanted.topic, wanted.partitions));
+  return net::HttpResponse{.status = 204};
 }
 
 HttpBus::Service::Answer HttpBus::Service::delete_topic(const net::HttpRequest& request) {

@@ -48,6 +48,24 @@ Result<> EmbeddedAdmin::delete_topic(const std::string& topic, bool force) {
   return wait<void>("delete topic", [&](auto done) { broker_.delete_topic(topic, force, std::move(done)); });
 }
 
+Result<> EmbeddedAdmin::create_partitioned_topic(const std::string& topic, std::uint32_t partitions) {
+  return wait<void>("create partitioned topic",
+                    [&](auto done) { broker_.create_partitioned_topic(topic, partitions, std::move(done)); });
+}
+
+Result<> EmbeddedAdmin::update_partitioned_topic(const std::string& topic, std::uint32_t partitions) {
+  return wait<void>("update partitioned topic",
+                    [&](auto done) { broker_.grow_partitions(topic, partitions, std::move(done)); });
+}
+
+Result<std::uint32_t> EmbeddedAdmin::partitions(const std::string& topic) {
+  return broker_.partitions(topic);
+}
+
+Result<std::vector<PartitionedTopic>> EmbeddedAdmin::partitioned_topics(const std::string& name) {
+  return broker_.partitioned_topics(name);
+}
+
 Result<> EmbeddedAdmin::set_retention(const std::string& topic, RetentionPolicy policy) {
   GEMINGA_TRY(auto found, find(topic, false));
   return wait<void>("set retention",
@@ -136,7 +154,7 @@ Result<std::vector<Message>> EmbeddedAdmin::browse(const std::string& topic, std
                 }));
     if (entries.empty()) break;
     for (const storage::Entry& entry : entries) {
-      GEMINGA_TRY(auto message, to_message(entry, topic));
+      GEMINGA_TRY(auto message, to_message(entry, topic, broker::topic_partition(*found)));
       after = message.id;
       bytes += message.body.size();
       messages.push_back(std::move(message));

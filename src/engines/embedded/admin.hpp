@@ -23,6 +23,10 @@ class EmbeddedAdmin final : public bus::EngineAdmin {
   Result<> set_namespace_policies(const std::string& tenant_and_namespace, const Policies& policies) override;
   Result<Policies> policies(const std::string& topic) override;
   Result<Policies> namespace_policies(const std::string& tenant_and_namespace) override;
+  Result<> create_partitioned_topic(const std::string& topic, std::uint32_t partitions) override;
+  Result<> update_partitioned_topic(const std::string& topic, std::uint32_t partitions) override;
+  Result<std::uint32_t> partitions(const std::string& topic) override;
+  Result<std::vector<PartitionedTopic>> partitioned_topics(const std::string& tenant_and_namespace) override;
   Result<> set_retention(const std::string& topic, RetentionPolicy policy) override;
   Result<> create_subscription(const std::string& topic, const std::string& subscription,
                                InitialPosition position) override;

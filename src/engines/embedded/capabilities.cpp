@@ -40,6 +40,10 @@ Capabilities make() {
   native(Feature::reader, "a position in the log, nothing is held back for it");
   native(Feature::atomic_forward, "one journal record, replayed whole or not at all");
   native(Feature::durable_acknowledgement, "answered after fdatasync");
+  native(
+      Feature::partitioned_topics,
+      "partitions are topics of the one log; a key stays in its partition, more can be added while clients "
+      "run");
   impossible(Feature::authentication, "in process: whoever may open the directory may use it");
   return table;
 }

@@ -4,15 +4,19 @@
 #include <mutex>
 #include <utility>
 
+#include "base/partition_name.hpp"
 #include "base/try.hpp"
-#include "base/uuid.hpp"
 #include "broker/raw_message.hpp"
 #include "broker/volatile_topics.hpp"
+#include "bus/partitions/consumer.hpp"
+#include "bus/partitions/producer.hpp"
+#include "bus/partitions/reader.hpp"
+#include "bus/partitions/router.hpp"
 #include "engines/embedded/admin.hpp"
 #include "engines/embedded/capabilities.hpp"
 #include "engines/embedded/handles.hpp"
 #include "engines/embedded/messages.hpp"
-#include "engines/embedded/waiting.hpp"
+#include "engines/embedded/opener.hpp"
 
 namespace geminga::engines::embedded {
 
@@ -22,7 +26,10 @@ namespace {
 class EmbeddedEngine final : public bus::Engine {
  public:
   EmbeddedEngine(BrokerPtr broker, std::string url)
-      : broker_(std::move(broker)), url_(std::move(url)), admin_(*broker_) {}
+      : broker_(std::move(broker)),
+        url_(std::move(url)),
+        opener_(std::make_shared<Opener>(broker_)),
+        admin_(*broker_) {}
   ~EmbeddedEngine() override { static_cast<void>(close()); }
 
   [[nodiscard]] const Capabilities& capabilities() const override { return embedded::capabilities(); }
@@ -30,61 +37,23 @@ class EmbeddedEngine final : public bus::Engine {
 
   Result<std::unique_ptr<bus::EngineProducer>> create_producer(
       const ProducerOptions& options, std::shared_ptr<bus::EngineSendSink> sink) override {
-    if (is_volatile(options.topic)) {
-      GEMINGA_TRY(auto producer, broker_->volatile_topics().create_producer(
-                                     options.topic, {.name = options.name, .access = options.access}));
-      return std::make_unique<EmbeddedProducer>(broker_, std::move(producer), std::move(sink));
-    }
-    GEMINGA_TRY(auto topic, open_topic(options.topic));
-    const auto timeout =
-        options.access == ProducerAccess::wait_for_exclusive ? options.access_timeout : kStepTimeout;
-    auto producer = base::await<broker::ProducerPtr>(
-        [&](auto done) {
-          broker_->create_producer(topic, {.name = options.name, .access = options.access}, std::move(done));
-        },
-        timeout, "create producer");
-    if (!producer) return std::unexpected(producer.error().with("producer of " + options.topic));
-    return std::make_unique<EmbeddedProducer>(broker_, std::move(*producer), std::move(sink));
+    if (broker_->partitions(options.topic) > 0)
+      return bus::PartitionedProducer::create(opener_, options, std::move(sink));
+    return opener_->open_producer(options, std::move(sink));
   }
 
   Result<std::shared_ptr<bus::EngineConsumer>> subscribe(const bus::EngineConsumerOptions& options,
                                                          std::shared_ptr<bus::EngineSink> sink) override {
-    auto messages = std::make_shared<MessageSink>(options.topic, std::move(sink));
-    const broker::SubscribeOptions subscribe{
-        .subscription = options.subscription,
-        .type = options.type,
-        .initial_position = options.initial_position,
-        .consumer_name = options.name,
-        .permits = {.messages = options.queue.messages, .bytes = options.queue.bytes},
-        .priority = options.priority,
-        .hash_ranges = options.hash_ranges,
-        .hold_delayed = true};
-    if (is_volatile(options.topic)) {
-      GEMINGA_TRY(auto consumer, broker_->volatile_topics().subscribe(options.topic, subscribe, messages));
-      return std::make_shared<EmbeddedConsumer>(broker_, std::move(consumer));
-    }
-    GEMINGA_TRY(auto topic, open_topic(options.topic));
-    GEMINGA_TRY(auto consumer, wait<broker::ConsumerPtr>("subscribe", [&](auto done) {
-                  broker_->subscribe(topic, subscribe, std::move(messages), std::move(done));
-                }));
-    return std::make_shared<EmbeddedConsumer>(broker_, std::move(consumer));
+    if (broker_->partitions(options.topic) > 0)
+      return bus::PartitionedConsumer::create(opener_, options, std::move(sink));
+    return opener_->open_consumer(options, std::move(sink));
   }
 
   Result<std::unique_ptr<bus::EngineReader>> create_reader(const bus::EngineReaderOptions& options,
                                                            std::shared_ptr<bus::EngineSink> sink) override {
-    auto messages = std::make_shared<MessageSink>(options.topic, std::move(sink));
-    const broker::ReaderStart start{.position = options.start, .inclusive = options.inclusive};
-    const broker::Permits permits{.messages = options.queue.messages, .bytes = options.queue.bytes};
-    if (is_volatile(options.topic)) {
-      GEMINGA_TRY(auto reader,
-                  broker_->volatile_topics().create_reader(options.topic, start, permits, messages));
-      return std::make_unique<EmbeddedReader>(broker_, std::move(reader));
-    }
-    GEMINGA_TRY(auto topic, open_topic(options.topic));
-    GEMINGA_TRY(auto reader, wait<broker::ReaderPtr>("create reader", [&](auto done) {
-                  broker_->create_reader(topic, start, permits, std::move(messages), std::move(done));
-                }));
-    return std::make_unique<EmbeddedReader>(broker_, std::move(reader));
+    if (broker_->partitions(options.topic) > 0)
+      return bus::PartitionedReader::create(opener_, options, std::move(sink));
+    return opener_->open_reader(options, std::move(sink));
   }
 
   void publish(std::vector<TopicMessage> messages, bus::Done<std::vector<MessageId>> done) override {
@@ -95,24 +64,27 @@ class EmbeddedEngine final : public bus::Engine {
       if (!publications) return done(std::unexpected(publications.error()));
       broker_->publish(std::move(*publications), std::move(done));
     };
-    resolve(*broker_, std::move(messages), std::move(publish));
+    resolve(*broker_, routed(std::move(messages)), std::move(publish));
   }
 
   void forward(bus::EngineConsumer& consumer, std::uint64_t tag, std::vector<TopicMessage> messages,
                bus::Done<std::vector<MessageId>> done) override {
-    auto from = static_cast<EmbeddedConsumer&>(consumer).consumer();
-    auto forward = [from, tag,
+    const auto* partitioned = dynamic_cast<bus::PartitionedConsumer*>(&consumer);
+    const auto part = partitioned == nullptr ? nullptr : partitioned->part_of(tag).first;
+    auto from = static_cast<EmbeddedConsumer&>(part ? *part : consumer).consumer();
+    auto forward = [from, entry = EntryId{bus::PartitionTag::own(tag)},
                     done = std::move(done)](Result<std::vector<broker::Publication>> publications) mutable {
       if (!publications) return done(std::unexpected(publications.error()));
-      from->forward(EntryId{tag}, std::move(*publications), std::move(done));
+      from->forward(entry, std::move(*publications), std::move(done));
     };
-    resolve(*broker_, std::move(messages), std::move(forward));
+    resolve(*broker_, routed(std::move(messages)), std::move(forward));
   }
 
   bus::EngineAdmin& admin() override { return admin_; }
 
   Result<> close() override {
     const std::lock_guard lock(close_mutex_);
+    opener_->growth().stop();
     return broker_->close();
   }
 
@@ -131,13 +103,25 @@ class EmbeddedEngine final : public bus::Engine {
     return ids;
   }
 
-  Result<broker::TopicPtr> open_topic(const std::string& name) {
-    return wait<broker::TopicPtr>("open topic",
-                                  [&](auto done) { broker_->open_topic(name, true, std::move(done)); });
+  /// What is for a partitioned topic is for one of its partitions.
+  std::vector<TopicMessage> routed(std::vector<TopicMessage> messages) {
+    std::string last;  // most batches are for one topic
+    std::uint32_t partitions = 0;
+    for (TopicMessage& each : messages) {
+      if (last != each.topic) {
+        last = each.topic;
+        partitions = broker_->partitions(last);
+      }
+      if (partitions > 0)
+        each.topic = base::partition_name(last, routers_.pick(last, each.message, partitions));
+    }
+    return messages;
   }
 
   const BrokerPtr broker_;
   const std::string url_;
+  const std::shared_ptr<Opener> opener_;
+  bus::PartitionRouters routers_;
   EmbeddedAdmin admin_;
   std::mutex close_mutex_;
 };

@@ -12,11 +12,13 @@
 
 namespace geminga::engines::embedded {
 
-Result<Message> to_message(const storage::Entry& entry, const std::string& topic) {
+Result<Message> to_message(const storage::Entry& entry, const std::string& topic, std::int32_t partition) {
   if (entry.header.format != storage::PayloadFormat::raw)
     return fail(ErrorCode::unsupported_by_engine, "the entry was written by another protocol");
   auto message = broker::decode_raw(entry);
-  if (message) message->topic = topic;
+  if (!message) return message;
+  message->topic = topic;
+  message->id.partition = partition;
   return message;
 }
 
@@ -24,7 +26,7 @@ void MessageSink::on_entries(std::vector<broker::Delivered> entries) {
   std::vector<bus::EngineMessage> messages;
   messages.reserve(entries.size());
   for (const broker::Delivered& delivered : entries) {
-    auto message = to_message(delivered.entry, topic_);
+    auto message = to_message(delivered.entry, topic_, partition_);
     if (!message) {
       // Passing it over would lose it; it stays unsettled, and whoever waits here hears why nothing comes.
       log::error("embedded", "{} entry {}: {}", topic_, delivered.entry.header.entry.value,

@@ -1,0 +1,92 @@
+#include "engines/embedded/opener.hpp"
+
+#include <utility>
+
+#include "base/try.hpp"
+#include "broker/volatile_topics.hpp"
+#include "engines/embedded/messages.hpp"
+#include "engines/embedded/waiting.hpp"
+
+namespace geminga::engines::embedded {
+namespace {
+
+bool is_volatile(const std::string& topic) {
+  return broker::VolatileTopics::names(topic);
+}
+
+}  // namespace
+
+Result<broker::TopicPtr> Opener::open_topic(const std::string& name) {
+  return wait<broker::TopicPtr>("open topic",
+                                [&](auto done) { broker_->open_topic(name, true, std::move(done)); });
+}
+
+std::shared_ptr<void> Opener::watch(const std::string& topic, std::function<void()> changed) {
+  return broker_->watch_partitions(
+      topic, [changed = std::move(changed)](std::uint32_t /*partitions*/) { changed(); });
+}
+
+Result<std::unique_ptr<bus::EngineProducer>> Opener::open_producer(
+    const ProducerOptions& options, std::shared_ptr<bus::EngineSendSink> sink) {
+  if (is_volatile(options.topic)) {
+    GEMINGA_TRY(auto producer, broker_->volatile_topics().create_producer(
+                                   options.topic, {.name = options.name, .access = options.access}));
+    return std::make_unique<EmbeddedProducer>(broker_, std::move(producer), std::move(sink));
+  }
+  GEMINGA_TRY(auto topic, open_topic(options.topic));
+  const auto timeout =
+      options.access == ProducerAccess::wait_for_exclusive ? options.access_timeout : kStepTimeout;
+  auto producer = base::await<broker::ProducerPtr>(
+      [&](auto done) {
+        broker_->create_producer(topic, {.name = options.name, .access = options.access}, std::move(done));
+      },
+      timeout, "create producer");
+  if (!producer) return std::unexpected(producer.error().with("producer of " + options.topic));
+  return std::make_unique<EmbeddedProducer>(broker_, std::move(*producer), std::move(sink));
+}
+
+Result<std::shared_ptr<bus::EngineConsumer>> Opener::open_consumer(const bus::EngineConsumerOptions& options,
+                                                                   std::shared_ptr<bus::EngineSink> sink) {
+  const broker::SubscribeOptions subscribe{
+      .subscription = options.subscription,
+      .type = options.type,
+      .initial_position = options.initial_position,
+      .consumer_name = options.name,
+      .permits = {.messages = options.queue.messages, .bytes = options.queue.bytes},
+      .priority = options.priority,
+      .hash_ranges = options.hash_ranges,
+      .hold_delayed = true};
+  if (is_volatile(options.topic)) {
+    auto messages = std::make_shared<MessageSink>(options.topic, -1, std::move(sink));
+    GEMINGA_TRY(auto consumer, broker_->volatile_topics().subscribe(options.topic, subscribe, messages));
+    return std::make_shared<EmbeddedConsumer>(broker_, std::move(consumer));
+  }
+  GEMINGA_TRY(auto topic, open_topic(options.topic));
+  auto messages =
+      std::make_shared<MessageSink>(options.topic, broker::topic_partition(*topic), std::move(sink));
+  GEMINGA_TRY(auto consumer, wait<broker::ConsumerPtr>("subscribe", [&](auto done) {
+                broker_->subscribe(topic, subscribe, std::move(messages), std::move(done));
+              }));
+  return std::make_shared<EmbeddedConsumer>(broker_, std::move(consumer));
+}
+
+Result<std::unique_ptr<bus::EngineReader>> Opener::open_reader(const bus::EngineReaderOptions& options,
+                                                               std::shared_ptr<bus::EngineSink> sink) {
+  const broker::ReaderStart start{.position = options.start, .inclusive = options.inclusive};
+  const broker::Permits permits{.messages = options.queue.messages, .bytes = options.queue.bytes};
+  if (is_volatile(options.topic)) {
+    auto messages = std::make_shared<MessageSink>(options.topic, -1, std::move(sink));
+    GEMINGA_TRY(auto reader,
+                broker_->volatile_topics().create_reader(options.topic, start, permits, messages));
+    return std::make_unique<EmbeddedReader>(broker_, std::move(reader));
+  }
+  GEMINGA_TRY(auto topic, open_topic(options.topic));
+  auto messages =
+      std::make_shared<MessageSink>(options.topic, broker::topic_partition(*topic), std::move(sink));
+  GEMINGA_TRY(auto reader, wait<broker::ReaderPtr>("create reader", [&](auto done) {
+                broker_->create_reader(topic, start, permits, std::move(messages), std::move(done));
+              }));
+  return std::make_unique<EmbeddedReader>(broker_, std::move(reader));
+}
+
+}  // namespace geminga::engines::embedded
