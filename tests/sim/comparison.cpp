@@ -12,7 +12,7 @@
 namespace geminga::sim {
 namespace {
 
-constexpr std::chrono::seconds kPatience{20};
+constexpr std::chrono::seconds kPatience{60};
 
 template <class T, class Start>
 T must(const char* what, Start start) {
@@ -21,29 +21,32 @@ T must(const char* what, Start start) {
   if constexpr (!std::is_void_v<T>) return std::move(*result);
 }
 
-/// Keeps the ids of what comes.
+/// Keeps what comes.
 class Collector final : public broker::DeliverySink {
  public:
   void on_entries(std::vector<broker::Delivered> entries) override {
     const std::lock_guard lock(mutex_);
     for (const auto& delivered : entries) {
-      if (!ids_.insert(delivered.entry.header.entry.value).second) twice_ = true;
+      const std::uint64_t id = delivered.entry.header.entry.value;
+      if (!there_.open.insert(id).second) twice_ = true;
+      if (auto places = to_places(delivered.acknowledged); !places.empty())
+        there_.partly.emplace(id, std::move(places));
     }
     changed_.notify_all();
   }
   void on_closed(Error) override {}
-  std::set<std::uint64_t> wait_for(std::uint64_t count, const std::string& where) {
+  Position wait_for(std::uint64_t count, const std::string& where) {
     std::unique_lock lock(mutex_);
-    if (!changed_.wait_for(lock, kPatience, [&] { return ids_.size() >= count; }))
-      breach("{}: {} messages came of a backlog of {}", where, ids_.size(), count);
+    if (!changed_.wait_for(lock, kPatience, [&] { return there_.open.size() >= count; }))
+      breach("{}: {} messages came of a backlog of {}", where, there_.open.size(), count);
     if (twice_) breach("{}: a message came twice", where);
-    return ids_;
+    return there_;
   }
 
  private:
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::set<std::uint64_t> ids_;
+  Position there_;
   bool twice_ = false;
 };
 
@@ -51,8 +54,8 @@ class Collector final : public broker::DeliverySink {
 struct Stored {
   std::uint64_t first = 0;
   std::uint64_t end = 0;
-  std::map<std::uint64_t, std::uint64_t> new_numbers;   ///< of messages that were in doubt, to their entry
-  std::map<std::string, std::set<std::uint64_t>> open;  ///< by subscription
+  std::map<std::uint64_t, std::uint64_t> new_numbers;  ///< of messages that were in doubt, to their entry
+  std::map<std::string, Position> positions;           ///< by subscription
 };
 
 class Comparison {
@@ -66,7 +69,10 @@ class Comparison {
     for (auto& [name, topic] : model_.topics) look_at(name, topic);
     for (auto& [number, record] : model_.asked) decide(record);
     model_.asked.clear();
-    for (auto& [name, topic] : model_.topics) compare_subscriptions(name, topic);
+    for (auto& [name, topic] : model_.topics) {
+      compare_subscriptions(name, topic);
+      for (auto& [ignored, producer] : topic.names) producer.accepted = producer.last();
+    }
   }
 
  private:
@@ -93,7 +99,7 @@ class Comparison {
       breach("{}: {} entries can be read, the statistics say {}", name, stored.end - stored.first,
              stats.stored_messages);
     for (const SubscriptionStats& each : stats.subscriptions)
-      stored.open[each.name] = receive(name, handle, each);
+      stored.positions[each.name] = receive(name, handle, each);
   }
 
   void read_entries(const std::string& name, const broker::TopicPtr& handle, Topic& topic, Stored& stored) {
@@ -134,7 +140,10 @@ class Comparison {
       for (const Record::Publication& publication : record.publications) {
         if (publication.topic != name || publication.message.number != number) continue;
         check_content(name, entry, publication.message);
-        stored.new_numbers.emplace(number, id);
+        if (const auto first = entry_of(name, publication);
+            first || !stored.new_numbers.emplace(number, id).second)
+          breach("{}: {} was sent again and is stored twice, at {} and {}", name, number,
+                 first.value_or(stored.new_numbers[number]), id);
         ledgers_[name] = entry.header.ledger;
         return;
       }
@@ -142,8 +151,17 @@ class Comparison {
     breach("{} {} is a message that was never published there: '{}'", name, id, message->body.substr(0, 20));
   }
 
-  std::set<std::uint64_t> receive(const std::string& name, const broker::TopicPtr& handle,
-                                  const SubscriptionStats& stats) {
+  /// Where a message that is sent again is stored for certain.
+  [[nodiscard]] std::optional<std::uint64_t> entry_of(const std::string& topic,
+                                                      const Record::Publication& publication) const {
+    const auto& numbered = publication.message.numbered;
+    if (!numbered) return std::nullopt;
+    const Name& name = model_.topics.at(topic).names.at(numbered->producer);
+    const auto stored = name.stored.find(numbered->sequence);
+    return stored == name.stored.end() ? std::nullopt : std::optional(stored->second);
+  }
+
+  Position receive(const std::string& name, const broker::TopicPtr& handle, const SubscriptionStats& stats) {
     const std::string where = name + " " + stats.name;
     const auto collector = std::make_shared<Collector>();
     const broker::SubscribeOptions options{.subscription = stats.name,
@@ -156,46 +174,64 @@ class Comparison {
     // Behind the close nothing comes any more: what is there now is everything.
     must<void>("close", [&](auto done) { consumer->close(std::move(done)); });
     auto all = collector->wait_for(stats.backlog, where);
-    if (all.size() != stats.backlog)
-      breach("{}: {} messages came of a backlog of {}", where, all.size(), stats.backlog);
+    if (all.open.size() != stats.backlog)
+      breach("{}: {} messages came of a backlog of {}", where, all.open.size(), stats.backlog);
     return all;
+  }
+
+  /// What of a record is there, and what is not.
+  struct Found {
+    std::size_t there = 0;
+    std::size_t missing = 0;
+    void add(bool is_there) { (is_there ? there : missing) += 1; }
+  };
+
+  [[nodiscard]] Found look_for(const Record::Acknowledgement& what) {
+    Found found;
+    const Subscription& before = model_.subscription(what.topic, what.subscription);
+    const Position& now = stored_[what.topic].positions[what.subscription];
+    for (const std::uint64_t entry : what.entries) {
+      if (before.open.contains(entry)) found.add(!now.open.contains(entry));  // else skipped meanwhile
+    }
+    for (const auto& [entry, places] : what.partly) {
+      if (!before.open.contains(entry)) continue;
+      const auto known = before.partly.find(entry);
+      const auto settled = now.partly.find(entry);
+      for (const std::uint32_t place : places) {
+        if (known != before.partly.end() && known->second.contains(place)) continue;
+        found.add(!now.open.contains(entry) ||
+                  (settled != now.partly.end() && settled->second.contains(place)));
+      }
+    }
+    return found;
   }
 
   /// A record is there as a whole or not at all; then it is as if it had been answered.
   void decide(const Record& record) {
-    std::vector<MessageId> ids;
-    std::size_t lost = 0;
+    Found messages;
     for (const Record::Publication& publication : record.publications) {
-      const auto& numbers = stored_[publication.topic].new_numbers;
-      const auto at = numbers.find(publication.message.number);
-      if (at == numbers.end()) {
-        ++lost;
-      } else {
-        ids.push_back({.ledger = ledgers_[publication.topic], .entry = EntryId{at->second}});
-      }
+      if (publication.expected != Expected::stored) continue;
+      messages.add(stored_[publication.topic].new_numbers.contains(publication.message.number));
     }
-    std::size_t back = 0;
-    std::size_t settled = 0;
-    if (record.acknowledged) {
-      const auto& [topic, subscription, entries] = *record.acknowledged;
-      for (const std::uint64_t entry : entries) {
-        if (!model_.subscription(topic, subscription).open.contains(entry)) continue;  // skipped meanwhile
-        (stored_[topic].open[subscription].contains(entry) ? back : settled) += 1;
-      }
-    }
-    if (lost + back > 0 && ids.size() + settled > 0)
+    const Found settled = record.acknowledged ? look_for(*record.acknowledged) : Found{};
+    const std::size_t missing = messages.missing + settled.missing;
+    if (missing > 0 && messages.there + settled.there > 0)
       breach(
           "a record is torn: {} of its messages and {} of its acknowledgements are there, {} and {} are not",
-          ids.size(), settled, lost, back);
+          messages.there, settled.there, messages.missing, settled.missing);
     const bool publish_only = !record.acknowledged;
-    if (lost + back > 0) {
+    if (missing > 0) {
       hole_ |= publish_only;
       return;
     }
     // Publishing from one thread keeps its order, on the disk too.
-    if (publish_only && hole_) breach("a publication is there, one that was asked for before it is not");
-    for (std::size_t i = 0; i < ids.size(); ++i)
-      model_.stored(record.publications[i].topic, record.publications[i].message, ids[i]);
+    if (publish_only && hole_ && messages.there > 0)
+      breach("a publication is there, one that was asked for before it is not");
+    for (const auto& [topic, message, expected] : record.publications) {
+      if (expected != Expected::stored) continue;
+      const std::uint64_t entry = stored_[topic].new_numbers.at(message.number);
+      model_.stored(topic, message, {.ledger = ledgers_[topic], .entry = EntryId{entry}});
+    }
     if (record.acknowledged) model_.acknowledged(*record.acknowledged);
   }
 
@@ -204,34 +240,34 @@ class Comparison {
     topic.messages_in = 0;
     if (topic.end != stored.end && !topic.messages.empty())
       breach("{}: {} entries are there, {} are explained", name, stored.end, topic.end);
-    for (const auto& [subscription, open] : stored.open) {
+    for (const auto& [subscription, ignored] : stored.positions) {
       if (!topic.subscriptions.contains(subscription))
         breach("{} has a subscription {} that was removed, or never created", name, subscription);
     }
     std::erase_if(topic.subscriptions, [&](const auto& subscription) {
-      if (stored.open.contains(subscription.first)) return false;
+      if (stored.positions.contains(subscription.first)) return false;
       if (!subscription.second.doubtful) breach("{}: the subscription {} is gone", name, subscription.first);
       return true;
     });
     for (auto& [subscription_name, subscription] : topic.subscriptions)
-      compare_open(name + " " + subscription_name, stored.open.at(subscription_name), subscription);
+      compare_position(name + " " + subscription_name, stored.positions.at(subscription_name), subscription);
   }
 
-  static void compare_open(const std::string& where, const std::set<std::uint64_t>& there,
-                           Subscription& subscription) {
-    const bool may_be_skipped = subscription.skip_doubtful && there.empty();
+  static void compare_position(const std::string& where, const Position& there, Subscription& subscription) {
     // One whose creation is in doubt may begin anywhere: there was nobody to acknowledge.
-    if (subscription.doubtful || may_be_skipped) subscription.open = there;
+    if (subscription.doubtful || subscription.moved_doubt == there) subscription.moved_to(there);
     subscription.doubtful = false;
-    subscription.skip_doubtful = false;
-    for (const std::uint64_t entry : there) {
+    subscription.moved_doubt.reset();
+    for (const std::uint64_t entry : there.open) {
       if (!subscription.open.contains(entry))
         breach("{}: {} is back though its acknowledgement or skip was confirmed", where, entry);
     }
     for (const std::uint64_t entry : subscription.open) {
-      if (!there.contains(entry))
+      if (!there.open.contains(entry))
         breach("{}: the cursor is ahead: {} was not acknowledged and is lost", where, entry);
     }
+    if (subscription.partly != there.partly)
+      breach("{}: of batches other messages are acknowledged than were confirmed", where);
   }
 
   broker::Broker& broker_;

@@ -25,7 +25,7 @@ void copy_files(const fs::path& from, const fs::path& to) {
 
 base::FaultFileSystem::Loss draw_loss(Random& random) {
   using Loss = base::FaultFileSystem::Loss;
-  constexpr Loss kAll[] = {Loss::nothing, Loss::everything, Loss::tail, Loss::torn, Loss::names};
+  constexpr Loss kAll[] = {Loss::nothing, Loss::everything, Loss::tail, Loss::torn, Loss::torn, Loss::names};
   return kAll[random.below(std::size(kAll))];
 }
 

@@ -22,7 +22,7 @@ constexpr std::string_view kUsage =
                                               N runs, seeds from SEED (1) on; exit 1 with the first that fails
        geminga_sim --control NAME --seeds N [--operations N]
                                               the same with a planted bug; exit 1 unless a run finds it
-controls: ack-before-sync, no-fsync, no-dirsync, skip-crc, cursor-ahead, lose-delayed
+controls: ack-before-sync, no-fsync, no-dirsync, skip-crc, dedup-before-persist, cursor-ahead, lose-delayed
 )";
 
 struct Arguments {
@@ -49,6 +49,7 @@ geminga::storage::UnsafeOptions unsafe_of(const std::string& control) {
   if (control == "no-fsync") return {.no_fsync = true};
   if (control == "no-dirsync") return {.no_dirsync = true};
   if (control == "skip-crc") return {.skip_crc = true};
+  if (control == "dedup-before-persist") return {.dedup_before_persist = true};
   if (control == "cursor-ahead") return {.cursor_ahead = true};
   if (control == "lose-delayed") return {.lose_delayed = true};
   refuse(fmt::format("there is no control '{}'", control));

@@ -1,35 +1,59 @@
 #include "model.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 #include "breach.hpp"
 
 namespace geminga::sim {
 
-std::string Message::body() const {
-  std::string text = fmt::format("m{} ", number);
-  text.resize(text.size() + bytes, static_cast<char>('a' + number % 26));
-  return text;
-}
+// --- one subscription, one topic
+// -------------------------------------------------------------------------
 
-std::uint64_t Message::number_in(std::string_view body) {
-  std::uint64_t number = 0;
-  const auto space = body.find(' ');
-  if (body.starts_with('m') && space != std::string_view::npos) {
-    const auto [end, error] = std::from_chars(body.data() + 1, body.data() + space, number);
-    if (error == std::errc{} && end == body.data() + space) return number;
-  }
-  breach("a message that nobody sent: '{}'", body.substr(0, 40));
+void Position::skip_to(std::uint64_t next) {
+  open.erase(open.begin(), open.lower_bound(next));
+  partly.erase(partly.begin(), partly.lower_bound(next));
 }
 
 void Subscription::forget_deliveries() {
   out.clear();
   returned.clear();
+  settling.clear();
   seen.clear();
   next_new.clear();
   unordered = false;
   held_ever = false;
+}
+
+void Subscription::skipped_to(std::uint64_t next) {
+  skip_to(next);
+  returned.erase(returned.begin(), returned.lower_bound(next));
+  seen.erase(seen.begin(), seen.lower_bound(next));
+}
+
+void Subscription::moved_to(Position position) {
+  static_cast<Position&>(*this) = std::move(position);
+  forget_deliveries();
+}
+
+Position Topic::position_at(std::uint64_t next) const {
+  Position position;
+  for (std::uint64_t entry = std::max(next, first); entry < end; ++entry) position.open.insert(entry);
+  return position;
+}
+
+std::uint64_t Topic::entry_since(Timestamp since) const {
+  for (std::uint64_t entry = first; entry < end; ++entry) {
+    if (messages.at(entry).publish_time >= since) return entry;
+  }
+  return end;
+}
+
+void Topic::give_indexes() {
+  for (auto at = messages.find(indexed_); at != messages.end() && at->first == indexed_; ++at) {
+    at->second.index = next_index_;
+    next_index_ += at->second.count;
+    indexed_ += 1;
+  }
 }
 
 Topic& Model::topic(const std::string& name) {
@@ -52,8 +76,14 @@ void Model::done(std::uint64_t number, const std::vector<MessageId>& ids) {
   const Record record = asked.extract(number).mapped();
   if (ids.size() != record.publications.size())
     breach("{} ids for {} messages", ids.size(), record.publications.size());
-  for (std::size_t i = 0; i < ids.size(); ++i)
-    stored(record.publications[i].topic, record.publications[i].message, ids[i]);
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const auto& [name, message, expected] = record.publications[i];
+    if (message.numbered) {
+      const Numbered& its = *message.numbered;
+      topic(name).names.at(its.producer).answered(its.sequence, expected, ids[i]);
+    }
+    if (expected == Expected::stored) stored(name, message, ids[i]);
+  }
   if (record.acknowledged) acknowledged(*record.acknowledged);
 }
 
@@ -63,135 +93,40 @@ void Model::stored(const std::string& name, Message message, MessageId id) {
     breach("{}: the ledger was {} and is now {}", name, to.ledger->value, id.ledger.value);
   to.ledger = id.ledger;
   const std::uint64_t entry = id.entry.value;
+  if (message.numbered) to.names[message.numbered->producer].stored[message.numbered->sequence] = entry;
+  to.messages_in += message.count;
   if (!to.messages.emplace(entry, std::move(message)).second || entry < to.trimmable)
     breach("{}: the id {} was given twice", name, entry);
   to.end = std::max(to.end, entry + 1);
-  to.messages_in += 1;
+  to.give_indexes();
   for (auto& [ignored, subscription] : to.subscriptions) subscription.open.insert(entry);
 }
 
 void Model::acknowledged(const Record::Acknowledgement& what) {
   Subscription& at = subscription(what.topic, what.subscription);
-  for (const std::uint64_t entry : what.entries) {
+  const auto whole = [&](std::uint64_t entry) {
     at.open.erase(entry);
+    at.partly.erase(entry);
     at.out.erase(entry);
+    at.returned.erase(entry);
     at.seen.erase(entry);
-  }
-}
-
-// --- deliveries
-// ------------------------------------------------------------------------------------------
-
-namespace {
-
-/// First deliveries of a key come in publish order, whoever joins and leaves.
-void check_key_order(const Topic& topic, const Subscription& at, const std::string& name,
-                     const Arrival& arrival, Now now) {
-  const std::string& key = topic.messages.at(arrival.entry).key;
-  for (const std::uint64_t earlier : at.open) {
-    if (earlier >= arrival.entry) return;
-    if (topic.messages.at(earlier).key != key || Model::held(topic, at, earlier, now)) continue;
-    const auto back = at.returned.find(earlier);
-    if (back != at.returned.end() && back->second.on_its_way && back->second.from == arrival.consumer)
-      continue;
-    const auto out = at.out.find(earlier);
-    if (out == at.out.end()) {
-      const bool delayed = topic.messages.at(earlier).deliver_at.has_value();
-      breach("{}: key '{}': {} came to {} before {}, which {}{}waits", name, key, arrival.entry,
-             arrival.consumer, earlier, delayed ? "was delayed and " : "",
-             back == at.returned.end() ? std::string()
-                                       : fmt::format("{} gave back {} and ", back->second.from,
-                                                     back->second.on_its_way ? "just now" : "before"));
-    }
-    if (out->second.consumer != arrival.consumer)
-      breach("{}: key '{}': {} came while {} is out with another consumer", name, key, arrival.entry,
-             earlier);
-  }
-}
-
-}  // namespace
-
-void Model::arrived(const std::string& topic_name, const std::string& name, const Arrival& arrival, Now now) {
-  Topic& from = topic(topic_name);
-  Subscription& at = subscription(topic_name, name);
-  const std::string where = topic_name + " " + name;
-  const std::uint64_t entry = arrival.entry;
-  if (!at.open.contains(entry)) breach("{}: {} came though it was acknowledged or skipped", where, entry);
-  if (at.out.contains(entry)) breach("{}: {} came while it is out already", where, entry);
-  std::uint32_t redeliveries = 0;
-  if (const auto back = at.returned.find(entry); back != at.returned.end()) {
-    if (back->second.due > now.monotonic) breach("{}: {} came again too early", where, entry);
-    redeliveries = back->second.redeliveries;
-    at.returned.erase(back);
-  } else if (held(from, at, entry, now)) {
-    breach("{}: {} came before its time", where, entry);
-  }
-  if (arrival.redeliveries != redeliveries)
-    breach("{}: {} came with a redelivery count of {}, not {}", where, entry, arrival.redeliveries,
-           redeliveries);
-  if (at.seen.insert(entry).second) {
-    if (at.type == SubscriptionType::key_shared) {
-      check_key_order(from, at, where, arrival, now);
-    } else if (!at.unordered && !from.messages.at(entry).deliver_at) {
-      std::uint64_t& next = at.next_new[arrival.consumer];
-      if (entry < next) breach("{}: {} came first after {}", where, entry, next - 1);
-      next = entry + 1;
+  };
+  for (const std::uint64_t entry : what.entries) whole(entry);
+  for (const auto& [entry, places] : what.partly) {
+    Places& all = at.partly[entry];
+    all.insert(places.begin(), places.end());
+    const std::uint32_t count = topic(what.topic).messages.at(entry).count;
+    const auto left = static_cast<std::uint32_t>(count - all.size());
+    if (left == 0) {
+      whole(entry);
+    } else if (const auto out = at.out.find(entry); out != at.out.end()) {
+      out->second.unacked = left;
     }
   }
-  at.out.emplace(entry, Subscription::Out{.consumer = arrival.consumer, .redeliveries = redeliveries});
-  from.messages_out += 1;
-}
-
-void Model::returned(Subscription& subscription, std::uint64_t entry, base::MonotonicTime due, bool counts) {
-  const auto out = subscription.out.find(entry);
-  const Subscription::Returned back{
-      .due = due, .redeliveries = out->second.redeliveries + (counts ? 1 : 0), .from = out->second.consumer};
-  subscription.out.erase(out);
-  if (subscription.open.contains(entry)) subscription.returned.emplace(entry, back);
-}
-
-void Model::consumer_gone(Subscription& subscription, ConsumerNumber consumer, Now now) {
-  std::vector<std::uint64_t> back;
-  for (const auto& [entry, out] : subscription.out) {
-    if (out.consumer == consumer) back.push_back(entry);
-  }
-  for (const std::uint64_t entry : back) returned(subscription, entry, now.monotonic, true);
 }
 
 // --- what follows
 // ----------------------------------------------------------------------------------------
-
-bool Model::held(const Topic& topic, const Subscription& subscription, std::uint64_t entry, Now now) {
-  const Message& message = topic.messages.at(entry);
-  return subscription.hold_delayed && message.deliver_at && *message.deliver_at > now.wall &&
-         !subscription.seen.contains(entry);
-}
-
-bool Model::due(const Topic& topic, const Subscription& subscription, std::uint64_t entry, Now now) {
-  if (subscription.out.contains(entry)) return false;
-  if (const auto back = subscription.returned.find(entry); back != subscription.returned.end())
-    return back->second.due <= now.monotonic;
-  const Message& message = topic.messages.at(entry);
-  // What a consumer of another kind left put aside may stay there until its time.
-  const bool may_be_held = subscription.hold_delayed || subscription.held_ever;
-  return !may_be_held || !message.deliver_at || *message.deliver_at <= now.wall;
-}
-
-std::vector<std::string> Model::due_keys(const Topic& topic, const Subscription& subscription, Now now) {
-  std::map<std::string, bool> first_is_due;
-  std::set<std::string> out;
-  for (const std::uint64_t entry : subscription.open) {
-    const std::string& key = topic.messages.at(entry).key;
-    if (subscription.out.contains(entry)) out.insert(key);
-    if (!subscription.out.contains(entry) && held(topic, subscription, entry, now)) continue;
-    first_is_due.emplace(key, due(topic, subscription, entry, now));
-  }
-  std::vector<std::string> keys;
-  for (const auto& [key, is_due] : first_is_due) {
-    if (is_due && !out.contains(key)) keys.push_back(key);
-  }
-  return keys;
-}
 
 namespace {
 
@@ -214,11 +149,7 @@ std::optional<std::uint64_t> Model::first_after_trim(const Topic& topic, Now now
   if (keeps_everything(topic) || !topic.retention.time) return topic.first;
   const std::uint64_t acknowledged = acknowledged_before(topic);
   if (topic.retention.time->count() == 0) return acknowledged;
-  for (auto at = topic.messages.lower_bound(topic.first); at != topic.messages.end(); ++at) {
-    if (at->first >= acknowledged) break;
-    if (at->second.publish_time >= now.wall - *topic.retention.time) return at->first;
-  }
-  return acknowledged;
+  return std::min(acknowledged, topic.entry_since(now.wall - *topic.retention.time));
 }
 
 void Model::note_trimmable(Topic& topic, Now now) {
@@ -242,7 +173,11 @@ void Model::restarted() {
   for (auto& [name, topic] : topics) {
     topic.messages_in = 0;
     topic.messages_out = 0;
-    for (auto& [ignored, subscription] : topic.subscriptions) subscription.forget_deliveries();
+    for (auto& [ignored, subscription] : topic.subscriptions) {
+      subscription.forget_deliveries();
+      subscription.messages_out = 0;
+      subscription.redelivered = 0;
+    }
   }
 }
 

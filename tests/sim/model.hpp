@@ -13,6 +13,7 @@
 
 #include "base/clock.hpp"
 #include "broker/dispatcher.hpp"
+#include "names.hpp"
 
 /// What the clients of a broker know, and what follows from it. Simple on purpose: sets and maps of what is
 /// there, no order of writes, no files. Every member that finds a promise broken throws a Breach.
@@ -21,47 +22,56 @@ namespace geminga::sim {
 using broker::ConsumerNumber;
 using broker::Now;
 
-struct Message {
-  std::uint64_t number = 0;  ///< never given twice in a run; the body follows from it and from `bytes`
-  std::uint32_t bytes = 0;
-  std::string key;
-  std::optional<Timestamp> deliver_at;
-  Timestamp publish_time{};  ///< once it is stored
+/// What a subscription has on the disk.
+struct Position {
+  std::set<std::uint64_t> open;            ///< entries that are to be delivered or acknowledged still
+  std::map<std::uint64_t, Places> partly;  ///< of open batches, what is acknowledged
+  bool operator==(const Position&) const = default;
 
-  [[nodiscard]] std::string body() const;
-  /// The number that stands in a body. A breach when there is none.
-  static std::uint64_t number_in(std::string_view body);
+  /// What lies before `next` counts as acknowledged.
+  void skip_to(std::uint64_t next);
 };
 
-/// A subscription. `open` outlives a crash; what stands behind it does not.
-struct Subscription {
+/// A subscription. The position outlives a crash; what stands behind it does not.
+struct Subscription : Position {
   struct Out {
     ConsumerNumber consumer = 0;
     std::uint32_t redeliveries = 0;
+    std::uint32_t unacked = 1;  ///< messages
   };
   struct Returned {
     base::MonotonicTime due{};
     std::uint32_t redeliveries = 0;
     ConsumerNumber from = 0;
-    bool on_its_way = true;  ///< the broker may not have heard of it yet; until the step is settled
+    bool on_its_way = true;  ///< the broker may not have heard of it yet
   };
   SubscriptionType type = SubscriptionType::exclusive;
   bool hold_delayed = true;
-  std::set<std::uint64_t> open;  ///< entries that are to be delivered or acknowledged still
 
-  bool doubtful = false;       ///< its creation or removal was not answered with success
-  bool skip_doubtful = false;  ///< so was the skip of everything in `open`
+  bool doubtful = false;                ///< its creation or removal was not answered with success
+  std::optional<Position> moved_doubt;  ///< so was the skip or seek that leads there
 
   // Until the next restart.
   std::map<std::uint64_t, Out> out;
   std::map<std::uint64_t, Returned> returned;
-  std::set<std::uint64_t> seen;  ///< of the open ones, delivered at least once
+  std::set<std::uint64_t> settling;  ///< an acknowledgement is on the way
+  std::set<std::uint64_t> seen;      ///< of the open ones, delivered at least once
   /// First deliveries to a consumer come in order, but for what was held: behind its last one.
   std::map<ConsumerNumber, std::uint64_t> next_new;
   bool unordered = false;  ///< not so: Key_Shared has put some aside
   bool held_ever = false;  ///< a delayed message may have been put aside until its time
+  std::uint64_t messages_out = 0;
+  std::uint64_t redelivered = 0;
 
+  /// Exclusive, Failover: one consumer gets everything.
+  [[nodiscard]] bool one_active() const {
+    return type == SubscriptionType::exclusive || type == SubscriptionType::failover;
+  }
   void forget_deliveries();
+  /// It was skipped to `next`; what is out stays out.
+  void skipped_to(std::uint64_t next);
+  /// It was moved; nothing is out any more.
+  void moved_to(Position position);
 };
 
 struct Topic {
@@ -75,11 +85,24 @@ struct Topic {
   RetentionPolicy retention;
   std::optional<RetentionPolicy> retention_doubt;  ///< asked for, not answered with success
   std::map<std::string, Subscription> subscriptions;
-  bool doubtful = false;  ///< its creation or deletion was not answered with success
+  std::map<std::string, Name> names;   ///< of producers that number their messages
+  std::optional<std::uint64_t> epoch;  ///< of the last exclusive producer
+  bool doubtful = false;               ///< its creation or deletion was not answered with success
 
   // Statistics, until the next restart.
   std::uint64_t messages_in = 0;
   std::uint64_t messages_out = 0;
+
+  /// Everything that is kept from `next` on, as after a seek.
+  [[nodiscard]] Position position_at(std::uint64_t next) const;
+  /// The first kept entry that was published at `since` or later; else the end.
+  [[nodiscard]] std::uint64_t entry_since(Timestamp since) const;
+
+ private:
+  friend struct Model;
+  void give_indexes();
+  std::uint64_t indexed_ = 0;  ///< entries before have their index
+  std::uint64_t next_index_ = 0;
 };
 
 /// One journal record that was asked for and not answered yet: there as a whole or not at all.
@@ -87,11 +110,13 @@ struct Record {
   struct Publication {
     std::string topic;
     Message message;
+    Expected expected = Expected::stored;
   };
   struct Acknowledgement {
     std::string topic;
     std::string subscription;
     std::vector<std::uint64_t> entries;
+    std::map<std::uint64_t, Places> partly;
   };
   std::vector<Publication> publications;
   std::optional<Acknowledgement> acknowledged;
@@ -102,6 +127,7 @@ struct Arrival {
   ConsumerNumber consumer = 0;
   std::uint64_t entry = 0;
   std::uint32_t redeliveries = 0;
+  Places acknowledged;  ///< of a batch
 };
 
 struct Model {
@@ -117,12 +143,13 @@ struct Model {
   void stored(const std::string& topic, Message message, MessageId id);
   void acknowledged(const Record::Acknowledgement& what);
 
-  // --- deliveries ---
-  void arrived(const std::string& topic, const std::string& subscription, const Arrival& arrival, Now now);
+  // --- deliveries: deliveries.cpp ---
+  /// Returns how many messages came: those of a batch that are not acknowledged.
+  std::uint32_t arrived(const std::string& topic, const std::string& subscription, const Arrival& arrival,
+                        Now now);
   static void returned(Subscription& subscription, std::uint64_t entry, base::MonotonicTime due, bool counts);
-  static void consumer_gone(Subscription& subscription, ConsumerNumber consumer, Now now);
-
-  // --- what follows ---
+  /// All that is out with it comes again at once.
+  static void return_all(Subscription& subscription, ConsumerNumber consumer, Now now);
   /// Must the broker deliver `entry` now to whoever has permits? Not for Key_Shared.
   [[nodiscard]] static bool due(const Topic& topic, const Subscription& subscription, std::uint64_t entry,
                                 Now now);
@@ -133,6 +160,8 @@ struct Model {
   /// out, and nothing of it waits for a time.
   [[nodiscard]] static std::vector<std::string> due_keys(const Topic& topic, const Subscription& subscription,
                                                          Now now);
+
+  // --- what follows ---
   /// Everything that may be forgotten by now may be gone from now on.
   static void note_trimmable(Topic& topic, Now now);
   /// What a trim leaves: the oldest entry that is kept then. Nothing: the policy goes by size, or is in

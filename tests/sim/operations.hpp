@@ -30,20 +30,30 @@ bool trim(World& world);
 // publish.cpp
 bool publish(World& world);
 bool publish_to_many(World& world);
+// producers.cpp
+bool register_producer(World& world);
+bool close_producer(World& world);
+bool publish_numbered(World& world);
 // subscriptions.cpp
 bool subscribe(World& world);
 bool create_subscription(World& world);
 bool delete_subscription(World& world);
-bool skip_all(World& world);
 bool unsubscribe(World& world);
+// positions.cpp
+bool skip_all(World& world);
+bool skip(World& world);
+bool expire(World& world);
+bool seek(World& world);
 // consumers.cpp
 bool flow(World& world);
 bool stop_consumer(World& world);
 bool close_consumer(World& world);
 // settle.cpp
 bool acknowledge(World& world);
+bool acknowledge_up_to(World& world);
 bool acknowledge_what_is_not_out(World& world);
 bool give_back(World& world);
+bool give_all_back(World& world);
 bool forward(World& world);
 // readers.cpp
 bool open_reader(World& world);

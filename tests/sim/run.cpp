@@ -45,7 +45,8 @@ class Run {
       return world_.stop_and_start();
     }
     if (world_.random.below(60) == 0 && !world_.machine.power_cut_planned()) {
-      world_.machine.cut_power_after(world_.random.between(1, 60));
+      // Some right away, so that it hits what this step writes.
+      world_.machine.cut_power_after(world_.random.between(1, world_.random.chance(50) ? 4 : 60));
       patience_ = world_.random.between(0, kStepsWithoutPowerMax);
     }
     start_some(outcome);

@@ -1,88 +1,39 @@
 #include "world.hpp"
 
 #include <algorithm>
-#include <chrono>
+#include <tuple>
 
+#include "broker/producers.hpp"
 #include "broker/raw_message.hpp"
 #include "comparison.hpp"
 
 namespace geminga::sim {
 namespace {
 
-constexpr std::chrono::seconds kPatience{20};
-
-}  // namespace
-
-// --- mail
-// ------------------------------------------------------------------------------------------------
-
-void Mail::expect_answer() {
-  const std::lock_guard lock(mutex_);
-  ++answers_missing_;
-}
-
-void Mail::answered(Lane lane, Letter letter) {
-  const std::lock_guard lock(mutex_);
-  (lane == Lane::receipt ? receipts_ : events_).push_back(std::move(letter));
-  --answers_missing_;
-  changed_.notify_all();
-}
-
-void Mail::said(Letter letter) {
-  const std::lock_guard lock(mutex_);
-  events_.push_back(std::move(letter));
-  changed_.notify_all();
-}
-
-void Mail::read(std::unique_lock<std::mutex>& lock) {
-  auto receipts = std::exchange(receipts_, {});
-  auto events = std::exchange(events_, {});
-  lock.unlock();
-  for (Letter& letter : receipts) letter();
-  for (Letter& letter : events) letter();
-  lock.lock();
-}
-
-void Mail::read_answers() {
-  std::unique_lock lock(mutex_);
-  while (answers_missing_ > 0 || !receipts_.empty() || !events_.empty()) {
-    if (!changed_.wait_for(lock, kPatience, [this] { return answers_missing_ == 0; }))
-      breach("{} calls were not answered", answers_missing_);
-    read(lock);
-  }
-}
-
-void Mail::read_until(const std::function<bool()>& enough, const std::function<std::string()>& complaint) {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  std::unique_lock lock(mutex_);
-  for (;;) {
-    read(lock);
-    if (enough()) return;
-    if (!changed_.wait_until(lock, deadline, [this] { return !receipts_.empty() || !events_.empty(); }))
-      throw Breach(complaint());
-  }
-}
-
-// --- the clients
-// -----------------------------------------------------------------------------------------
-
-namespace {
-
 /// Hands what comes to the run's thread.
 class Sink final : public broker::DeliverySink {
  public:
-  using Take = std::function<void(const std::vector<broker::Delivered>&, Now)>;
-  Sink(const Machine& machine, std::shared_ptr<Mail> mail, Take take)
+  struct Takes {
+    std::function<void(const std::vector<broker::Delivered>&, Now)> entries;
+    std::function<void()> seek = [] {};
+    std::function<void(bool)> active = [](bool) {};
+  };
+  Sink(const Machine& machine, std::shared_ptr<Mail> mail, Takes take)
       : machine_(machine), mail_(std::move(mail)), take_(std::move(take)) {}
   void on_entries(std::vector<broker::Delivered> entries) override {
-    mail_->said([take = take_, now = machine_.now(), entries = std::move(entries)] { take(entries, now); });
+    mail_->said(
+        [take = take_.entries, now = machine_.now(), entries = std::move(entries)] { take(entries, now); });
+  }
+  void on_seek() override { mail_->said(take_.seek); }
+  void on_active_change(bool active) override {
+    mail_->said([take = take_.active, active] { take(active); });
   }
   void on_closed(Error) override {}
 
  private:
   const Machine& machine_;
   const std::shared_ptr<Mail> mail_;
-  const Take take_;
+  const Takes take_;
 };
 
 }  // namespace
@@ -103,6 +54,9 @@ broker::Done<void> World::success(std::string call, std::function<void()> then) 
   });
 }
 
+// --- messages
+// --------------------------------------------------------------------------------------------
+
 std::uint64_t World::ask(Record record) {
   for (Record::Publication& publication : record.publications)
     publication.message.publish_time = machine.clock().wall_now();
@@ -111,73 +65,154 @@ std::uint64_t World::ask(Record record) {
   return number;
 }
 
-broker::Publication World::publication(const Record::Publication& of) const {
-  OutgoingMessage message{
-      .body = of.message.body(), .key = of.message.key, .deliver_at = of.message.deliver_at};
-  return {.topic = topics.at(of.topic),
-          .append = broker::encode_raw(std::move(message), "", machine.now().wall)};
+storage::Append World::append(const Message& message) const {
+  storage::Append append = broker::encode_raw(
+      {.body = message.body(), .key = message.key, .deliver_at = message.deliver_at}, "", now().wall);
+  append.message_count = message.count;
+  if (message.count > 1) append.flags |= storage::EntryFlags::kBatch;
+  if (message.numbered) {
+    append.flags |= storage::EntryFlags::kDeduplicate;
+    append.sequence = message.numbered->sequence;
+  }
+  return append;
+}
+
+std::vector<broker::Publication> World::publications(const Record& record) const {
+  std::vector<broker::Publication> all;
+  for (const Record::Publication& each : record.publications)
+    all.push_back({.topic = topics.at(each.topic), .append = append(each.message)});
+  return all;
 }
 
 Message World::draw_message() {
-  Message message{
-      .number = next_number(),
-      .bytes = static_cast<std::uint32_t>(random.chance(5) ? random.below(8'000) : random.below(400)),
-      .key = {},
-      .deliver_at = {}};
+  Message message{.number = next_number()};
+  message.bytes = static_cast<std::uint32_t>(random.chance(10) ? random.below(8'000) : random.below(400));
+  if (random.chance(20)) {
+    message.count =
+        static_cast<std::uint32_t>(random.chance(10) ? random.between(60, 70) : random.between(2, 6));
+    message.bytes += message.count;  // a count that the size belies is refused
+  }
   if (random.chance(70)) message.key = fmt::format("k{}", random.below(5));
   if (random.chance(20))
     message.deliver_at = now().wall + std::chrono::milliseconds(random.between(1, 30'000));
   return message;
 }
 
-std::shared_ptr<broker::DeliverySink> World::consumer_sink(ConsumerNumber number) {
-  return std::make_shared<Sink>(
-      machine, mail_, [this, number](const auto& entries, Now then) { on_delivered(number, entries, then); });
-}
-
-std::shared_ptr<broker::DeliverySink> World::reader_sink(std::uint64_t number) {
-  return std::make_shared<Sink>(machine, mail_,
-                                [this, number](const auto& entries, Now) { on_read(number, entries); });
-}
-
 void check_content(const std::string& topic, const storage::Entry& entry, const Message& expected) {
-  const std::uint64_t id = entry.header.entry.value;
+  const storage::EntryHeader& header = entry.header;
+  const std::uint64_t id = header.entry.value;
   const auto message = broker::decode_raw(entry);
   if (!message) breach("{} {} cannot be read: {}", topic, id, message.error().message);
   if (message->body != expected.body() || message->key != expected.key)
     breach("{} {} is another message: '{}' key '{}', not '{}' key '{}'", topic, id,
            message->body.substr(0, 20), message->key, expected.body().substr(0, 20), expected.key);
-  if (entry.header.deliver_at != expected.deliver_at) breach("{} {} has another deliver-at", topic, id);
-  if (entry.header.publish_time != expected.publish_time)
-    breach("{} {} has another publish time: {}, not {}", topic, id,
-           entry.header.publish_time.time_since_epoch().count(),
-           expected.publish_time.time_since_epoch().count());
-  if (entry.header.message_index != id) breach("{} {} has index {}", topic, id, entry.header.message_index);
+  const auto same = [&](const char* what, auto got, auto wanted) {
+    if (got != wanted) breach("{} {} has another {}: {}, not {}", topic, id, what, got, wanted);
+  };
+  const auto time = [](Timestamp at) { return at.time_since_epoch().count(); };
+  const bool delayed = expected.deliver_at.has_value();
+  if (header.deliver_at.has_value() != delayed) breach("{} {} has lost or got a deliver-at", topic, id);
+  if (delayed) same("deliver-at", time(*header.deliver_at), time(*expected.deliver_at));
+  same("publish time", time(header.publish_time), time(expected.publish_time));
+  same("message count", header.message_count, expected.count);
+  if (expected.index) same("message index", header.message_index, *expected.index);
+  if (!expected.numbered) return;
+  same("sequence id", header.sequence, expected.numbered->sequence);
+  same("producer", header.producer, broker::producer_hash(expected.numbered->producer));
+}
+
+// --- clients
+// ---------------------------------------------------------------------------------------------
+
+std::shared_ptr<broker::DeliverySink> World::consumer_sink(ConsumerNumber number) {
+  return std::make_shared<Sink>(
+      machine, mail_,
+      Sink::Takes{
+          .entries = [this, number](const auto& entries, Now then) { on_delivered(number, entries, then); },
+          .seek = [this, number] { on_seek(number); },
+          .active = [this, number](bool active) { on_active(number, active); }});
+}
+
+std::shared_ptr<broker::DeliverySink> World::reader_sink(std::uint64_t number) {
+  return std::make_shared<Sink>(
+      machine, mail_,
+      Sink::Takes{.entries = [this, number](const auto& entries, Now) { on_read(number, entries); }});
+}
+
+std::vector<ConsumerNumber> World::consumers_of(const std::string& topic,
+                                                const std::string& subscription) const {
+  std::vector<ConsumerNumber> all;
+  for (const auto& [number, consumer] : consumers) {
+    if (consumer.topic == topic && consumer.subscription == subscription) all.push_back(number);
+  }
+  return all;
+}
+
+ConsumerNumber World::active(const std::string& topic, const std::string& subscription) const {
+  ConsumerNumber best = 0;
+  for (const ConsumerNumber number : consumers_of(topic, subscription)) {
+    const LiveConsumer& one = consumers.at(number);
+    if (!one.gone && (best == 0 || one.priority < consumers.at(best).priority)) best = number;
+  }
+  return best;
 }
 
 void World::on_delivered(ConsumerNumber number, const std::vector<broker::Delivered>& entries, Now then) {
   const auto found = consumers.find(number);
   if (found == consumers.end()) breach("messages for a consumer that has closed");
   LiveConsumer& consumer = found->second;
+  Subscription& subscription = model.subscription(consumer.topic, consumer.subscription);
   // What was out with one that closes may come to another before the answer to the close does.
-  for (const auto& [other, state] : consumers) {
-    if (other != number && state.closing && state.topic == consumer.topic &&
-        state.subscription == consumer.subscription)
-      model.consumer_gone(model.subscription(state.topic, state.subscription), other, then);
+  for (const ConsumerNumber other : consumers_of(consumer.topic, consumer.subscription)) {
+    if (other == number || !consumers.at(other).closing) continue;
+    consumers.at(other).gone = true;
+    model.return_all(subscription, other, then);
   }
+  if (consumer.sought) breach("{}: messages came while it moves", consumer.subscription);
+  if (subscription.one_active() && number != active(consumer.topic, consumer.subscription))
+    breach("{}: messages for {}, {} is the active one", consumer.subscription, number,
+           active(consumer.topic, consumer.subscription));
+  if (subscription.type == SubscriptionType::failover && consumer.told_active != true)
+    breach("{}: messages for {}, which was not told that it is active", consumer.subscription, number);
   for (const broker::Delivered& delivered : entries) {
     const std::uint64_t entry = delivered.entry.header.entry.value;
-    if (consumer.permits == 0) breach("{}: {} came without a permit", consumer.subscription, entry);
+    if (consumer.permits <= 0) breach("{}: {} came without a permit", consumer.subscription, entry);
     if (consumer.stopped) breach("{}: {} came after the stop", consumer.subscription, entry);
-    consumer.permits -= 1;
     const auto& messages = model.topic(consumer.topic).messages;
     const auto expected = messages.find(entry);
     if (expected == messages.end())
       breach("{} {} was delivered and is not stored for certain", consumer.topic, entry);
     check_content(consumer.topic, delivered.entry, expected->second);
-    model.arrived(consumer.topic, consumer.subscription,
-                  {.consumer = number, .entry = entry, .redeliveries = delivered.redelivery_count}, then);
+    const std::uint32_t came = model.arrived(consumer.topic, consumer.subscription,
+                                             {.consumer = number,
+                                              .entry = entry,
+                                              .redeliveries = delivered.redelivery_count,
+                                              .acknowledged = to_places(delivered.acknowledged)},
+                                             then);
+    consumer.permits -= came;
+    consumer.messages_out += came;
+    if (delivered.redelivery_count > 0) consumer.redelivered += came;
   }
+}
+
+void World::on_active(ConsumerNumber number, bool is_active) {
+  const auto found = consumers.find(number);
+  if (found == consumers.end()) breach("a consumer that has closed was told whether it is active");
+  LiveConsumer& consumer = found->second;
+  if (consumer.told_active == is_active) breach("consumer {} was told twice the same", number);
+  consumer.told_active = is_active;
+  if (!is_active) return;
+  for (const ConsumerNumber other : consumers_of(consumer.topic, consumer.subscription)) {
+    if (other != number && !consumers.at(other).closing && consumers.at(other).told_active == true)
+      breach("{}: {} and {} are told to be active", consumer.subscription, other, number);
+  }
+}
+
+void World::on_seek(ConsumerNumber number) {
+  const auto found = consumers.find(number);
+  if (found == consumers.end()) breach("a consumer that has closed was told of a seek");
+  if (found->second.sought) breach("consumer {} was told twice of one seek", number);
+  found->second.sought = true;
 }
 
 void World::on_read(std::uint64_t number, const std::vector<broker::Delivered>& entries) {
@@ -195,19 +230,27 @@ void World::on_read(std::uint64_t number, const std::vector<broker::Delivered>& 
     if (entry > std::max(reader.next, topic.trimmable))
       breach("{}: a reader at {} got {}", reader.topic, reader.next, entry);
     reader.next = entry + 1;
-    topic.messages_out += 1;
+    topic.messages_out += expected->second.count;
   }
 }
 
+std::vector<std::uint64_t> World::connected_producers(const std::string& topic) const {
+  std::vector<std::uint64_t> all;
+  for (const auto& [number, producer] : producers) {
+    if (producer.topic == topic && producer.state == LiveProducer::State::connected) all.push_back(number);
+  }
+  return all;
+}
+
 void World::forget_consumers_of(const std::string& topic, const std::string& subscription) {
-  std::erase_if(consumers, [&](const auto& each) {
-    return each.second.topic == topic && each.second.subscription == subscription;
-  });
+  for (const ConsumerNumber number : consumers_of(topic, subscription)) consumers.erase(number);
 }
 
 void World::forget_topic(const std::string& topic) {
-  std::erase_if(consumers, [&](const auto& each) { return each.second.topic == topic; });
-  std::erase_if(readers, [&](const auto& each) { return each.second.topic == topic; });
+  const auto hangs_on_it = [&](const auto& each) { return each.second.topic == topic; };
+  std::erase_if(consumers, hangs_on_it);
+  std::erase_if(readers, hangs_on_it);
+  std::erase_if(producers, hangs_on_it);
   topics.erase(topic);
   model.topics.erase(topic);
 }
@@ -223,101 +266,13 @@ void World::move_clock(std::function<void()> move) {
   for (const auto& [number, consumer] : consumers) consumer.handle->flow({});
 }
 
-// --- after each step
-// -------------------------------------------------------------------------------------
-
-std::string World::overdue(const std::string& topic_name, const std::string& name) const {
-  const Topic& topic = model.topics.at(topic_name);
-  const Subscription& subscription = topic.subscriptions.at(name);
-  std::uint64_t with_permits = 0;
-  std::uint64_t without = 0;
-  for (const auto& [number, consumer] : consumers) {
-    if (consumer.topic != topic_name || consumer.subscription != name) continue;
-    (consumer.permits > 0 && !consumer.stopped ? with_permits : without) += 1;
-  }
-  if (with_permits == 0) return {};
-  if (subscription.type == SubscriptionType::key_shared) {
-    if (without > 0) return {};  // the keys may be theirs
-    const auto keys = Model::due_keys(topic, subscription, now());
-    return keys.empty() ? std::string()
-                        : fmt::format("{} {}: nothing of key '{}' came", topic_name, name, keys.front());
-  }
-  for (const std::uint64_t entry : subscription.open) {
-    if (Model::due(topic, subscription, entry, now()))
-      return fmt::format("{} {}: {} is due and did not come", topic_name, name, entry);
-  }
-  return {};
-}
-
-std::string World::overdue() const {
-  for (const auto& [topic_name, topic] : model.topics) {
-    for (const auto& [name, subscription] : topic.subscriptions) {
-      if (auto late = overdue(topic_name, name); !late.empty()) return late;
-    }
-  }
-  for (const auto& [number, reader] : readers) {
-    const Topic& topic = model.topics.at(reader.topic);
-    if (std::max(reader.next, topic.first) < topic.end)
-      return fmt::format("{}: a reader stays at {}", reader.topic, reader.next);
-  }
-  return {};
-}
-
-void World::settle() {
-  for (auto& [name, topic] : model.topics) {
-    Model::note_trimmable(topic, now());
-    const std::uint64_t oldest = topic.messages.empty() ? topic.end : topic.messages.begin()->first;
-    if (topic.messages.size() != topic.end - oldest) breach("{}: the ids have a gap", name);
-    for (auto& [ignored, subscription] : topic.subscriptions)
-      subscription.held_ever |= subscription.hold_delayed;
-  }
-  std::string late;
-  mail_->read_until([&] { return (late = overdue()).empty(); }, [&] { return late; });
-  if (topics.empty()) return;
-  check_statistics(random.pick(topics).first);
-  // That answer came from the core behind all that it was asked before.
-  for (auto& [name, topic] : model.topics) {
-    for (auto& [ignored, subscription] : topic.subscriptions) {
-      for (auto& [entry, back] : subscription.returned) back.on_its_way = false;
-    }
-  }
-}
-
-void World::check_statistics(const std::string& name) {
-  // Compared when the answer stands in line: every event before it is in the model, none behind it.
-  broker().stats(topics.at(name), success<TopicStats>("stats", [this, name](const TopicStats& stats) {
-                   compare_statistics(name, stats);
-                 }));
-  wait_for_answers();
-}
-
-void World::compare_statistics(const std::string& name, const TopicStats& stats) const {
-  const Topic& topic = model.topics.at(name);
-  const auto same = [&](const char* what, std::uint64_t got, std::uint64_t expected) {
-    if (got != expected) breach("statistics of {}: {} {}, not {}", name, what, got, expected);
-  };
-  same("stored messages", stats.stored_messages, topic.end - topic.first);
-  same("messages in", stats.messages_in, topic.messages_in);
-  same("messages out", stats.messages_out, topic.messages_out);
-  same("subscriptions", stats.subscriptions.size(), topic.subscriptions.size());
-  for (const SubscriptionStats& each : stats.subscriptions) {
-    const auto found = topic.subscriptions.find(each.name);
-    if (found == topic.subscriptions.end()) breach("{} has a subscription {}", name, each.name);
-    same("backlog", each.backlog, found->second.open.size());
-    same("unacked", each.unacked, found->second.out.size());
-    const auto connected = std::ranges::count_if(consumers, [&](const auto& consumer) {
-      return consumer.second.topic == name && consumer.second.subscription == each.name;
-    });
-    same("consumers", each.consumers, static_cast<std::uint64_t>(connected));
-  }
-}
-
 // --- the end and a new start
 // -----------------------------------------------------------------------------
 
 void World::drop_handles() {
   readers.clear();
   consumers.clear();
+  producers.clear();
   topics.clear();
 }
 
@@ -342,7 +297,7 @@ void World::compare_and_start() {
   // Whatever was still on its way to a client died with the broker.
   mail_ = std::make_shared<Mail>();
   model.restarted();
-  machine.with_copy([this](broker::Broker& copy) { compare(copy, model); });
+  machine.with_copy([this](broker::Broker& copy) { sim::compare(copy, model); });
   if (const auto started = machine.start(); !started)
     breach("it does not start after a crash: {}", started.error().message);
   for (const auto& [name, topic] : model.topics) {

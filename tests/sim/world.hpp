@@ -1,65 +1,19 @@
 #pragma once
 
-#include <condition_variable>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
-#include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "breach.hpp"
+#include "clients.hpp"
 #include "machine.hpp"
+#include "mail.hpp"
 #include "model.hpp"
 #include "random.hpp"
 
 namespace geminga::sim {
-
-/// What the broker's threads said, for the thread of the run.
-class Mail {
- public:
-  using Letter = std::move_only_function<void()>;
-  /// Receipts first: a delivery may come before the receipt of its message does.
-  enum class Lane : std::uint8_t { receipt, event };
-
-  void expect_answer();
-  void answered(Lane lane, Letter letter);
-  void said(Letter letter);
-  /// Waits for every answer, then reads everything. A breach when one does not come.
-  void read_answers();
-  /// Reads until `enough`, which is asked between letters. A breach with `complaint` when it does not come to
-  /// that.
-  void read_until(const std::function<bool()>& enough, const std::function<std::string()>& complaint);
-
- private:
-  void read(std::unique_lock<std::mutex>& lock);
-
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::size_t answers_missing_ = 0;
-  std::deque<Letter> receipts_;
-  std::deque<Letter> events_;
-};
-
-/// A consumer that is connected.
-struct LiveConsumer {
-  std::string topic;
-  std::string subscription;
-  broker::ConsumerPtr handle;
-  std::uint32_t permits = 0;  ///< messages that may still come
-  bool stopped = false;
-  bool closing = false;
-  std::set<std::uint64_t> settling;  ///< entries whose acknowledgement is on the way
-};
-
-struct LiveReader {
-  std::string topic;
-  std::uint64_t next = 0;
-  broker::ReaderPtr handle;
-};
 
 /// The run of one seed: a machine, what its clients know, and the clients. Operations act on it.
 class World {
@@ -72,6 +26,7 @@ class World {
   Model model;
   std::map<ConsumerNumber, LiveConsumer> consumers;
   std::map<std::uint64_t, LiveReader> readers;
+  std::map<std::uint64_t, LiveProducer> producers;
   std::map<std::string, broker::TopicPtr> topics;  ///< handles of the model's topics
 
   [[nodiscard]] Now now() const { return machine.now(); }
@@ -87,16 +42,25 @@ class World {
   template <class T>
   broker::Done<T> success(std::string call, std::function<void(T)> then);
   broker::Done<void> success(std::string call, std::function<void()> then = [] {});
+  /// What the broker says by itself, in its place among the answers.
+  void said(std::function<void()> letter) { mail_->said(std::move(letter)); }
+  [[nodiscard]] std::shared_ptr<Mail> mail() const { return mail_; }
 
-  /// Notes a record as asked for. Publications get their number and publish time here.
+  /// Notes a record as asked for. Publications get their publish time here.
   std::uint64_t ask(Record record);
-  /// What to hand to the broker for a publication of a record.
-  [[nodiscard]] broker::Publication publication(const Record::Publication& of) const;
+  /// What to hand to the broker for a message.
+  [[nodiscard]] storage::Append append(const Message& message) const;
+  [[nodiscard]] std::vector<broker::Publication> publications(const Record& record) const;
   [[nodiscard]] Message draw_message();
 
   std::shared_ptr<broker::DeliverySink> consumer_sink(ConsumerNumber number);
   std::shared_ptr<broker::DeliverySink> reader_sink(std::uint64_t number);
   std::uint64_t next_number() { return ++last_number_; }
+  [[nodiscard]] std::vector<ConsumerNumber> consumers_of(const std::string& topic,
+                                                         const std::string& subscription) const;
+  /// Who gets everything on an Exclusive or Failover subscription; 0: nobody is connected.
+  [[nodiscard]] ConsumerNumber active(const std::string& topic, const std::string& subscription) const;
+  [[nodiscard]] std::vector<std::uint64_t> connected_producers(const std::string& topic) const;
   void forget_consumers_of(const std::string& topic, const std::string& subscription);
   void forget_topic(const std::string& topic);
   /// Moves the clock; the broker looks what is due then.
@@ -113,11 +77,17 @@ class World {
   void stop_and_start();
 
  private:
+  // deadlines.cpp: what must come to be, and statistics
   [[nodiscard]] std::string overdue() const;
   [[nodiscard]] std::string overdue(const std::string& topic, const std::string& subscription) const;
+  [[nodiscard]] std::string overdue(const LiveProducer& producer) const;
   void check_statistics(const std::string& topic);
-  void compare_statistics(const std::string& topic, const TopicStats& stats) const;
+  void compare(const std::string& topic, const TopicStats& stats) const;
+  void compare(const std::string& topic, const SubscriptionStats& stats) const;
+
   void on_delivered(ConsumerNumber consumer, const std::vector<broker::Delivered>& entries, Now then);
+  void on_active(ConsumerNumber consumer, bool active);
+  void on_seek(ConsumerNumber consumer);
   void on_read(std::uint64_t reader, const std::vector<broker::Delivered>& entries);
   void compare_and_start();
   void drop_handles();

@@ -5,16 +5,13 @@ namespace {
 
 void start_publish(World& world, Record record) {
   const std::uint64_t number = world.ask(std::move(record));
-  std::vector<broker::Publication> publications;
-  for (const auto& each : world.model.asked.at(number).publications)
-    publications.push_back(world.publication(each));
-  world.broker().publish(std::move(publications), world.answer<std::vector<MessageId>>(
-                                                      [&world, number](Result<std::vector<MessageId>> ids) {
-                                                        if (!ids)
-                                                          breach("publish failed: {}", ids.error().message);
-                                                        world.model.done(number, *ids);
-                                                      },
-                                                      Mail::Lane::receipt));
+  world.broker().publish(world.publications(world.model.asked.at(number)),
+                         world.answer<std::vector<MessageId>>(
+                             [&world, number](Result<std::vector<MessageId>> ids) {
+                               if (!ids) breach("publish failed: {}", ids.error().message);
+                               world.model.done(number, *ids);
+                             },
+                             Mail::Lane::receipt));
 }
 
 }  // namespace

@@ -6,35 +6,43 @@ namespace {
 struct Held {
   ConsumerNumber consumer = 0;
   LiveConsumer* with = nullptr;
+  Subscription* subscription = nullptr;
   std::vector<std::uint64_t> entries;
 };
 
-/// Some entries that are out with one consumer and not being settled.
-std::optional<Held> draw_held(World& world, std::uint64_t most) {
+/// All entries that are out with one consumer and not being settled.
+std::optional<Held> draw_consumer(World& world) {
   if (world.consumers.empty()) return std::nullopt;
   auto& [number, consumer] = world.random.pick(world.consumers);
-  Held held{.consumer = number, .with = &consumer, .entries = {}};
-  for (const auto& [entry, out] : world.model.subscription(consumer.topic, consumer.subscription).out) {
-    if (out.consumer == number && !consumer.settling.contains(entry)) held.entries.push_back(entry);
+  Subscription& subscription = world.model.subscription(consumer.topic, consumer.subscription);
+  Held held{.consumer = number, .with = &consumer, .subscription = &subscription, .entries = {}};
+  for (const auto& [entry, out] : subscription.out) {
+    if (out.consumer == number && !subscription.settling.contains(entry)) held.entries.push_back(entry);
   }
   if (held.entries.empty()) return std::nullopt;
-  // A run from anywhere, or single ones with gaps between them.
+  return held;
+}
+
+/// Some of them: a run from anywhere, or single ones with gaps between them.
+std::optional<Held> draw_held(World& world, std::uint64_t most) {
+  auto held = draw_consumer(world);
+  if (!held) return std::nullopt;
   const bool run = world.random.chance(50);
-  const std::uint64_t count = std::min<std::uint64_t>(world.random.between(1, most), held.entries.size());
+  const std::uint64_t count = std::min<std::uint64_t>(world.random.between(1, most), held->entries.size());
   std::vector<std::uint64_t> chosen;
   if (run) {
-    const auto from = static_cast<std::ptrdiff_t>(world.random.below(held.entries.size() - count + 1));
-    chosen.assign(held.entries.begin() + from,
-                  held.entries.begin() + from + static_cast<std::ptrdiff_t>(count));
+    const auto from = static_cast<std::ptrdiff_t>(world.random.below(held->entries.size() - count + 1));
+    chosen.assign(held->entries.begin() + from,
+                  held->entries.begin() + from + static_cast<std::ptrdiff_t>(count));
   } else {
     while (chosen.size() < count) {
       const auto at =
-          held.entries.begin() + static_cast<std::ptrdiff_t>(world.random.below(held.entries.size()));
+          held->entries.begin() + static_cast<std::ptrdiff_t>(world.random.below(held->entries.size()));
       chosen.push_back(*at);
-      held.entries.erase(at);
+      held->entries.erase(at);
     }
   }
-  held.entries = std::move(chosen);
+  held->entries = std::move(chosen);
   return held;
 }
 
@@ -45,11 +53,44 @@ std::vector<EntryId> ids_of(const std::vector<std::uint64_t>& entries) {
 }
 
 Record::Acknowledgement acknowledgement_of(const Held& held) {
-  return {.topic = held.with->topic, .subscription = held.with->subscription, .entries = held.entries};
+  return {.topic = held.with->topic,
+          .subscription = held.with->subscription,
+          .entries = held.entries,
+          .partly = {}};
 }
 
-void settled(World& world, const Held& held) {
-  for (const std::uint64_t entry : held.entries) world.consumers.at(held.consumer).settling.erase(entry);
+/// Batches are settled in part too, until nothing is left of them.
+void draw_parts(World& world, const Held& held, Record::Acknowledgement& what) {
+  const Topic& topic = world.model.topic(what.topic);
+  std::erase_if(what.entries, [&](std::uint64_t entry) {
+    const std::uint32_t count = topic.messages.at(entry).count;
+    if (count == 1 || !held.subscription->open.contains(entry) || world.random.chance(30)) return false;
+    Places& places = what.partly[entry];
+    const std::uint64_t most = world.random.between(1, count);
+    while (places.size() < most) places.insert(static_cast<std::uint32_t>(world.random.below(count)));
+    return true;
+  });
+}
+
+void start_acknowledge(World& world, Held held, Record::Acknowledgement record,
+                       broker::Acknowledgement what) {
+  held.subscription->settling.insert(held.entries.begin(), held.entries.end());
+  const std::uint64_t number = world.ask({.publications = {}, .acknowledged = std::move(record)});
+  held.with->handle->acknowledge(std::move(what), world.success("acknowledge", [&world, number, held] {
+    for (const std::uint64_t entry : held.entries) held.subscription->settling.erase(entry);
+    world.model.done(number, {});
+  }));
+}
+
+/// What is sent behind this answer is sent by a broker that knows of the return.
+void expect_to_be_heard(World& world, const Held& held) {
+  world.broker().stats(world.topics.at(held.with->topic),
+                       world.success<TopicStats>("stats", [held](const TopicStats&) {
+                         for (const std::uint64_t entry : held.entries) {
+                           const auto back = held.subscription->returned.find(entry);
+                           if (back != held.subscription->returned.end()) back->second.on_its_way = false;
+                         }
+                       }));
 }
 
 }  // namespace
@@ -57,13 +98,26 @@ void settled(World& world, const Held& held) {
 bool acknowledge(World& world) {
   const auto held = draw_held(world, 20);
   if (!held) return false;
-  held->with->settling.insert(held->entries.begin(), held->entries.end());
-  const std::uint64_t number = world.ask({.publications = {}, .acknowledged = acknowledgement_of(*held)});
-  held->with->handle->acknowledge({.entries = ids_of(held->entries), .batches = {}, .up_to = {}},
-                                  world.success("acknowledge", [&world, number, held = *held] {
-                                    settled(world, held);
-                                    world.model.done(number, {});
-                                  }));
+  auto record = acknowledgement_of(*held);
+  draw_parts(world, *held, record);
+  broker::Acknowledgement what{.entries = ids_of(record.entries), .batches = {}, .up_to = {}};
+  for (const auto& [entry, places] : record.partly)
+    what.batches.push_back({.entry = EntryId{entry}, .acknowledged = to_bits(places)});
+  start_acknowledge(world, *held, std::move(record), std::move(what));
+  return true;
+}
+
+/// Everything that was delivered up to some entry: what is out, and what came back and would come again.
+bool acknowledge_up_to(World& world) {
+  auto held = draw_consumer(world);
+  if (!held || !held->subscription->one_active()) return false;
+  const std::uint64_t last = world.random.pick(held->entries);
+  std::erase_if(held->entries, [last](std::uint64_t entry) { return entry > last; });
+  for (const auto& [entry, back] : held->subscription->returned) {
+    if (entry <= last && !held->subscription->settling.contains(entry)) held->entries.push_back(entry);
+  }
+  start_acknowledge(world, *held, acknowledgement_of(*held),
+                    {.entries = {}, .batches = {}, .up_to = EntryId{last}});
   return true;
 }
 
@@ -71,14 +125,25 @@ bool acknowledge_what_is_not_out(World& world) {
   if (world.consumers.empty()) return false;
   auto& [number, consumer] = world.random.pick(world.consumers);
   const std::uint64_t entry = world.random.below(world.model.topic(consumer.topic).end + 1);
-  const auto& out = world.model.subscription(consumer.topic, consumer.subscription).out;
-  if (const auto at = out.find(entry); at != out.end() && at->second.consumer == number) return false;
-  consumer.handle->acknowledge({.entries = {EntryId{entry}}, .batches = {}, .up_to = {}},
-                               world.answer<void>([entry](const Result<>& result) {
-                                 if (result || result.error().code != ErrorCode::conflict)
-                                   breach("{} is not out with that consumer and could be acknowledged",
-                                          entry);
-                               }));
+  const Subscription& subscription = world.model.subscription(consumer.topic, consumer.subscription);
+  const auto at = subscription.out.find(entry);
+  const bool its = at != subscription.out.end() && at->second.consumer == number;
+  const bool up_to = world.random.chance(50);
+  // What was delivered and came back, or is acknowledged, may bound an acknowledgement.
+  const bool bound = !subscription.open.contains(entry) || subscription.returned.contains(entry);
+  if (its || (up_to && subscription.one_active() && bound)) return false;
+  const ErrorCode code =
+      up_to && !subscription.one_active() ? ErrorCode::invalid_argument : ErrorCode::conflict;
+  broker::Acknowledgement what;
+  if (up_to) {
+    what.up_to = EntryId{entry};
+  } else {
+    what.entries = {EntryId{entry}};
+  }
+  consumer.handle->acknowledge(std::move(what), world.answer<void>([entry, code](const Result<>& result) {
+    if (result || result.error().code != code)
+      breach("{} is not out with that consumer and could be acknowledged", entry);
+  }));
   return true;
 }
 
@@ -87,30 +152,37 @@ bool give_back(World& world) {
   if (!held) return false;
   const std::chrono::milliseconds delay(world.random.chance(50) ? 0 : world.random.between(1, 20'000));
   const bool counts = world.random.chance(70);
-  Subscription& subscription = world.model.subscription(held->with->topic, held->with->subscription);
   for (const std::uint64_t entry : held->entries)
-    Model::returned(subscription, entry, world.now().monotonic + delay, counts);
+    Model::returned(*held->subscription, entry, world.now().monotonic + delay, counts);
   held->with->handle->redeliver(ids_of(held->entries), delay, counts);
+  expect_to_be_heard(world, *held);
+  return true;
+}
+
+bool give_all_back(World& world) {
+  const auto held = draw_consumer(world);
+  if (!held) return false;
+  Model::return_all(*held->subscription, held->consumer, world.now());
+  held->with->handle->redeliver_all();
+  expect_to_be_heard(world, *held);
   return true;
 }
 
 bool forward(World& world) {
-  auto held = draw_held(world, 1);
+  const auto held = draw_held(world, 1);
   if (!held) return false;
-  held->with->settling.insert(held->entries.begin(), held->entries.end());
+  held->subscription->settling.insert(held->entries.front());
   Record record{.publications = {}, .acknowledged = acknowledgement_of(*held)};
   for (std::uint64_t left = world.random.between(1, 3); left > 0; --left)
     record.publications.push_back(
         {.topic = world.random.pick(world.topics).first, .message = world.draw_message()});
   const std::uint64_t number = world.ask(std::move(record));
-  std::vector<broker::Publication> publications;
-  for (const auto& each : world.model.asked.at(number).publications)
-    publications.push_back(world.publication(each));
-  held->with->handle->forward(EntryId{held->entries.front()}, std::move(publications),
+  held->with->handle->forward(EntryId{held->entries.front()},
+                              world.publications(world.model.asked.at(number)),
                               world.answer<std::vector<MessageId>>(
                                   [&world, number, held = *held](Result<std::vector<MessageId>> ids) {
                                     if (!ids) breach("forward failed: {}", ids.error().message);
-                                    settled(world, held);
+                                    held.subscription->settling.erase(held.entries.front());
                                     world.model.done(number, *ids);
                                   },
                                   Mail::Lane::receipt));

@@ -1,30 +1,13 @@
-#include <algorithm>
-
 #include "operations.hpp"
+#include "operations/place.hpp"
 
 namespace geminga::sim {
 namespace {
 
 constexpr std::uint64_t kSubscriptions = 4;
 
-struct Place {
-  std::string topic;
-  std::string subscription;
-};
-
-/// A subscription that is there.
-std::optional<Place> draw_subscription(World& world) {
-  if (world.topics.empty()) return std::nullopt;
-  const std::string topic = world.random.pick(world.topics).first;
-  auto& all = world.model.topic(topic).subscriptions;
-  if (all.empty()) return std::nullopt;
-  return Place{.topic = topic, .subscription = world.random.pick(all).first};
-}
-
 bool has_consumers(const World& world, const Place& place) {
-  return std::ranges::any_of(world.consumers, [&](const auto& each) {
-    return each.second.topic == place.topic && each.second.subscription == place.subscription;
-  });
+  return !world.consumers_of(place.topic, place.subscription).empty();
 }
 
 /// A new one begins behind everything or at the oldest entry that is kept.
@@ -32,13 +15,12 @@ void begin_at(World& world, const Place& place, InitialPosition position) {
   Topic& topic = world.model.topic(place.topic);
   Subscription& subscription = topic.subscriptions.at(place.subscription);
   subscription.doubtful = false;
-  if (position == InitialPosition::latest) return;
-  for (std::uint64_t entry = topic.first; entry < topic.end; ++entry) subscription.open.insert(entry);
+  if (position == InitialPosition::earliest) subscription.open = topic.position_at(topic.first).open;
 }
 
 SubscriptionType draw_type(World& world) {
   constexpr SubscriptionType kTypes[] = {SubscriptionType::exclusive, SubscriptionType::shared,
-                                         SubscriptionType::key_shared};
+                                         SubscriptionType::key_shared, SubscriptionType::failover};
   return kTypes[world.random.below(std::size(kTypes))];
 }
 
@@ -51,14 +33,18 @@ void connected(World& world, const Place& place, ConsumerNumber number,
   Subscription& subscription = world.model.subscription(place.topic, place.subscription);
   if (!has_consumers(world, place)) {
     subscription.type = options.type;
-    subscription.hold_delayed = options.type != SubscriptionType::exclusive || options.hold_delayed;
+    subscription.hold_delayed = !subscription.one_active() || options.hold_delayed;
     subscription.unordered |= options.type == SubscriptionType::key_shared;
   }
+  const ConsumerNumber before = world.active(place.topic, place.subscription);
   world.consumers[number] = {.topic = place.topic,
                              .subscription = place.subscription,
                              .handle = std::move(handle),
                              .permits = options.permits.messages,
-                             .settling = {}};
+                             .priority = options.priority};
+  // A new active one begins with what the old one had not settled.
+  if (subscription.one_active() && before != 0 && world.active(place.topic, place.subscription) != before)
+    Model::return_all(subscription, before, world.now());
 }
 
 /// What attach must refuse; nothing: it must succeed.
@@ -77,9 +63,11 @@ bool subscribe(World& world) {
   const std::string topic = world.random.pick(world.topics).first;
   const Place place{.topic = topic, .subscription = fmt::format("s{}", world.random.below(kSubscriptions))};
   auto& all = world.model.topic(topic).subscriptions;
+  const ConsumerNumber number = world.next_number();
   broker::SubscribeOptions options{.subscription = place.subscription,
                                    .type = draw_type(world),
                                    .initial_position = draw_position(world),
+                                   .consumer_name = fmt::format("c{}", number),
                                    .permits = {.messages = static_cast<std::uint32_t>(
                                                    world.random.chance(50) ? 1'000 : world.random.below(8)),
                                                .bytes = 1ULL << 40},
@@ -87,9 +75,10 @@ bool subscribe(World& world) {
   const bool fresh = !all.contains(place.subscription);
   // Mostly with the type that stands, so that many consumers meet on one subscription.
   if (!fresh && world.random.chance(70)) options.type = all.at(place.subscription).type;
+  if (options.type == SubscriptionType::failover)
+    options.priority = static_cast<std::uint32_t>(world.random.below(3));
   const auto refused = fresh ? std::nullopt : refusal(world, place, options.type);
   if (fresh) all[place.subscription].doubtful = true;
-  const ConsumerNumber number = world.next_number();
   world.broker().subscribe(
       world.topics.at(topic), options, world.consumer_sink(number),
       world.answer<broker::ConsumerPtr>([&world, place, number, options, fresh, refused](auto consumer) {
@@ -147,28 +136,11 @@ bool delete_subscription(World& world) {
   return true;
 }
 
-bool skip_all(World& world) {
-  const auto place = draw_subscription(world);
-  if (!place) return false;
-  world.model.subscription(place->topic, place->subscription).skip_doubtful = true;
-  world.broker().skip_all(world.topics.at(place->topic), place->subscription,
-                          world.success("skip_all", [&world, place = *place] {
-                            Subscription& at = world.model.subscription(place.topic, place.subscription);
-                            at.skip_doubtful = false;
-                            at.open.clear();
-                            at.returned.clear();
-                            at.seen.clear();
-                          }));
-  return true;
-}
-
 bool unsubscribe(World& world) {
   if (world.consumers.empty()) return false;
   auto& [number, consumer] = world.random.pick(world.consumers);
   const Place place{.topic = consumer.topic, .subscription = consumer.subscription};
-  const auto peers = std::ranges::count_if(world.consumers, [&](const auto& each) {
-    return each.second.topic == place.topic && each.second.subscription == place.subscription;
-  });
+  const std::size_t peers = world.consumers_of(place.topic, place.subscription).size();
   world.model.subscription(place.topic, place.subscription).doubtful = true;
   consumer.handle->unsubscribe(
       world.answer<void>([&world, place, refused = peers > 1](const Result<>& result) {

@@ -32,8 +32,9 @@ bool delete_topic(World& world) {
   const std::string name = world.random.pick(world.topics).first;
   const bool force = world.random.chance(70);
   const auto hangs_on_it = [&](const auto& each) { return each.second.topic == name; };
-  const bool in_use =
-      std::ranges::any_of(world.consumers, hangs_on_it) || std::ranges::any_of(world.readers, hangs_on_it);
+  const bool in_use = std::ranges::any_of(world.consumers, hangs_on_it) ||
+                      std::ranges::any_of(world.readers, hangs_on_it) ||
+                      !world.connected_producers(name).empty();
   world.model.topic(name).doubtful = true;
   world.broker().delete_topic(
       name, force, world.answer<void>([&world, name, refused = in_use && !force](const Result<>& result) {
