@@ -284,7 +284,8 @@ constexpr storage::UnsafeOptions kAckBeforeWrite{.ack_before_sync = true, .write
 bool set_control(std::string_view name, storage::UnsafeOptions& unsafe) {
   if (name == "ack-before-write") unsafe = kAckBeforeWrite;
   if (name == "ack-before-sync") unsafe.ack_before_sync = true;
-  if (name == "no-fsync") unsafe.no_fsync = true;
+  // Without a sync and without its time the rigs would drown in facts.
+  if (name == "no-fsync") unsafe = {.no_fsync = true, .write_delay = 5ms};
   if (name == "no-dirsync") unsafe.no_dirsync = true;
   if (name == "skip-crc") unsafe.skip_crc = true;
   return unsafe.ack_before_sync || unsafe.no_fsync || unsafe.no_dirsync || unsafe.skip_crc;

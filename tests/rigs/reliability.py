@@ -16,7 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 RIGS = ROOT / "tests/rigs"
 REFUSED = 77
 SIM_SLICE = 10
-CONTROLS = ("ack-before-sync", "no-fsync", "no-dirsync", "skip-crc", "cursor-ahead", "lose-delayed")
+CONTROLS = ("ack-before-sync", "no-fsync", "no-dirsync", "skip-crc", "dedup-before-persist", "cursor-ahead", "lose-delayed")
 
 
 def plan(build, scale):
@@ -37,7 +37,8 @@ def plan(build, scale):
     for control in CONTROLS:
         yield f"model checker notices {control}", [build / "bin/geminga_sim", "--control", control, "--seeds", 50, "--operations", 1_000]
     yield "SIGKILL", kill("--rounds", rounds(300))
-    yield "SIGKILL control", kill("--rounds", 25, "--control")
+    yield "SIGKILL with early receipts", kill("--rounds", 25, "--control")
+    yield "SIGKILL with early duplicates", kill("--rounds", 25, "--control", "dedup-before-persist")
     yield "SIGKILL of the start", kill("--rounds", rounds(10), "--kills-of-recovery", 20)
     yield "power cuts", rig("power_cut.py", "--cuts", rounds(300))
     yield "power cuts without sync", rig("power_cut.py", "--cuts", 30, "--control", "no-fsync")

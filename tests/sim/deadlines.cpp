@@ -126,7 +126,7 @@ void World::compare(const std::string& topic, const SubscriptionStats& stats) co
   same(of, "rows of consumers", stats.connected.size(), connected.size());
   for (const ConsumerStats& each : stats.connected) {
     const auto number =
-        std::ranges::find(connected, each.name, [](auto of) { return fmt::format("c{}", of); });
+        std::ranges::find(connected, each.name, [](auto one) { return fmt::format("c{}", one); });
     if (number == connected.end()) breach("{} has a consumer {}", of, each.name);
     const LiveConsumer& consumer = consumers.at(*number);
     const std::string its = of + " " + each.name;

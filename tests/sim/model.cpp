@@ -18,6 +18,7 @@ void Subscription::forget_deliveries() {
   out.clear();
   returned.clear();
   settling.clear();
+  settling_partly.clear();
   seen.clear();
   next_new.clear();
   unordered = false;

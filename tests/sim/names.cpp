@@ -7,8 +7,8 @@ namespace geminga::sim {
 
 Expected Name::ask(std::uint64_t sequence) {
   const auto before = accepted;
-  if (before && sequence == *before) return Expected::latest_duplicate;
-  if (before && sequence < *before) return Expected::duplicate;
+  if (before && sequence <= *before)
+    return before == sequence && last() == before ? Expected::latest_duplicate : Expected::duplicate;
   accepted = sequence;
   return Expected::stored;
 }

@@ -12,7 +12,7 @@ namespace geminga::sim {
 enum class Expected : std::uint8_t {
   stored,            ///< it is new
   duplicate,         ///< at or below what its producer's name sent before: not stored again
-  latest_duplicate,  ///< the highest that was sent before: the answer says where that stands
+  latest_duplicate,  ///< the highest that was sent before, and durable: the answer says where that stands
 };
 
 /// What a topic and its clients know of a producer's name.

@@ -42,8 +42,7 @@ class World {
   template <class T>
   broker::Done<T> success(std::string call, std::function<void(T)> then);
   broker::Done<void> success(std::string call, std::function<void()> then = [] {});
-  /// What the broker says by itself, in its place among the answers.
-  void said(std::function<void()> letter) { mail_->said(std::move(letter)); }
+  /// For what the broker says by itself.
   [[nodiscard]] std::shared_ptr<Mail> mail() const { return mail_; }
 
   /// Notes a record as asked for. Publications get their publish time here.

@@ -10,14 +10,17 @@ struct Held {
   std::vector<std::uint64_t> entries;
 };
 
-/// All entries that are out with one consumer and not being settled.
-std::optional<Held> draw_consumer(World& world) {
+/// All entries that are out with one consumer and not being settled (`partly`: not as a whole).
+std::optional<Held> draw_consumer(World& world, bool partly = false) {
   if (world.consumers.empty()) return std::nullopt;
   auto& [number, consumer] = world.random.pick(world.consumers);
   Subscription& subscription = world.model.subscription(consumer.topic, consumer.subscription);
   Held held{.consumer = number, .with = &consumer, .subscription = &subscription, .entries = {}};
   for (const auto& [entry, out] : subscription.out) {
-    if (out.consumer == number && !subscription.settling.contains(entry)) held.entries.push_back(entry);
+    const bool settles =
+        partly ? subscription.settling.contains(entry) && !subscription.settling_partly.contains(entry)
+               : subscription.settling.contains(entry);
+    if (out.consumer == number && !settles) held.entries.push_back(entry);
   }
   if (held.entries.empty()) return std::nullopt;
   return held;
@@ -68,6 +71,10 @@ void draw_parts(World& world, const Held& held, Record::Acknowledgement& what) {
     Places& places = what.partly[entry];
     const std::uint64_t most = world.random.between(1, count);
     while (places.size() < most) places.insert(static_cast<std::uint32_t>(world.random.below(count)));
+    Places all = places;
+    if (const auto known = held.subscription->partly.find(entry); known != held.subscription->partly.end())
+      all.insert(known->second.begin(), known->second.end());
+    if (all.size() < count) held.subscription->settling_partly.insert(entry);
     return true;
   });
 }
@@ -77,7 +84,10 @@ void start_acknowledge(World& world, Held held, Record::Acknowledgement record,
   held.subscription->settling.insert(held.entries.begin(), held.entries.end());
   const std::uint64_t number = world.ask({.publications = {}, .acknowledged = std::move(record)});
   held.with->handle->acknowledge(std::move(what), world.success("acknowledge", [&world, number, held] {
-    for (const std::uint64_t entry : held.entries) held.subscription->settling.erase(entry);
+    for (const std::uint64_t entry : held.entries) {
+      held.subscription->settling.erase(entry);
+      held.subscription->settling_partly.erase(entry);
+    }
     world.model.done(number, {});
   }));
 }
@@ -109,7 +119,7 @@ bool acknowledge(World& world) {
 
 /// Everything that was delivered up to some entry: what is out, and what came back and would come again.
 bool acknowledge_up_to(World& world) {
-  auto held = draw_consumer(world);
+  auto held = draw_consumer(world, true);
   if (!held || !held->subscription->one_active()) return false;
   const std::uint64_t last = world.random.pick(held->entries);
   std::erase_if(held->entries, [last](std::uint64_t entry) { return entry > last; });
