@@ -38,7 +38,6 @@ def plan(build, scale):
         yield f"model checker notices {control}", [build / "bin/geminga_sim", "--control", control, "--seeds", 50, "--operations", 1_000]
     yield "SIGKILL", kill("--rounds", rounds(300))
     yield "SIGKILL with early receipts", kill("--rounds", 25, "--control")
-    yield "SIGKILL with early duplicates", kill("--rounds", 25, "--control", "dedup-before-persist")
     yield "SIGKILL of the start", kill("--rounds", rounds(10), "--kills-of-recovery", 20)
     yield "power cuts", rig("power_cut.py", "--cuts", rounds(300))
     yield "power cuts without sync", rig("power_cut.py", "--cuts", 30, "--control", "no-fsync")
