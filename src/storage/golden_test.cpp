@@ -1,10 +1,12 @@
 // A data directory of every released format opens, unchanged in what it says. tests/golden has them.
 #include <filesystem>
+#include <fstream>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "storage/checkpoint.hpp"
 #include "storage/directory.hpp"
 #include "storage/log.hpp"
 #include "storage/metadata.hpp"
@@ -14,11 +16,19 @@
 namespace geminga::storage {
 namespace {
 
-class GoldenTest : public ::testing::TestWithParam<const char*> {
+struct Golden {
+  const char* folder;
+  char checkpoint;  ///< its format; from 2 on entries are stored once for their producer and sequence id
+};
+void PrintTo(const Golden& golden, std::ostream* out) {
+  *out << golden.folder;
+}
+
+class GoldenTest : public ::testing::TestWithParam<Golden> {
  protected:
   GoldenTest() {
-    std::filesystem::copy(std::filesystem::path(GEMINGA_SOURCE_DIR) / "tests/golden" / GetParam(), path(),
-                          std::filesystem::copy_options::recursive);
+    std::filesystem::copy(std::filesystem::path(GEMINGA_SOURCE_DIR) / "tests/golden" / GetParam().folder,
+                          path(), std::filesystem::copy_options::recursive);
   }
   [[nodiscard]] std::filesystem::path path() const { return copy_.path() / "data"; }
 
@@ -65,10 +75,28 @@ TEST_P(GoldenTest, OpensAndHoldsWhatWasWritten) {
   ASSERT_EQ(cursor.acknowledged.size(), 6U);
   for (std::uint64_t i = 0; i < 6; ++i) EXPECT_EQ(cursor.acknowledged[i].first.value, 2 + 2 * i);
   EXPECT_THAT(cursor.batches, ::testing::ElementsAre(BatchAck{.entry = EntryId{35}, .acknowledged = {63}}));
+  const auto sent = log->sent_sequence(topic, 5);
+  ASSERT_EQ(sent.has_value(), GetParam().checkpoint >= 2);
+  if (sent) {
+    EXPECT_EQ(sent->sequence, 35U);
+    EXPECT_EQ(sent->entry.value, 35U);
+  }
   EXPECT_EQ(testing::publish(*log, topic, "next").value().appended[0].entry.value, 36U);
 }
 
-INSTANTIATE_TEST_SUITE_P(Formats, GoldenTest, ::testing::Values("format-1"));
+TEST_P(GoldenTest, ItsCheckpointIsOfTheFormatThatItStandsFor) {
+  std::ifstream in(path() / kCheckpointFile, std::ios::binary);
+  const std::string bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  EXPECT_EQ(bytes.substr(8, 4), std::string({GetParam().checkpoint, 0, 0, 0}));
+  const auto directory = DataDirectory::acquire(base::FileSystem::system(), path()).value();
+  const auto checkpoint =
+      decode_checkpoint(raw_uuid(directory->uuid()), std::as_bytes(std::span(bytes))).value();
+  ASSERT_EQ(checkpoint.topics.size(), 1U);
+  EXPECT_EQ(checkpoint.topics[0].sequences.size(), GetParam().checkpoint == 1 ? 0U : 1U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, GoldenTest,
+                         ::testing::Values(Golden{"format-1", 1}, Golden{"checkpoint-2", 2}));
 
 }  // namespace
 }  // namespace geminga::storage

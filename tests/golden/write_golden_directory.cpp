@@ -67,6 +67,7 @@ Append entry(TopicId topic, std::uint64_t number) {
                 .message_count = 1,
                 .deliver_at = {},
                 .key_hash = static_cast<std::uint32_t>(number * 7),
+                .flags = EntryFlags::kDeduplicate,
                 .producer = 5,
                 .sequence = number,
                 .body = fmt::format("golden entry {} {}", number, std::string(number * 29 % 400, 'g'))};
