@@ -54,8 +54,8 @@ struct Subscription : Position {
   // Until the next restart.
   std::map<std::uint64_t, Out> out;
   std::map<std::uint64_t, Returned> returned;
-  std::set<std::uint64_t> settling;         ///< an acknowledgement is on the way
-  std::set<std::uint64_t> settling_partly;  ///< of these, one that leaves something of a batch
+  std::multiset<std::uint64_t> settling;    ///< an acknowledgement is on the way, or several
+  std::set<std::uint64_t> settling_partly;  ///< of these, only one that leaves something of a batch
   std::set<std::uint64_t> seen;             ///< of the open ones, delivered at least once
   /// First deliveries to a consumer come in order, but for what was held: behind its last one.
   std::map<ConsumerNumber, std::uint64_t> next_new;

@@ -79,13 +79,20 @@ void draw_parts(World& world, const Held& held, Record::Acknowledgement& what) {
   });
 }
 
+void settled(Subscription& subscription, std::uint64_t entry) {
+  if (const auto one = subscription.settling.find(entry); one != subscription.settling.end())
+    subscription.settling.erase(one);
+}
+
 void start_acknowledge(World& world, Held held, Record::Acknowledgement record,
                        broker::Acknowledgement what) {
   held.subscription->settling.insert(held.entries.begin(), held.entries.end());
+  // A part of it may be on the way still; from now on the whole is.
+  for (const std::uint64_t entry : record.entries) held.subscription->settling_partly.erase(entry);
   const std::uint64_t number = world.ask({.publications = {}, .acknowledged = std::move(record)});
   held.with->handle->acknowledge(std::move(what), world.success("acknowledge", [&world, number, held] {
     for (const std::uint64_t entry : held.entries) {
-      held.subscription->settling.erase(entry);
+      settled(*held.subscription, entry);
       held.subscription->settling_partly.erase(entry);
     }
     world.model.done(number, {});
@@ -192,7 +199,7 @@ bool forward(World& world) {
                               world.answer<std::vector<MessageId>>(
                                   [&world, number, held = *held](Result<std::vector<MessageId>> ids) {
                                     if (!ids) breach("forward failed: {}", ids.error().message);
-                                    held.subscription->settling.erase(held.entries.front());
+                                    settled(*held.subscription, held.entries.front());
                                     world.model.done(number, *ids);
                                   },
                                   Mail::Lane::receipt));
