@@ -26,6 +26,7 @@ struct FaultFileSystem::Inode {
   std::string durable;
   std::vector<Change> changes;  ///< between the two, in order
   bool lost_sync = false;       ///< a sync failed: nothing becomes durable any more
+  bool unreadable = false;
 
   static void apply(const Change& change, std::string& to) {
     to.resize(change.bytes.empty() ? change.new_size : std::max<std::size_t>(to.size(), change.new_size),
@@ -46,6 +47,7 @@ class FaultFile final : public File {
 
   Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> into) override {
     const std::lock_guard lock(files_.mutex_);
+    if (inode_->unreadable) return fail(ErrorCode::disk_error, fmt::format("read '{}'", path_.string()));
     if (offset >= inode_->content.size()) return std::size_t{0};
     const std::size_t bytes = std::min<std::size_t>(into.size(), inode_->content.size() - offset);
     std::memcpy(into.data(), inode_->content.data() + offset, bytes);
@@ -151,6 +153,12 @@ Result<> FaultFileSystem::need_space(const Inode& inode, std::uint64_t size) con
   return {};
 }
 
+Result<> FaultFileSystem::may_open(const fs::path& path) {
+  if (!refused_opening_) return {};
+  ++refused_openings_;
+  return fail(*refused_opening_, fmt::format("open '{}'", path.string()));
+}
+
 Result<std::unique_ptr<File>> FaultFileSystem::open(const fs::path& path, OpenOptions options) {
   const std::lock_guard lock(mutex_);
   auto inode = find(path);
@@ -159,7 +167,7 @@ Result<std::unique_ptr<File>> FaultFileSystem::open(const fs::path& path, OpenOp
     return fail(ErrorCode::not_found, fmt::format("open '{}': no such file", path.string()));
   if (inode != nullptr && options.mode == OpenMode::create)
     return fail(ErrorCode::disk_error, fmt::format("open '{}': it exists", path.string()));
-  if (refused_opening_ && !creates) return fail(*refused_opening_, fmt::format("open '{}'", path.string()));
+  GEMINGA_TRY_VOID(may_open(path));
   if (creates) {
     GEMINGA_TRY_VOID(count_operation());
     if (inode == nullptr) {
@@ -200,8 +208,9 @@ Result<> FaultFileSystem::unlink(const fs::path& path) {
   return {};
 }
 
-Result<> FaultFileSystem::sync_directory(const fs::path&) {
+Result<> FaultFileSystem::sync_directory(const fs::path& path) {
   const std::lock_guard lock(mutex_);
+  GEMINGA_TRY_VOID(may_open(path));
   GEMINGA_TRY_VOID(count_operation());
   durable_names_ = names_;
   volatile_names_.clear();
@@ -230,6 +239,7 @@ Result<DiskSpace> FaultFileSystem::space(const fs::path&) {
 
 Result<std::unique_ptr<FileLock>> FaultFileSystem::lock(const fs::path& path) {
   const std::lock_guard lock(mutex_);
+  GEMINGA_TRY_VOID(may_open(path));
   if (!locks_->insert(path.string()).second)
     return fail(ErrorCode::directory_locked, fmt::format("'{}' is locked", path.string()));
   if (!names_.contains(path.string())) {
@@ -304,6 +314,16 @@ void FaultFileSystem::fail_at(std::uint64_t number, ErrorCode code) {
 void FaultFileSystem::refuse_opening(std::optional<ErrorCode> code) {
   const std::lock_guard lock(mutex_);
   refused_opening_ = code;
+}
+
+std::uint64_t FaultFileSystem::refused_openings() const {
+  const std::lock_guard lock(mutex_);
+  return refused_openings_;
+}
+
+void FaultFileSystem::refuse_reading(const fs::path& path) {
+  const std::lock_guard lock(mutex_);
+  find(path)->unreadable = true;
 }
 
 void FaultFileSystem::set_capacity(std::uint64_t bytes) {

@@ -56,8 +56,12 @@ class FaultFileSystem final : public FileSystem {
   void stop_at(std::uint64_t number);
   /// Operation `number` fails with `code`, once. A sync that fails keeps the changes volatile for ever.
   void fail_at(std::uint64_t number, ErrorCode code);
-  /// Opening a file that is there fails with `code` from now on; nothing: no more.
+  /// What opens a file or a directory fails with `code` from now on; nothing: no more.
   void refuse_opening(std::optional<ErrorCode> code);
+  /// How often that was met.
+  [[nodiscard]] std::uint64_t refused_openings() const;
+  /// Reading this file fails with disk_error from now on, as a sector that is lost does.
+  void refuse_reading(const std::filesystem::path& path);
   /// Writes that would need more fail with disk_full.
   void set_capacity(std::uint64_t bytes);
   /// Content as it is read now; empty when there is no such file.
@@ -76,6 +80,7 @@ class FaultFileSystem final : public FileSystem {
   Result<> count_operation();
   Result<> need_space(const Inode& inode, std::uint64_t size) const;
   [[nodiscard]] std::uint64_t used() const;
+  Result<> may_open(const std::filesystem::path& path);
   [[nodiscard]] std::shared_ptr<Inode> find(const std::filesystem::path& path) const;
 
   mutable std::mutex mutex_;  // guards what follows
@@ -88,6 +93,7 @@ class FaultFileSystem final : public FileSystem {
   std::uint64_t stop_at_ = std::numeric_limits<std::uint64_t>::max();
   std::map<std::uint64_t, ErrorCode> failures_;
   std::optional<ErrorCode> refused_opening_;
+  std::uint64_t refused_openings_ = 0;
   std::uint64_t capacity_ = std::numeric_limits<std::uint64_t>::max() / 4;
 };
 

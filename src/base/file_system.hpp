@@ -65,7 +65,8 @@ class FileLock {
 };
 
 /// The seam between the storage and the operating system. Any thread. Further errors: not_found where a path
-/// does not exist.
+/// does not exist; unavailable where no file can be opened now (too many are open): it says nothing about the
+/// disk, and passes.
 class FileSystem {
  public:
   virtual ~FileSystem() = default;

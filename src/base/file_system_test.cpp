@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <gmock/gmock.h>
@@ -62,6 +63,21 @@ TEST_F(FileSystemTest, SaysWhatIsWrongWithWhichFile) {
   EXPECT_EQ(files_.rename(path_ / "missing", path_ / "x").error().code, ErrorCode::not_found);
   EXPECT_EQ(files_.open(path_, {.mode = OpenMode::write}).error().code, ErrorCode::disk_error);
   EXPECT_FALSE(files_.exists(path_ / "missing").value());
+}
+
+TEST_F(FileSystemTest, ThatThereIsNoDescriptorNowIsNoFaultOfTheDisk) {
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{.rlim_cur = 0, .rlim_max = before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  const auto opened = files_.open(path_ / "a", {.mode = OpenMode::create});
+  const auto listed = files_.list(path_);
+  const auto synced = files_.sync_directory(path_);
+  const auto locked = files_.lock(path_ / "lock");
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  for (const ErrorCode code :
+       {opened.error().code, listed.error().code, synced.error().code, locked.error().code})
+    EXPECT_EQ(code, ErrorCode::unavailable);
 }
 
 TEST_F(FileSystemTest, ReplacesAFileAsAWholeAndListsNames) {

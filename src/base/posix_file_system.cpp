@@ -25,6 +25,12 @@ std::unexpected<Error> failed(const char* what, const fs::path& path, int error)
   return fail(code, fmt::format("{} '{}': {}", what, path.string(), std::strerror(error)));
 }
 
+/// Of a call that gives a descriptor: that there is none now says nothing about the disk.
+std::unexpected<Error> not_opened(const char* what, const fs::path& path, int error) {
+  if (error != EMFILE && error != ENFILE && error != ENOMEM) return failed(what, path, error);
+  return fail(ErrorCode::unavailable, fmt::format("{} '{}': {}", what, path.string(), std::strerror(error)));
+}
+
 /// Repeats a call that a signal interrupted.
 template <class Call>
 auto uninterrupted(Call call) {
@@ -150,7 +156,7 @@ class PosixFileSystem final : public FileSystem {
     } else {
       fd = uninterrupted([&] { return ::open(path.c_str(), flags, 0600); });
     }
-    if (fd < 0) return failed("open", path, errno);
+    if (fd < 0) return not_opened("open", path, errno);
     return std::make_unique<PosixFile>(fd, path);
   }
 
@@ -172,7 +178,7 @@ class PosixFileSystem final : public FileSystem {
   Result<> sync_directory(const fs::path& path) override {
     const fs::path real = path.empty() ? fs::path(".") : path;
     const int fd = uninterrupted([&] { return ::open(real.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
-    if (fd < 0) return failed("open directory", real, errno);
+    if (fd < 0) return not_opened("open directory", real, errno);
     const int result = ::fsync(fd);
     const int error = errno;
     ::close(fd);
@@ -189,7 +195,7 @@ class PosixFileSystem final : public FileSystem {
 
   Result<std::vector<DirectoryEntry>> list(const fs::path& path) override {
     DIR* dir = ::opendir(path.c_str());
-    if (dir == nullptr) return failed("list", path, errno);
+    if (dir == nullptr) return not_opened("list", path, errno);
     std::vector<DirectoryEntry> entries;
     errno = 0;
     while (const dirent* entry = ::readdir(dir)) {
@@ -213,7 +219,7 @@ class PosixFileSystem final : public FileSystem {
 
   Result<std::unique_ptr<FileLock>> lock(const fs::path& path) override {
     const int fd = uninterrupted([&] { return ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600); });
-    if (fd < 0) return failed("open", path, errno);
+    if (fd < 0) return not_opened("open", path, errno);
     if (uninterrupted([&] { return ::flock(fd, LOCK_EX | LOCK_NB); }) == 0)
       return std::make_unique<PosixLock>(fd);
     const int error = errno;

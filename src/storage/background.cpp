@@ -118,6 +118,10 @@ bool Background::went_on(const Result<>& result) {
     // Waited out: the entries stay in memory and in the journal.
     if (!refused_) log::warn("storage", "{}; publishing is refused", result.error().message);
     set_disk_full(low_, true);
+  } else if (result.error().code == ErrorCode::unavailable) {
+    // No descriptor for a file, say: it is not known to be worse than late.
+    if (!std::exchange(hindered_, true))
+      log::warn("storage", "{}; what is written behind the journal waits", result.error().message);
   } else if (result.error().code != ErrorCode::cancelled) {
     fail_with(result.error());
   }
@@ -137,7 +141,10 @@ void Background::step() {
   const bool flushed = went_on(pending == nullptr ? let_go() : advance(*pending));
   const bool reclaimed = failure() || went_on(reclaim());
   if (pending == nullptr && reclaimed) look_for_sparse();
-  if (prepared && flushed && reclaimed) set_disk_full(low_, false);
+  if (prepared && flushed && reclaimed) {
+    set_disk_full(low_, false);
+    hindered_ = false;
+  }
   const std::lock_guard lock(mutex_);
   if (pending != nullptr && flushed) pending_.reset();
 }
@@ -200,6 +207,7 @@ Result<bool> Background::being_copied() {
   GEMINGA_TRY(const bool there, parts_.files.exists(path));
   if (!there) return false;
   const auto lock = parts_.files.lock(path);
+  if (!lock && lock.error().code == ErrorCode::unavailable) return std::unexpected(lock.error());
   return !lock && lock.error().code == ErrorCode::directory_locked;
 }
 
@@ -216,7 +224,8 @@ Result<> Background::rewrite_sparse() {
   for (const std::uint64_t number : sparse) {
     const auto reader = parts_.segments.reader(number);
     if (!reader) {
-      parts_.segments.keep(number);  // whoever reads of it is told
+      // Whoever reads of it is told.
+      if (reader.error().code != ErrorCode::unavailable) parts_.segments.keep(number);
       return {};
     }
     for (const FooterLine& line : (*reader)->footer()) {
@@ -227,9 +236,7 @@ Result<> Background::rewrite_sparse() {
   std::ranges::sort(moves, {}, [](const auto& move) { return std::pair(move.topic, move.first); });
   const auto moved = parts_.segments.rewrite(moves);
   if (!moved) {
-    const bool passes =
-        moved.error().code == ErrorCode::disk_full || moved.error().code == ErrorCode::corrupted;
-    if (!passes) return std::unexpected(moved.error());
+    if (moved.error().code == ErrorCode::disk_error) return std::unexpected(moved.error());
     log::warn("storage", "segments are not rewritten: {}", moved.error().message);
     return {};
   }

@@ -110,9 +110,10 @@ class Background {
   std::uint64_t covered_ = 0;            // groups
   std::vector<TopicId> forgotten_;       // dropped topics
   std::chrono::steady_clock::time_point last_checkpoint_{};
-  bool copied_ = false;   // somebody copies the directory
-  bool low_ = false;      // too little free space
-  bool refused_ = false;  // a write of ours got no space
+  bool copied_ = false;    // somebody copies the directory
+  bool low_ = false;       // too little free space
+  bool refused_ = false;   // a write of ours got no space
+  bool hindered_ = false;  // no file could be opened
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;

@@ -168,7 +168,12 @@ Result<> JournalFiles::finish(JournalFile& file, std::uint64_t capacity, Result<
     abandon(file);
     return named;
   }
-  return sync_directory();
+  auto synced = sync_directory();
+  if (!synced) {
+    file.file.reset();
+    static_cast<void>(files_.unlink(file.path));
+  }
+  return synced;
 }
 
 Result<JournalFile> JournalFiles::create(std::uint64_t bytes, const std::atomic<bool>* stop) {
@@ -182,10 +187,12 @@ Result<JournalFile> JournalFiles::reuse_spare() {
   {
     const std::lock_guard lock(mutex_);
     if (spares_.empty()) return fail(ErrorCode::not_found, "no spare journal file");
-    spare = std::move(spares_.back());
-    spares_.pop_back();
+    spare = spares_.back();
   }
-  return reuse(spare);
+  GEMINGA_TRY(JournalFile file, reuse(spare));
+  const std::lock_guard lock(mutex_);
+  spares_.pop_back();
+  return file;
 }
 
 Result<JournalFile> JournalFiles::reuse_reserve(Error otherwise) {
@@ -201,10 +208,10 @@ Result<JournalFile> JournalFiles::reuse_reserve(Error otherwise) {
 Result<JournalFile> JournalFiles::reuse(const JournalSpare& spare) {
   JournalFile file{.path = {}, .generation = take_generation(), .file = nullptr, .capacity = spare.bytes};
   file.path = options_.directory / journal_file_name(file.generation);
+  GEMINGA_TRY(file.file, files_.open(spare.path, {.mode = base::OpenMode::write, .direct = true}));
   // Its old groups carry lower generations, so nothing has to be cleared.
   GEMINGA_TRY_VOID(files_.rename(spare.path, file.path));
   GEMINGA_TRY_VOID(sync_directory());
-  GEMINGA_TRY(file.file, files_.open(file.path, {.mode = base::OpenMode::write, .direct = true}));
   return file;
 }
 
@@ -223,10 +230,11 @@ Result<> JournalFiles::take_reserve() {
   JournalSpare reserve;
   {
     const std::lock_guard lock(mutex_);
-    reserve = *std::exchange(reserve_, std::nullopt);
+    reserve = *reserve_;
   }
   GEMINGA_TRY(JournalFile file, reuse(reserve));
   const std::lock_guard lock(mutex_);
+  reserve_.reset();
   written_generation_ = file.generation;
   full_.push_back(std::exchange(current_, std::move(file)));
   return {};

@@ -88,7 +88,8 @@ class JournalFiles {
   Result<> sync_directory();
 
   // --- journal thread ---
-  /// Makes room for a group of `bytes`. Errors: disk_full (nothing was changed; try again later), disk_error.
+  /// Makes room for a group of `bytes`. Errors: disk_full, unavailable (nothing was changed; try again
+  /// later), disk_error.
   Result<> make_room(std::uint64_t bytes, RoomFor who);
   /// The reserve is used up and a checkpoint would give it back.
   [[nodiscard]] bool wants_checkpoint() const;

@@ -118,9 +118,9 @@ Result<> Log::Impl::make_room(Batch& batch) {
     auto room = who == RoomFor::publishing ? journal_.make_room(bytes, who) : make_room_for_upkeep(bytes);
     if (journal_.generation() != generation) background_.wake();
     if (room) return {};
-    const bool full = room.error().code == ErrorCode::disk_full;
-    refuse_from(batch, room.error(), who == RoomFor::upkeep || !full);
-    if (!full) return room;
+    const bool passes = room.error().retryable();
+    refuse_from(batch, room.error(), who == RoomFor::upkeep || !passes);
+    if (!passes) return room;
   }
   return {};
 }

@@ -250,6 +250,41 @@ TEST_F(LogSegmentsTest, ADamagedSegmentIsNotRewritten) {
   EXPECT_EQ(files_.content(path), content);
 }
 
+TEST_F(LogSegmentsTest, ASegmentThatCannotBeReadIsNotRewrittenAndEndsNothing) {
+  auto log = open();
+  publish_many(*log, 0, 600);
+  expect_all(*log, 600);  // opens them all
+  const auto lost = segment_files();
+  for (const auto& path : lost) files_.refuse_reading(path);
+  std::vector<Operation> trim;
+  trim.emplace_back(Trim{.topic = kBig, .before = EntryId{600}});
+  ASSERT_TRUE(commit(*log, std::move(trim)));
+  publish_many(*log, 600, 900);  // over several flushes
+  EXPECT_TRUE(log->close());
+  EXPECT_TRUE(listener_.errors().empty());
+  const auto left = segment_files();
+  for (const auto& path : lost) EXPECT_THAT(left, ::testing::Contains(path));
+}
+
+TEST_F(LogSegmentsTest, WithoutDescriptorsTheBackgroundWaits) {
+  auto log = open();
+  publish_many(*log, 0, 10);
+  files_.refuse_opening(ErrorCode::unavailable);
+  const std::uint64_t refused = files_.refused_openings();
+  publish_many(*log, 10, 160);  // a flush is due
+  const auto deadline = std::chrono::steady_clock::now() + testing::kDeadline;
+  while (files_.refused_openings() == refused && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::yield();
+  EXPECT_GT(files_.refused_openings(), refused);
+  files_.refuse_opening(std::nullopt);
+  publish_many(*log, 160, 600);
+  expect_all(*log, 600);
+  ASSERT_TRUE(log->close());
+  EXPECT_TRUE(listener_.errors().empty());
+  log = open();
+  expect_all(*log, 600);
+}
+
 TEST_F(LogSegmentsTest, CursorsSurviveCheckpoints) {
   {
     auto log = open();
@@ -309,8 +344,8 @@ TEST_F(LogSegmentsTest, AFileThatCannotBeOpenedNowTakesNoTopicOffline) {
   auto log = open();
   publish_many(*log, 0, 400);
   ASSERT_GT(log->stats().segments, 0U);
-  files_.refuse_opening(ErrorCode::disk_error);  // too many open files
-  EXPECT_EQ(testing::read(*log, {.topic = kBig, .from = {}}).error().code, ErrorCode::disk_error);
+  files_.refuse_opening(ErrorCode::unavailable);
+  EXPECT_EQ(testing::read(*log, {.topic = kBig, .from = {}}).error().code, ErrorCode::unavailable);
   files_.refuse_opening(std::nullopt);
   expect_all(*log, 400);
 }

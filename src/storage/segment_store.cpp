@@ -71,6 +71,11 @@ Result<> SegmentStore::remove_orphans() {
   return {};
 }
 
+Result<> SegmentStore::sync_names() {
+  if (options_.no_dirsync) return {};
+  return files_.sync_directory(options_.directory);
+}
+
 Result<std::vector<TopicTable::NewExtent>> SegmentStore::write_new(std::size_t count, const Runs& runs) {
   std::vector<TopicTable::NewExtent> extents;
   if (count == 0) return extents;
@@ -85,7 +90,10 @@ Result<std::vector<TopicTable::NewExtent>> SegmentStore::write_new(std::size_t c
     segment.live_bytes += extent.bytes;
   }
   GEMINGA_TRY(segment.bytes, writer->finish());
-  if (!options_.no_dirsync) GEMINGA_TRY_VOID(files_.sync_directory(options_.directory));
+  if (auto named = sync_names(); !named) {
+    static_cast<void>(files_.unlink(path_of(number)));  // else the next start removes it
+    return std::unexpected(std::move(named).error());
+  }
   const std::lock_guard lock(mutex_);
   segments_[number] = segment;
   return extents;
@@ -102,9 +110,14 @@ Result<std::vector<TopicTable::NewExtent>> SegmentStore::rewrite(std::span<const
   std::vector<Entry> entries;
   return write_new(moves.size(), [&](std::size_t i) -> Result<std::span<const Entry>> {
     auto read = read_whole(moves[i]);
-    if (!read && read.error().code == ErrorCode::corrupted) keep(moves[i].from.segment);
-    GEMINGA_TRY(entries, std::move(read));
-    return std::span<const Entry>(entries);
+    if (read) {
+      entries = *std::move(read);
+      return std::span<const Entry>(entries);
+    }
+    if (read.error().code == ErrorCode::unavailable) return std::unexpected(std::move(read).error());
+    // A sector that is lost, too, is damage of this one file and no failure of the disk that is written to.
+    keep(moves[i].from.segment);
+    return fail(ErrorCode::corrupted, read.error().message);
   });
 }
 

@@ -40,8 +40,8 @@ class SegmentStore {
   [[nodiscard]] Result<std::vector<std::uint64_t>> numbers_on_disk() const;
 
   // --- background thread (and the start) ---
-  /// Writes a new segment and syncs it and the directory. Errors: disk_full, disk_error; nothing is left
-  /// behind.
+  /// Writes a new segment and syncs it and the directory. Errors: disk_full, unavailable (both pass),
+  /// disk_error; nothing is left behind.
   Result<std::vector<TopicTable::NewExtent>> write(const std::vector<TopicTable::FrozenRun>& runs);
   /// These extents are needed no more. Of segments that were retired: nothing to do.
   void bury(std::span<const Extent> dead);
@@ -55,9 +55,9 @@ class SegmentStore {
     EntryId first;
   };
   /// Writes them, sorted, into one new segment, as write() does; the new extents are in the order of `moves`.
-  /// Errors: disk_full, disk_error; corrupted (an extent cannot be read: its segment is not sparse any more).
+  /// Errors: as write(); corrupted (an extent cannot be read: its segment is kept).
   Result<std::vector<TopicTable::NewExtent>> rewrite(std::span<const Move> moves);
-  /// It is damaged: rewriting it would lose what can still be read.
+  /// It is damaged or cannot be read: rewriting it would lose what can still be read.
   void keep(std::uint64_t number);
   /// Everything that lived in them lives elsewhere; their files go with remove().
   void retire(std::span<const std::uint64_t> numbers);
@@ -84,6 +84,7 @@ class SegmentStore {
   using Runs = std::function<Result<std::span<const Entry>>(std::size_t i)>;
   Result<std::vector<TopicTable::NewExtent>> write_new(std::size_t count, const Runs& runs);
   Result<std::vector<Entry>> read_whole(const Move& move);
+  Result<> sync_names();
   [[nodiscard]] std::filesystem::path path_of(std::uint64_t number) const;
 
   base::FileSystem& files_;
