@@ -186,6 +186,24 @@ TEST_F(JournalDamageTest, ADamagedBodyTakesItsTopicOfflineAndNoOther) {
   }
 }
 
+TEST_F(JournalDamageTest, ATornGroupStillProvesThatTheOneBeforeItWasDurable) {
+  // The power went while the last group was written; only its first page is there.
+  std::string torn = journal_;
+  std::fill(torn.begin() + static_cast<std::ptrdiff_t>(starts_[kGroups - 1] + kGroupHeaderBytes), torn.end(),
+            '\0');
+  const std::uint64_t before = kGroups - 2;
+  std::string in_body = torn;
+  in_body[starts_[before] + kGroupHeaderBytes + headers_[before].bytes - 50] ^= 4;
+  const Outcome outcome = scan(in_body);
+  ASSERT_TRUE(outcome.scan) << outcome.scan.error().message;
+  EXPECT_THAT(outcome.damaged, ::testing::ElementsAre(kTopic));
+  EXPECT_EQ(outcome.scan->last_group, kGroups - 1);
+  EXPECT_EQ(outcome.scan->torn_bytes, group_bytes(headers_[kGroups - 1]));
+  std::string in_headers = torn;
+  in_headers[starts_[before] + kGroupHeaderBytes] ^= 4;
+  EXPECT_EQ(scan(in_headers).scan.error().code, ErrorCode::corrupted);
+}
+
 TEST_F(JournalDamageTest, TheOtherBodiesOfADamagedGroupStayAsTheyWere) {
   // Two groups that the reader cannot hold together.
   const std::string first(3 << 20, 'a');

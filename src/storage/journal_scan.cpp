@@ -73,7 +73,7 @@ class Scan {
         GEMINGA_TRY(ScannedGroup group, group_at(*reader, *header, offset));
         if (!group.parsed.intact()) {
           // What lies inside of it is a message, whatever it looks like.
-          GEMINGA_TRY(const bool damage, valid_group_behind(index, *reader, offset + group_bytes(*header)));
+          GEMINGA_TRY(const bool damage, shown_durable(index, *reader, offset + group_bytes(*header)));
           if (!damage) {
             torn_ = true;
             result_.torn_bytes = std::min(group_bytes(*header), reader->size() - offset);
@@ -103,28 +103,30 @@ class Scan {
       GEMINGA_TRY(const auto header, header_at(*next, candidates_[later].generation, 0));
       if (header && header->number <= expected()) return {};
     }
-    GEMINGA_TRY(const bool damage, valid_group_behind(index, reader, offset + kGroupAlignment));
+    GEMINGA_TRY(const bool damage, shown_durable(index, reader, offset + kGroupAlignment));
     if (damage) return unreadable(candidates_[index], offset);
     return {};
   }
 
-  /// A valid group that is still needed, from `offset` on or in a later file: what stands before it was
-  /// durable.
-  Result<bool> valid_group_behind(std::size_t index, JournalFileReader& reader, std::uint64_t offset) {
-    GEMINGA_TRY(const bool here, valid_group_from(reader, candidates_[index].generation, offset));
+  /// Whether a group from `offset` on or in a later file says that the expected one was durable: it is valid
+  /// and still needed, or its header names what was durable when it was formed.
+  Result<bool> shown_durable(std::size_t index, JournalFileReader& reader, std::uint64_t offset) {
+    GEMINGA_TRY(const bool here, shown_durable_from(reader, candidates_[index].generation, offset));
     if (here) return true;
     for (std::size_t later = index + 1; later < candidates_.size(); ++later) {
       GEMINGA_TRY(const auto next, JournalFileReader::open(files_, candidates_[later].path));
-      GEMINGA_TRY(const bool there, valid_group_from(*next, candidates_[later].generation, 0));
+      GEMINGA_TRY(const bool there, shown_durable_from(*next, candidates_[later].generation, 0));
       if (there) return true;
     }
     return false;
   }
 
-  Result<bool> valid_group_from(JournalFileReader& reader, std::uint64_t generation, std::uint64_t offset) {
+  Result<bool> shown_durable_from(JournalFileReader& reader, std::uint64_t generation, std::uint64_t offset) {
     for (; offset < reader.size(); offset += kGroupAlignment) {
       GEMINGA_TRY(const auto header, header_at(reader, generation, offset));
       if (!header || header->number < expected()) continue;
+      // One group is on its way at a time: whatever became of this one, it was begun after that sync.
+      if (header->number > expected() && header->durable >= expected()) return true;
       GEMINGA_TRY(const ScannedGroup group, group_at(reader, *header, offset));
       if (group.parsed.readable) return true;
     }
@@ -167,7 +169,7 @@ class Scan {
     return fail(
         ErrorCode::corrupted,
         fmt::format("journal group {} in '{}' at offset {} is damaged so that its topics cannot be named, "
-                    "and valid groups follow it. Nothing was changed; restore a backup",
+                    "and what follows it shows that it was durable. Nothing was changed; restore a backup",
                     expected(), candidate.path.string(), offset));
   }
 
