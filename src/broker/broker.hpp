@@ -56,7 +56,7 @@ class DeliverySink {
   /// The subscription moves to another position: nothing that came until now is this consumer's any more.
   virtual void on_seek() {}
   /// Failover only; once after it connected and whenever it changes. When an active consumer becomes
-  /// inactive, what it had not settled goes to the new one.
+  /// inactive, what it had not settled goes to the new one, uncounted.
   virtual void on_active_change(bool /*active*/) {}
   /// The topic was terminated and all of it is acknowledged (a reader: was read). Comes again after a seek.
   virtual void on_end_of_topic() {}

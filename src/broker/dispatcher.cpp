@@ -37,15 +37,13 @@ void Dispatcher::add_consumer(ConsumerNumber consumer, Recipient recipient, Now 
   const ConsumerNumber before = active();
   recipients_.add(consumer, std::move(recipient));
   if (key_shared()) keys_.add_consumer(consumer, std::move(ranges));
-  // The new active one begins with what the old one had not settled, so the order is kept.
-  if (before != 0 && active() != before) return_all(before, true, now);
+  // The new active one begins with what the old one had not settled, so the order is kept. Most of it no
+  // handler has seen, so it does not count as a redelivery.
+  if (before != 0 && active() != before) withdraw(before, false, now);
 }
 
 void Dispatcher::remove_consumer(ConsumerNumber consumer, Now now) {
-  for (auto& [entry, state] : out_) {
-    if (state.consumer == consumer && state.settling) state.consumer_gone = true;
-  }
-  return_all(consumer, true, now);
+  withdraw(consumer, true, now);
   recipients_.remove(consumer);
   if (key_shared()) keys_.remove_consumer(consumer);
 }

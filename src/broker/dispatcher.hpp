@@ -108,6 +108,8 @@ class Dispatcher {
                     Now now);
   /// The same with all that is out with it (0: with anybody) and not settling.
   void return_all(ConsumerNumber consumer, bool counts, Now now);
+  /// The same where it is to have nothing any more: what is settling comes back too, should that fail.
+  void withdraw(ConsumerNumber consumer, bool counts, Now now);
 
   // --- position ---
   /// Everything before `next` counts as acknowledged, what is out stays out.
@@ -143,8 +145,8 @@ class Dispatcher {
     std::uint32_t unacked = 0;  ///< of them, as the counts have it
     base::MonotonicTime ack_due = kNever;
     bool settling = false;
-    bool consumer_gone = false;
-    bool keyed = false;  ///< keys_ counts it
+    bool withdrawn = false;  ///< from its consumer: where its acknowledgement fails it waits again
+    bool keyed = false;      ///< keys_ counts it
     /// It waited until then when it was acknowledged; where that fails it waits again.
     std::optional<base::MonotonicTime> waited_until;
   };

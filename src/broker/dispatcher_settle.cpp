@@ -24,8 +24,7 @@ std::vector<storage::EntryRange> to_ranges(std::vector<EntryId> entries) {
 
 bool Dispatcher::outstanding(ConsumerNumber consumer, EntryId entry) const {
   const auto at = out_.find(entry);
-  return at != out_.end() && at->second.consumer == consumer && !at->second.settling &&
-         !at->second.consumer_gone;
+  return at != out_.end() && at->second.consumer == consumer && !at->second.settling && !at->second.withdrawn;
 }
 
 std::optional<Settling> Dispatcher::begin_acknowledge(ConsumerNumber consumer, const Acknowledgement& what) {
@@ -62,7 +61,7 @@ void Dispatcher::settle_up_to(ConsumerNumber consumer, EntryId last, Settling& s
                                   .hash = state.hash,
                                   .messages = state.messages,
                                   .settling = true,
-                                  .consumer_gone = true,
+                                  .withdrawn = true,
                                   .waited_until = state.due});
       drop_waiting(at);
     }
@@ -115,7 +114,7 @@ void Dispatcher::acknowledge_failed(const Settling& settled, Now now) {
     at->second.settling = false;
     if (const auto due = at->second.waited_until) {
       wait_until(at, *due, false, now);
-    } else if (at->second.consumer_gone) {
+    } else if (at->second.withdrawn) {
       take_back(at, std::chrono::milliseconds{0}, true, now);
     } else if (at->second.ack_due == kNever) {
       start_ack_timeout(entry, at->second, now);
@@ -155,6 +154,14 @@ void Dispatcher::return_all(ConsumerNumber consumer, bool counts, Now now) {
     if (its && !at->second.settling) take_back(at, std::chrono::milliseconds{0}, counts, now);
     at = next;
   }
+}
+
+void Dispatcher::withdraw(ConsumerNumber consumer, bool counts, Now now) {
+  for (auto& [entry, state] : out_) {
+    const bool its = consumer == 0 || state.consumer == consumer;
+    if (its && state.settling) state.withdrawn = true;
+  }
+  return_all(consumer, counts, now);
 }
 
 void Dispatcher::take_back(OutMap::iterator at, std::chrono::milliseconds delay, bool counts, Now now) {

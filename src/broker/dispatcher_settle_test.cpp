@@ -61,6 +61,32 @@ TEST_F(DispatcherSettleTest, AcknowledgementThatFailedLeavesItOutOrGivesItToOthe
   EXPECT_EQ(entries_of(pump()), (Gots{0, 1}));
 }
 
+TEST_F(DispatcherSettleTest, AnAcknowledgementThatFailsAfterATakeoverGivesItToTheNewOneInItsPlace) {
+  make(SubscriptionType::failover);
+  for (int i = 0; i < 4; ++i) publish();
+  join(1, {.priority = 1, .messages = 3, .bytes = 1 << 20});
+  pump();
+  const Settling settling = begin(1, {0}).value();
+  join(2, {.priority = 0, .messages = 3, .bytes = 1 << 20});
+  EXPECT_EQ(entries_of(pump()), (Gots{1, 2, 3}));
+  ASSERT_TRUE(dispatcher_->return_entry(2, EntryId{2}, {}, false, now()));
+  dispatcher_->acknowledge_failed(settling, now());
+  EXPECT_FALSE(begin(1, {0})) << "it is the other one's now";
+  dispatcher_->add_permits(2, kMany);
+  EXPECT_EQ(pump(), (std::vector<Got>{{2, 0, 1}, {2, 2, 0}}));
+}
+
+TEST_F(DispatcherSettleTest, AnAcknowledgementThatFailsBesideASeekThatFailsBringsItAgain) {
+  make(SubscriptionType::exclusive);
+  publish();
+  join(1);
+  pump();
+  const Settling settling = begin(1, {0}).value();
+  dispatcher_->withdraw(0, false, now());
+  dispatcher_->acknowledge_failed(settling, now());
+  EXPECT_EQ(pump(), (std::vector<Got>{{1, 0, 1}}));
+}
+
 TEST_F(DispatcherSettleTest, WhatIsAcknowledgedIsNotReadAgainAfterARestart) {
   storage::CursorState cursor{.next = EntryId{1},
                               .acknowledged = {{.first = EntryId{2}, .last = EntryId{5'000}}}};
@@ -130,14 +156,14 @@ TEST_F(DispatcherSettleTest, MovedBackEverythingComesAgainAndOldAnswersOfTheDisk
   publish();
   const auto want = dispatcher_->next_read(EntryId{5}, now());
   ASSERT_TRUE(want);
-  dispatcher_->return_all(0, true, now());
+  dispatcher_->withdraw(0, false, now());
   EXPECT_FALSE(begin(1, {1})) << "taken back";
   dispatcher_->move_cursor(EntryId{1});
   got_.clear();
   dispatcher_->feed(*want, {topic_[4]}, now());
   EXPECT_TRUE(got_.empty()) << "read before the move";
   EXPECT_EQ(entries_of(pump()), (Gots{1, 2, 3, 4}));
-  dispatcher_->return_all(0, true, now());
+  dispatcher_->withdraw(0, false, now());
   dispatcher_->move_cursor(EntryId{0});
   EXPECT_EQ(entries_of(pump()), (Gots{0, 1, 2, 3, 4}));
   EXPECT_EQ(got_.front().redeliveries, 0U);
@@ -149,7 +175,7 @@ TEST_F(DispatcherSettleTest, ASeekBesideAnAcknowledgementThatFailsBringsItAgainO
   join(1);
   pump();
   const Settling settling = begin(1, {0}).value();
-  dispatcher_->return_all(0, true, now());
+  dispatcher_->withdraw(0, false, now());
   dispatcher_->acknowledge_failed(settling, now());
   dispatcher_->move_cursor(EntryId{0});
   EXPECT_EQ(pump(), (std::vector<Got>{{1, 0, 0}}));

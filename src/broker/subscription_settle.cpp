@@ -193,7 +193,7 @@ void Subscription::move_to(std::optional<EntryId> next, Answer<void> answer) {
   flush_acknowledgements();
   seeking_ += 1;
   if (next) seeking_from_ = std::min(seeking_from_, *next);
-  dispatcher_.return_all(0, true, context_->now());
+  dispatcher_.withdraw(0, false, context_->now());
   for (auto& [number, consumer] : consumers_) {
     consumer.told_end = false;
     consumer.sink->on_seek();

@@ -93,6 +93,29 @@ TEST_F(Failover, ALowerPriorityNumberTakesOverAndTheOldOnesMessagesAreVoid) {
   EXPECT_EQ(subscription_stats("t").backlog, 0U);
 }
 
+TEST_F(Failover, TakeoversDoNotDeadLetterWhatNoHandlerHasSeen) {
+  if (absent(1)) return;
+  publish("t", 3);
+  std::vector<Consumer> consumers;
+  for (std::uint32_t priority = 4; priority > 0; --priority) {
+    auto with = with_priority(priority);
+    with.name = "worker" + std::to_string(priority);
+    with.dead_letter = DeadLetterPolicy{.max_redeliveries = 1, .topic = "dead"};
+    consumers.push_back(bus().subscribe(with).value());
+    EXPECT_TRUE(eventually([&] {
+      for (const ConsumerStats& each : subscription_stats("t").connected)
+        if (each.name == with.name && each.messages_out == 3) return true;
+      return false;
+    })) << "in the receiver queue of the new one";
+  }
+  for (int i = 0; i < 3; ++i) {
+    auto delivery = next(consumers.back());
+    EXPECT_EQ(delivery->body, std::to_string(i));
+    EXPECT_EQ(delivery->redelivery_count, 0U);
+    ASSERT_TRUE(delivery.ack());
+  }
+}
+
 TEST_F(Failover, StatisticsSayWhoIsActive) {
   if (absent(2)) return;
   auto low = with_priority(2);

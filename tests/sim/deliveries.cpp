@@ -94,12 +94,12 @@ void Model::returned(Subscription& subscription, std::uint64_t entry, base::Mono
   if (subscription.open.contains(entry)) subscription.returned.emplace(entry, back);
 }
 
-void Model::return_all(Subscription& subscription, ConsumerNumber consumer, Now now) {
+void Model::return_all(Subscription& subscription, ConsumerNumber consumer, bool counts, Now now) {
   std::vector<std::uint64_t> back;
   for (const auto& [entry, out] : subscription.out) {
     if (out.consumer == consumer) back.push_back(entry);
   }
-  for (const std::uint64_t entry : back) returned(subscription, entry, now.monotonic, true);
+  for (const std::uint64_t entry : back) returned(subscription, entry, now.monotonic, counts);
 }
 
 bool Model::held(const Topic& topic, const Subscription& subscription, std::uint64_t entry, Now now) {

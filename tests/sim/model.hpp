@@ -150,7 +150,7 @@ struct Model {
                         Now now);
   static void returned(Subscription& subscription, std::uint64_t entry, base::MonotonicTime due, bool counts);
   /// All that is out with it comes again at once.
-  static void return_all(Subscription& subscription, ConsumerNumber consumer, Now now);
+  static void return_all(Subscription& subscription, ConsumerNumber consumer, bool counts, Now now);
   /// Must the broker deliver `entry` now to whoever has permits? Not for Key_Shared.
   [[nodiscard]] static bool due(const Topic& topic, const Subscription& subscription, std::uint64_t entry,
                                 Now now);

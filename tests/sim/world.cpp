@@ -166,7 +166,7 @@ void World::on_delivered(ConsumerNumber number, const std::vector<broker::Delive
   for (const ConsumerNumber other : consumers_of(consumer.topic, consumer.subscription)) {
     if (other == number || !consumers.at(other).closing) continue;
     consumers.at(other).gone = true;
-    model.return_all(subscription, other, then);
+    model.return_all(subscription, other, true, then);
   }
   if (consumer.sought) {
     // A seek that failed with the power: until the crash all goes on from where it was.

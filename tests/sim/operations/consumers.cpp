@@ -25,7 +25,7 @@ bool close_consumer(World& world) {
   consumer.closing = true;
   consumer.handle->close(world.success("close", [&world, number = number] {
     const LiveConsumer& gone = world.consumers.at(number);
-    Model::return_all(world.model.subscription(gone.topic, gone.subscription), number, world.now());
+    Model::return_all(world.model.subscription(gone.topic, gone.subscription), number, true, world.now());
     world.consumers.erase(number);
   }));
   return true;

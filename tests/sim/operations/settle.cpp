@@ -179,7 +179,7 @@ bool give_back(World& world) {
 bool give_all_back(World& world) {
   const auto held = draw_consumer(world);
   if (!held) return false;
-  Model::return_all(*held->subscription, held->consumer, world.now());
+  Model::return_all(*held->subscription, held->consumer, true, world.now());
   held->with->handle->redeliver_all();
   expect_to_be_heard(world, *held);
   return true;

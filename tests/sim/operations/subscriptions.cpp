@@ -42,9 +42,9 @@ void connected(World& world, const Place& place, ConsumerNumber number,
                              .handle = std::move(handle),
                              .permits = options.permits.messages,
                              .priority = options.priority};
-  // A new active one begins with what the old one had not settled.
+  // A new active one begins with what the old one had not settled, uncounted.
   if (subscription.one_active() && before != 0 && world.active(place.topic, place.subscription) != before)
-    Model::return_all(subscription, before, world.now());
+    Model::return_all(subscription, before, false, world.now());
 }
 
 /// What attach must refuse; nothing: it must succeed.
