@@ -226,10 +226,7 @@ void Subscription::reading_failed(const Error& error) {
     return;
   }
   log::error("broker", "subscription '{}' of {} cannot be read: {}", row_.name, topic_.name(), error.message);
-  for (auto& [number, consumer] : std::exchange(consumers_, {})) {
-    dispatcher_.remove_consumer(number, context_->now());
-    consumer.sink->on_closed(error.with("reading " + topic_.name()));
-  }
+  end_consumers(error.with("reading " + topic_.name()));
 }
 
 void Subscription::hand_over() {
@@ -278,7 +275,15 @@ void Subscription::shut_down(const Error& reason) {
   shut_down_ = true;
   timer_.reset();
   read_again_.reset();
-  for (auto& [number, consumer] : std::exchange(consumers_, {})) consumer.sink->on_closed(reason);
+  skips_.clear();
+  end_consumers(reason);
+}
+
+void Subscription::end_consumers(const Error& reason) {
+  for (auto& [number, consumer] : std::exchange(consumers_, {})) {
+    dispatcher_.remove_consumer(number, context_->now());
+    consumer.sink->on_closed(reason);
+  }
 }
 
 std::string Subscription::dispatch_paused() const {

@@ -83,6 +83,7 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   void read_done(const Dispatcher::Want& want, Result<std::vector<storage::Entry>> entries);
   void reading_failed(const Error& error);
   void hand_over();
+  void end_consumers(const Error& reason);
   void arm_timer(Now now);
   void say_when_paused();
   [[nodiscard]] std::string dispatch_paused() const;

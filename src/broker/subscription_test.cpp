@@ -319,6 +319,70 @@ TEST_F(SubscriptionTest, AReadThatFailsForAWhileIsRepeatedAndTheConsumersStay) {
   ASSERT_TRUE(broker_->close());
 }
 
+TEST_F(SubscriptionTest, StatisticsAreAnsweredWhileTheBrokerCloses) {
+  /// Asks when it hears of the end: the answer comes in a later turn of the core.
+  class Asking final : public DeliverySink {
+   public:
+    std::function<void()> ask;
+    void on_entries(std::vector<Delivered>) override {}
+    void on_closed(Error) override { ask(); }
+  };
+  const TopicPtr t = topic();
+  auto sink = std::make_shared<Asking>();
+  std::promise<Result<TopicStats>> answered;
+  sink->ask = [&] {
+    broker_->stats(t, [&](Result<TopicStats> stats) { answered.set_value(std::move(stats)); });
+  };
+  const auto consumer = wait_for<ConsumerPtr>(
+      [&](auto done) { broker_->subscribe(t, options_of(SubscriptionType::shared), sink, std::move(done)); });
+  ASSERT_TRUE(consumer);
+  ASSERT_TRUE(broker_->close());
+  const auto stats = answered.get_future().get();
+  ASSERT_TRUE(stats);
+  EXPECT_EQ(stats->subscriptions.front().consumers, 0U);
+  EXPECT_TRUE(stats->subscriptions.front().connected.empty());
+}
+
+TEST_F(SubscriptionTest, ASkipCountsFromWhereASeekOrSkipBeforeItLeads) {
+  const TopicPtr t = topic();
+  ASSERT_TRUE(wait_for<void>([&](auto done) {
+    broker_->set_retention(t, {.time = std::nullopt, .bytes = std::nullopt}, std::move(done));
+  }));
+  ASSERT_TRUE(wait_for<void>(
+      [&](auto done) { broker_->create_subscription(t, "s", InitialPosition::earliest, std::move(done)); }));
+  for (const char* text : {"a", "b", "c", "d", "e", "f"}) publish(t, text);
+  ASSERT_TRUE(wait_for<void>([&](auto done) { broker_->skip_all(t, "s", std::move(done)); }));
+  std::promise<Result<>> answers[4];
+  const auto answer = [&](int number) {
+    return [&answers, number](Result<> result) { answers[number].set_value(std::move(result)); };
+  };
+  // From a turn of the core, so that all are in its queue before the journal can answer the first.
+  broker_->stats(t, [&](const Result<TopicStats>&) {
+    broker_->seek(t, "s", InitialPosition::earliest, answer(0));
+    broker_->skip(t, "s", 1, answer(1));
+    broker_->skip(t, "s", 0, answer(2));
+    broker_->skip(t, "s", 2, answer(3));
+  });
+  for (auto& each : answers) EXPECT_TRUE(each.get_future().get());
+  EXPECT_EQ(stats(t).subscriptions.front().backlog, 3U);
+  reopen();
+  EXPECT_EQ(stats(topic()).subscriptions.front().backlog, 3U);
+}
+
+TEST_F(SubscriptionTest, ASkipThatWaitsIsAnsweredWhenItsSubscriptionEnds) {
+  const TopicPtr t = topic();
+  ASSERT_TRUE(wait_for<void>(
+      [&](auto done) { broker_->create_subscription(t, "s", InitialPosition::earliest, std::move(done)); }));
+  publish(t, "a");
+  std::promise<Result<>> skipped;
+  broker_->stats(t, [&](const Result<TopicStats>&) {
+    broker_->seek(t, "s", InitialPosition::earliest, [](const Result<>&) {});
+    broker_->skip(t, "s", 1, [&](Result<> result) { skipped.set_value(std::move(result)); });
+    broker_->delete_topic("persistent://public/default/t", true, [](const Result<>&) {});
+  });
+  static_cast<void>(skipped.get_future().get());  // whichever came first; it must come
+}
+
 TEST_F(SubscriptionTest, ConsumersOfHashRangesMustNotOverlapOrMix) {
   const TopicPtr t = topic();
   auto ranged = options_of(SubscriptionType::key_shared);
