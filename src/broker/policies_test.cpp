@@ -163,6 +163,60 @@ TEST_F(PoliciesTest, AnExpiryBesideASeekTakesWhatIsOlderAndNothingElse) {
   EXPECT_EQ(backlog(), 2U);
 }
 
+TEST_F(PoliciesTest, ATrimForgetsNothingThatASeekBesideItBroughtBack) {
+  options_.trim_every = 1h;
+  reopen();
+  ASSERT_TRUE(subscription());
+  ASSERT_TRUE(wait_for<void>([&](auto done) {
+    broker_->set_retention(topic_, {.time = 1h, .bytes = std::nullopt}, std::move(done));
+  }));
+  ASSERT_TRUE(publish(20));
+  skip_all();
+  look();
+  ASSERT_EQ(stats().stored_messages, 20U) << "and the topic knows how old its oldest is";
+  clock_.advance(2h);
+  std::promise<Result<>> trimmed;
+  std::promise<Result<>> sought;
+  // From a turn of the core, so that the seek comes while the trim searches.
+  broker_->stats(topic_, [&](const Result<TopicStats>&) {
+    broker_->trim(topic_, [&](Result<> done) { trimmed.set_value(std::move(done)); });
+    broker_->seek(topic_, "s", InitialPosition::earliest,
+                  [&](Result<> done) { sought.set_value(std::move(done)); });
+  });
+  ASSERT_TRUE(trimmed.get_future().get());
+  ASSERT_TRUE(sought.get_future().get());
+  auto inbox = std::make_shared<Inbox>();
+  const auto consumer = consume(inbox).value();
+  for (int i = 0; i < 20; ++i)
+    ASSERT_TRUE(acknowledge(consumer, inbox->next().entry.header.entry)) << "all that was brought back";
+  EXPECT_TRUE(eventually([&] {
+    look();
+    return stats().stored_messages == 0;
+  })) << "the next trim goes on";
+}
+
+TEST_F(PoliciesTest, ASeekToATimeThatATrimOvertakesGoesToWhatIsKept) {
+  options_.trim_every = 1h;
+  reopen();
+  ASSERT_TRUE(subscription());
+  ASSERT_TRUE(publish(20));
+  skip_all();
+  std::promise<Result<>> trimmed;
+  std::promise<Result<>> sought;
+  broker_->stats(topic_, [&](const Result<TopicStats>&) {
+    broker_->seek(topic_, "s", Timestamp{}, [&](Result<> done) { sought.set_value(std::move(done)); });
+    broker_->trim(topic_, [&](Result<> done) { trimmed.set_value(std::move(done)); });
+  });
+  ASSERT_TRUE(trimmed.get_future().get());
+  ASSERT_TRUE(sought.get_future().get());
+  ASSERT_TRUE(publish(1));
+  auto inbox = std::make_shared<Inbox>();
+  const auto consumer = consume(inbox).value();
+  ASSERT_TRUE(acknowledge(consumer, inbox->next().entry.header.entry));
+  look();
+  EXPECT_EQ(stats().stored_messages, 0U);
+}
+
 TEST_F(PoliciesTest, ABacklogOverItsSizeHoldsSendsUntilItIsSmaller) {
   ASSERT_TRUE(subscription());
   const auto sender = producer().value();

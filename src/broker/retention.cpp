@@ -20,16 +20,16 @@ void Topic::trim() {
   const EntryId within_size = kept_by_size();
   if (!policy.time || policy.time->count() == 0) {
     const EntryId within_time = policy.time ? end_ : first_;
-    return trim_to(std::min(acknowledged, std::max(within_time, within_size)));
+    return trim_to(std::max(within_time, within_size));
   }
   const Timestamp since = context_->now().wall - *policy.time;
   if (!oldest_kept_ || oldest_kept_->first != first_) return look_at_oldest();
-  if (oldest_kept_->second >= since) return trim_to(std::min(acknowledged, within_size));
+  if (oldest_kept_->second >= since) return trim_to(within_size);
   trimming_ = true;
   find_by_time(shared_from_this(), first_, acknowledged, since,
-               [self = shared_from_this(), acknowledged, within_size](EntryId within_time) {
+               [self = shared_from_this(), within_size](EntryId within_time) {
                  self->trimming_ = false;
-                 self->trim_to(std::min(acknowledged, std::max(within_time, within_size)));
+                 self->trim_to(std::max(within_time, within_size));
                });
 }
 
@@ -60,7 +60,9 @@ void Topic::look_at_oldest() {
                       });
 }
 
+/// As far as nobody needs it: while it was looked how far, a seek may have brought back what lies before.
 void Topic::trim_to(EntryId before) {
+  before = std::min(before, acknowledged_before());
   if (before <= first_ || deleted()) return;
   first_ = before;
   tell_log_of_trim();

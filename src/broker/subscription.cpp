@@ -46,7 +46,10 @@ Subscription::Subscription(ContextPtr context, Topic& topic, storage::Subscripti
       dispatcher_(dispatcher_options(*context_, topic, row_.type), std::move(cursor),
                   [this](ConsumerNumber to, Delivered delivered) {
                     consumers_.at(to).outbox.push_back(std::move(delivered));
-                  }) {}
+                  }) {
+  // What was trimmed before its position can never be acknowledged: it would hold back all trimming.
+  dispatcher_.skip_to(topic_.first());
+}
 
 Subscription::~Subscription() = default;
 

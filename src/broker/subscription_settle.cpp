@@ -182,7 +182,8 @@ void Subscription::seek(const SeekTarget& target, Answer<void> answer) {
     return move_to(topic_.position_of(*id), std::move(answer));
   find_by_time(topic_.shared_from_this(), topic_.first(), topic_.end(), std::get<Timestamp>(target),
                [self = shared_from_this(), answer = std::move(answer)](EntryId next) mutable {
-                 self->move_to(next, std::move(answer));
+                 // It may have been trimmed while it was searched.
+                 self->move_to(std::max(next, self->topic_.first()), std::move(answer));
                });
 }
 

@@ -109,6 +109,32 @@ TEST_F(TopicTest, RetentionBySizeKeepsThatSizeAlsoOfAPartlyTrimmedSegment) {
   EXPECT_GE(least, 150U);
 }
 
+TEST_F(TopicTest, APositionBeforeWhatIsKeptHoldsNothingBackAfterARestart) {
+  options_.trim_every = std::chrono::hours(1);
+  open();
+  {
+    const TopicPtr t = topic().value();
+    ASSERT_TRUE(create_subscription(t, "s"));
+    ASSERT_TRUE(publish(t, 10, 3));
+    std::promise<bool> trimmed;
+    storage::Transaction behind_its_back;
+    behind_its_back.operations.emplace_back(storage::Trim{.topic = t->id(), .before = EntryId{2}});
+    behind_its_back.done = [&](const Result<storage::Receipt>& receipt) {
+      trimmed.set_value(receipt.has_value());
+    };
+    t->context()->log->submit(std::move(behind_its_back));
+    ASSERT_TRUE(trimmed.get_future().get());
+    ASSERT_TRUE(broker_->close());
+  }
+  open();
+  const TopicPtr t = topic().value();
+  EXPECT_EQ(stats(t).subscriptions.front().backlog, 1U);
+  ASSERT_TRUE(wait_for<void>([&](auto done) { broker_->skip(t, "s", 1, std::move(done)); }));
+  EXPECT_EQ(stats(t).subscriptions.front().backlog, 0U);
+  ASSERT_TRUE(wait_for<void>([&](auto done) { broker_->trim(t, std::move(done)); }));
+  EXPECT_EQ(stats(t).stored_messages, 0U);
+}
+
 TEST_F(TopicTest, BrowsingGoesOnBehindAnIdOfThisTopic) {
   open();
   const TopicPtr t = topic().value();
