@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <limits>
 #include <map>
 #include <memory>
@@ -82,8 +83,8 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   bool read(const Dispatcher::Want& want, Now now);
   void read_done(const Dispatcher::Want& want, Result<std::vector<storage::Entry>> entries);
   void reading_failed(const Error& error);
-  void hand_over();
   void end_consumers(const Error& reason);
+  void hand_over();
   void arm_timer(Now now);
   void say_when_paused();
   [[nodiscard]] std::string dispatch_paused() const;
@@ -94,6 +95,9 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   /// Hands one operation to the log; `then` on the core, when it is durable or failed.
   void submit(storage::Operation operation,
               std::move_only_function<void(const Result<storage::Receipt>&)> then);
+  /// The same with a record that moves the position.
+  void submit_move(storage::Operation operation,
+                   std::move_only_function<void(const Result<storage::Receipt>&)> then);
   /// Nothing: to the end.
   void move_to(std::optional<EntryId> next, Answer<void> answer);
 
@@ -106,6 +110,8 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   std::unique_ptr<base::Timer> timer_;
   std::unique_ptr<base::Timer> read_again_;  ///< nothing is read until it fires
   AckBatch acknowledging_;
+  std::uint32_t moves_ = 0;  ///< records of the position that are not durable yet: seeks and skips
+  std::deque<std::move_only_function<void()>> skips_;  ///< wait for the position that these lead to
   std::uint32_t seeking_ = 0;        ///< seeks that are not durable yet; nothing is sent meanwhile
   EntryId seeking_from_ = kNowhere;  ///< the earliest of them
   bool membership_changed_ = false;

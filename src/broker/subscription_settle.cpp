@@ -135,17 +135,39 @@ void Subscription::forward(ConsumerNumber consumer, EntryId entry, std::vector<P
 // --- position
 // ------------------------------------------------------------------------------------------------------
 
-void Subscription::skip_all(Answer<void> answer) {
-  submit(storage::SetCursorToEnd{.topic = topic_.id(), .subscription = row_.id},
-         [this, answer = std::move(answer)](const Result<storage::Receipt>& receipt) mutable {
-           if (!receipt) return answer(std::unexpected(receipt.error()));
-           dispatcher_.skip_to(receipt->cursors.front());
-           answer(Result<>{});
-           pump();
+void Subscription::submit_move(storage::Operation operation,
+                               std::move_only_function<void(const Result<storage::Receipt>&)> then) {
+  moves_ += 1;
+  submit(std::move(operation),
+         [this, then = std::move(then)](const Result<storage::Receipt>& receipt) mutable {
+           moves_ -= 1;
+           then(receipt);
+           while (moves_ == 0 && !skips_.empty()) {
+             auto skip = std::move(skips_.front());
+             skips_.pop_front();
+             skip();
+           }
          });
 }
 
+void Subscription::skip_all(Answer<void> answer) {
+  submit_move(storage::SetCursorToEnd{.topic = topic_.id(), .subscription = row_.id},
+              [this, answer = std::move(answer)](const Result<storage::Receipt>& receipt) mutable {
+                if (!receipt) return answer(std::unexpected(receipt.error()));
+                dispatcher_.skip_to(receipt->cursors.front());
+                answer(Result<>{});
+                pump();
+              });
+}
+
 void Subscription::skip(std::uint64_t entries, Answer<void> answer) {
+  if (shut_down_) return;
+  // It counts from the position, so this must be known.
+  if (moves_ > 0) {
+    skips_.emplace_back(
+        [this, entries, answer = std::move(answer)]() mutable { skip(entries, std::move(answer)); });
+    return;
+  }
   skip_to(dispatcher_.behind_next(entries, topic_.end()), std::move(answer));
 }
 
@@ -161,16 +183,16 @@ void Subscription::skip_to(EntryId next, Answer<void> answer) {
   if (shut_down_) return;
   if (next <= acknowledged_before()) return answer(Result<>{});
   // From the very first entry, for the same reason.
-  submit(storage::Acknowledge{.topic = topic_.id(),
-                              .subscription = row_.id,
-                              .ranges = {{.first = EntryId{0}, .last = EntryId{next.value - 1}}},
-                              .batches = {}},
-         [this, next, answer = std::move(answer)](const Result<storage::Receipt>& receipt) mutable {
-           if (!receipt) return answer(std::unexpected(receipt.error()));
-           dispatcher_.skip_to(next);
-           answer(Result<>{});
-           pump();
-         });
+  submit_move(storage::Acknowledge{.topic = topic_.id(),
+                                   .subscription = row_.id,
+                                   .ranges = {{.first = EntryId{0}, .last = EntryId{next.value - 1}}},
+                                   .batches = {}},
+              [this, next, answer = std::move(answer)](const Result<storage::Receipt>& receipt) mutable {
+                if (!receipt) return answer(std::unexpected(receipt.error()));
+                dispatcher_.skip_to(next);
+                answer(Result<>{});
+                pump();
+              });
 }
 
 void Subscription::seek(const SeekTarget& target, Answer<void> answer) {
@@ -203,18 +225,18 @@ void Subscription::move_to(std::optional<EntryId> next, Answer<void> answer) {
       next ? storage::Operation(
                  storage::SetCursor{.topic = topic_.id(), .subscription = row_.id, .next = *next})
            : storage::SetCursorToEnd{.topic = topic_.id(), .subscription = row_.id};
-  submit(operation,
-         [this, next, answer = std::move(answer)](const Result<storage::Receipt>& receipt) mutable {
-           seeking_ -= 1;
-           if (receipt) dispatcher_.move_cursor(next ? *next : receipt->cursors.front());
-           if (seeking_ == 0) seeking_from_ = kNowhere;
-           if (receipt) {
-             answer(Result<>{});
-           } else {
-             answer(std::unexpected(receipt.error()));
-           }
-           pump();
-         });
+  submit_move(operation,
+              [this, next, answer = std::move(answer)](const Result<storage::Receipt>& receipt) mutable {
+                seeking_ -= 1;
+                if (receipt) dispatcher_.move_cursor(next ? *next : receipt->cursors.front());
+                if (seeking_ == 0) seeking_from_ = kNowhere;
+                if (receipt) {
+                  answer(Result<>{});
+                } else {
+                  answer(std::unexpected(receipt.error()));
+                }
+                pump();
+              });
 }
 
 // --- records
