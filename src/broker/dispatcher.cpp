@@ -37,15 +37,21 @@ void Dispatcher::add_consumer(ConsumerNumber consumer, Recipient recipient, Now 
   const ConsumerNumber before = active();
   recipients_.add(consumer, std::move(recipient));
   if (key_shared()) keys_.add_consumer(consumer, std::move(ranges));
-  // The new active one begins with what the old one had not settled, so the order is kept. Most of it no
-  // handler has seen, so it does not count as a redelivery.
-  if (before != 0 && active() != before) withdraw(before, false, now);
+  pass_on_from(before, now);
 }
 
 void Dispatcher::remove_consumer(ConsumerNumber consumer, Now now) {
+  const ConsumerNumber before = active();
   withdraw(consumer, true, now);
   recipients_.remove(consumer);
   if (key_shared()) keys_.remove_consumer(consumer);
+  pass_on_from(before, now);  // on a partition one that was not active may change who is
+}
+
+/// The new active one begins with what the old one had not settled, so the order is kept. Most of it no
+/// handler has seen, so it does not count as a redelivery.
+void Dispatcher::pass_on_from(ConsumerNumber before, Now now) {
+  if (before != 0 && active() != before) withdraw(before, false, now);
 }
 
 void Dispatcher::add_permits(ConsumerNumber consumer, Permits more) {

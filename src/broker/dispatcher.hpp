@@ -179,6 +179,7 @@ class Dispatcher {
 
   // dispatcher.cpp
   [[nodiscard]] static base::MonotonicTime later(Now now, std::chrono::milliseconds delay);
+  void pass_on_from(ConsumerNumber before, Now now);
   void pass_over_acknowledged();
   void wake_due(Now now);
   void put_waiting(EntryId entry, Waiting state, Now now);

@@ -44,7 +44,12 @@ struct Model {
   }
 };
 
-class DispatcherModelTest : public testing::TestWithParam<SubscriptionType> {
+struct Kind {
+  SubscriptionType type = SubscriptionType::exclusive;
+  std::int32_t partition = -1;
+};
+
+class DispatcherModelTest : public testing::TestWithParam<Kind> {
  protected:
   using State = Model::State;
   struct Pending {
@@ -60,7 +65,8 @@ class DispatcherModelTest : public testing::TestWithParam<SubscriptionType> {
 
   void SetUp() override {
     dispatcher_ = std::make_unique<Dispatcher>(
-        DispatcherOptions{.type = GetParam(), .hold_delayed = true}, storage::CursorState{},
+        DispatcherOptions{.type = GetParam().type, .hold_delayed = true, .partition = GetParam().partition},
+        storage::CursorState{},
         [this](ConsumerNumber to, const Delivered& delivered) { sent(to, delivered); });
   }
 
@@ -118,9 +124,12 @@ class DispatcherModelTest : public testing::TestWithParam<SubscriptionType> {
   }
 
   void leave(ConsumerNumber consumer) {
+    const ConsumerNumber active = dispatcher_->active();
     take_back(consumer);
     dispatcher_->remove_consumer(consumer, now());
     model_.consumers.erase(consumer);
+    // On a partition the others may have another turn.
+    if (active != 0 && dispatcher_->active() != active) take_back(active);
   }
 
   void take_back(ConsumerNumber consumer) {
@@ -143,7 +152,7 @@ class DispatcherModelTest : public testing::TestWithParam<SubscriptionType> {
   void begin_acknowledge(EntryId entry) {
     Model::Entry& modelled = model_.entries[entry.value];
     Acknowledgement what;
-    const bool cumulative = GetParam() == SubscriptionType::exclusive && draw(4) == 0;
+    const bool cumulative = GetParam().type == SubscriptionType::exclusive && draw(4) == 0;
     if (cumulative) {
       what.up_to = entry;
     } else if (draw(3) == 0) {
@@ -203,8 +212,8 @@ class DispatcherModelTest : public testing::TestWithParam<SubscriptionType> {
       case 1:
         return publish();
       case 2:
-        if (GetParam() != SubscriptionType::exclusive ? model_.consumers.size() < 4
-                                                      : model_.consumers.empty())
+        if (GetParam().type != SubscriptionType::exclusive ? model_.consumers.size() < 4
+                                                           : model_.consumers.empty())
           return join();
         return;
       case 3:
@@ -257,10 +266,14 @@ TEST_P(DispatcherModelTest, CountsAreThoseOfASimpleModelUnderRandomOperations) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, DispatcherModelTest,
-                         testing::Values(SubscriptionType::exclusive, SubscriptionType::shared,
-                                         SubscriptionType::failover, SubscriptionType::key_shared),
-                         [](const auto& type) {
-                           return "Type" + std::to_string(static_cast<int>(type.param));
+                         testing::Values(Kind{SubscriptionType::exclusive}, Kind{SubscriptionType::shared},
+                                         Kind{SubscriptionType::failover},
+                                         Kind{SubscriptionType::failover, 1},
+                                         Kind{SubscriptionType::key_shared}),
+                         [](const auto& kind) {
+                           const bool part = kind.param.partition >= 0;
+                           return "Type" + std::to_string(static_cast<int>(kind.param.type)) +
+                                  (part ? "OnAPartition" : "");
                          });
 
 }  // namespace

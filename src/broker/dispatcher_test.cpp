@@ -286,6 +286,22 @@ TEST_F(DispatcherTest, FailoverSendsToOneAndTheNextOneGoesOnInOrder) {
   EXPECT_EQ(pump(), (std::vector<Got>{{2, 0, 1}, {2, 2, 1}, {2, 3, 1}, {2, 4, 0}}));
 }
 
+TEST_F(DispatcherTest, OnAPartitionALeaverThatWasNotActiveMayChangeWhoIs) {
+  make(SubscriptionType::failover, {.partition = 1});
+  for (const ConsumerNumber each : {1, 2, 3}) join(each);
+  for (int i = 0; i < 3; ++i) publish();
+  EXPECT_EQ(pump(), (std::vector<Got>{{2, 0, 0}, {2, 1, 0}, {2, 2, 0}}));
+  const Settling settling = begin(2, {1}).value();
+  dispatcher_->remove_consumer(1, now());
+  ASSERT_EQ(dispatcher_->active(), 3U);
+  publish();
+  EXPECT_EQ(pump(), (std::vector<Got>{{3, 0, 0}, {3, 2, 0}, {3, 3, 0}}));
+  dispatcher_->acknowledge_failed(settling, now());
+  EXPECT_EQ(pump(), (std::vector<Got>{{3, 1, 1}}));
+  EXPECT_TRUE(acknowledge_up_to(3, 3));
+  EXPECT_EQ(dispatcher_->cursor().next, EntryId{4});
+}
+
 TEST_F(DispatcherTest, ALowerPriorityNumberTakesOverAtOnceWithWhatIsUnsettled) {
   make(SubscriptionType::failover);
   join(1, {.priority = 1, .messages = 2, .bytes = 1 << 20});
