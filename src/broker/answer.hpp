@@ -6,6 +6,10 @@
 
 namespace geminga::broker {
 
+[[nodiscard]] inline Error broker_closed() {
+  return {ErrorCode::closed, "the embedded engine was closed"};
+}
+
 /// The duty to call a Done once. Dropped without an answer, as by a loop that has stopped, it says `closed`.
 template <class T>
 class Answer {
@@ -28,7 +32,7 @@ class Answer {
 
  private:
   void drop() {
-    if (done_) (*this)(fail(ErrorCode::closed, "the embedded engine was closed"));
+    if (done_) (*this)(std::unexpected(broker_closed()));
   }
   Done<T> done_;
 };

@@ -177,7 +177,8 @@ void BrokerImpl::start_trimming(std::size_t number) {
 Result<> BrokerImpl::close() {
   const std::lock_guard closing(close_mutex_);
   if (std::exchange(closed_, true)) return {};
-  const Error reason{ErrorCode::closed, "the embedded engine was closed"};
+  context_->closing = true;
+  const Error reason = broker_closed();
   volatile_topics_->close(reason);
   for (std::size_t i = 0; i < context_->cores.size(); ++i) {
     Core& core = *context_->cores[i];
@@ -191,6 +192,7 @@ Result<> BrokerImpl::close() {
   for (const auto& core : context_->cores) {
     core->loop.run([&] { core->topics.clear(); });
     core->loop.stop();
+    core->topics.clear();  // one that was made meanwhile
   }
   const Result<> metadata_closed = context_->metadata->close();
   {

@@ -1,4 +1,7 @@
+#include <future>
+
 #include "broker/broker_fixture.hpp"
+#include "broker/test_files.hpp"
 
 namespace geminga::broker {
 namespace {
@@ -120,6 +123,32 @@ TEST_F(BrokerTest, SkipAllEmptiesTheBacklogOverARestart) {
   EXPECT_EQ(stats(t).subscriptions.front().backlog, 0U);
   reopen();
   EXPECT_EQ(stats(topic()).subscriptions.front().backlog, 0U);
+}
+
+TEST_F(BrokerTest, WhatIsUnderWayIsAnsweredWhileTheBrokerCloses) {
+  testing::HeldFiles files;
+  options_.files = &files;
+  reopen();
+  const TopicPtr t = topic();
+  files.hold();
+  std::promise<Result<ConsumerPtr>> subscribed;
+  std::promise<Result<std::optional<MessageId>>> terminated;
+  broker_->subscribe(t, options_of(SubscriptionType::shared), std::make_shared<Inbox>(),
+                     [&](Result<ConsumerPtr> consumer) { subscribed.set_value(std::move(consumer)); });
+  broker_->terminate_topic(
+      t, [&](Result<std::optional<MessageId>> last) { terminated.set_value(std::move(last)); });
+  ASSERT_TRUE(files.reached(testing::kPatience));
+  auto closed = std::async(std::launch::async, [&] { return broker_->close(); });
+  auto consumer = subscribed.get_future();
+  auto last = terminated.get_future();
+  const bool heard = consumer.wait_for(testing::kPatience) == std::future_status::ready &&
+                     last.wait_for(testing::kPatience) == std::future_status::ready;
+  EXPECT_TRUE(heard) << "the disk is still busy with it";
+  files.release();
+  EXPECT_EQ(consumer.get().error().code, ErrorCode::closed);
+  EXPECT_EQ(last.get().error().code, ErrorCode::closed);
+  EXPECT_TRUE(closed.get());
+  broker_.reset();  // before its files
 }
 
 TEST_F(BrokerTest, LateCallsOnHandlesAnswerClosed) {

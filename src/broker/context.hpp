@@ -29,6 +29,7 @@ struct Context {
   std::unique_ptr<storage::MetadataStore> metadata;
   std::unique_ptr<storage::Log> log;
   std::vector<std::unique_ptr<Core>> cores;
+  std::atomic<bool> closing{false};          ///< topics take nothing new
   std::atomic<std::uint64_t> held_bytes{0};  ///< of all producers, by policies of their topics
 
   [[nodiscard]] Core& core_of(storage::TopicId topic) const { return *cores[topic.value % cores.size()]; }

@@ -373,8 +373,10 @@ void Topic::finish_removal(Answer<void> answer) {
     if (!receipt.error().retryable()) return answer(std::unexpected(receipt.error()));
     log::warn("broker", "{} was deleted, its space is not free yet: {}", self->name(),
               receipt.error().message);
-    self->core_.loop.post(
-        [self, answer = std::move(answer)]() mutable { self->drop_refused_ = std::move(answer); });
+    self->core_.loop.post([self, answer = std::move(answer)]() mutable {
+      if (self->context_->closing) return answer(std::unexpected(broker_closed()));
+      self->drop_refused_ = std::move(answer);
+    });
   };
   context_->log->submit(std::move(transaction));
 }
@@ -398,6 +400,7 @@ void Topic::drop_again() {
 
 Result<> Topic::check_usable() const {
   if (ended_) return std::unexpected(*ended_);
+  if (context_->closing) return std::unexpected(broker_closed());
   if (deleted())
     return fail(ErrorCode::topic_not_found, fmt::format("topic {} was deleted; open it again", row_.name));
   return {};
@@ -405,6 +408,11 @@ Result<> Topic::check_usable() const {
 
 void Topic::shut_down(const Error& reason) {
   if (!ended_) ended_ = reason;
+  // Whatever is under way for them, nobody shall wait for the disk now.
+  for (auto& [name, waiting] : std::exchange(creating_, {}))
+    for (auto& answer : waiting) answer(std::unexpected(reason));
+  for (auto& answer : std::exchange(terminating_, {})) answer(std::unexpected(reason));
+  if (auto answer = std::exchange(drop_refused_, std::nullopt)) (*answer)(std::unexpected(reason));
   when_released_.clear();
   producers_.shut_down(reason);
   limits_.shut_down();

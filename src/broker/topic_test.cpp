@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::chrono::seconds kPatience{20};
 constexpr char kName[] = "persistent://public/default/t";
+constexpr char kOther[] = "persistent://public/default/other";
 
 template <class T, class Start>
 Result<T> wait_for(Start start) {
@@ -266,6 +267,28 @@ TEST_F(TopicOnAFullDiskTest, ATrimThatIsRefusedIsToldAgain) {
   EXPECT_GT(stats(t).stored_bytes, 0U);
   files_.set_capacity(1ULL << 30);
   EXPECT_TRUE(eventually([&] { return trim() && stats(t).stored_bytes == 0; }));
+}
+
+TEST_F(TopicOnAFullDiskTest, ADeletionThatWaitsForSpaceIsAnsweredWhenTheBrokerCloses) {
+  options_.trim_every = std::chrono::hours(1);
+  open();
+  const TopicPtr other =
+      wait_for<TopicPtr>([&](auto done) { broker_->open_topic(kOther, true, std::move(done)); }).value();
+  ASSERT_TRUE(create_subscription(other, "s"));
+  const TopicPtr t = topic().value();
+  ASSERT_TRUE(create_subscription(t, "s"));
+  ASSERT_TRUE(publish(t, 10));
+  use_up(t);
+  std::promise<Result<>> deleted;
+  auto answer = deleted.get_future();
+  broker_->delete_topic(kName, true, [&](Result<> done) { deleted.set_value(std::move(done)); });
+  EXPECT_TRUE(eventually([&] { return !topic(false); }));
+  static_cast<void>(stats(t));  // its end is on its way to the log
+  EXPECT_FALSE(wait_for<void>([&](auto done) { broker_->skip_all(other, "s", std::move(done)); }));
+  static_cast<void>(stats(t));          // and was refused
+  static_cast<void>(broker_->close());  // there is no space for its last records either
+  ASSERT_EQ(answer.wait_for(kPatience), std::future_status::ready);
+  EXPECT_FALSE(answer.get());
 }
 
 TEST_F(TopicOnAFullDiskTest, ADeletionEndsWhenThereIsSpace) {
