@@ -273,6 +273,8 @@ void BrokerImpl::subscribe(TopicPtr topic, SubscribeOptions options, std::shared
                            Done<ConsumerPtr> done) {
   topic->core().loop.post([topic, options = std::move(options), sink = std::move(sink),
                            answer = Answer<ConsumerPtr>(std::move(done))]() mutable {
+    // Before there is a subscription that would hold everything back.
+    if (auto good = check_hash_ranges(options); !good) return answer(std::unexpected(good.error()));
     if (auto room = topic->limits().check_consumers(); !room) return answer(std::unexpected(room.error()));
     auto attach = [topic, options, sink = std::move(sink),
                    answer = std::move(answer)](Result<SubscriptionPtr> subscription) mutable {

@@ -27,9 +27,10 @@ void Topic::trim() {
   if (oldest_kept_->second >= since) return trim_to(within_size);
   trimming_ = true;
   find_by_time(shared_from_this(), first_, acknowledged, since,
-               [self = shared_from_this(), within_size](EntryId within_time) {
+               [self = shared_from_this(), within_size](Result<EntryId> within_time) {
                  self->trimming_ = false;
-                 self->trim_to(std::max(within_time, within_size));
+                 // In doubt nothing is forgotten for its age.
+                 self->trim_to(std::max(within_time.value_or(self->first_), within_size));
                });
 }
 

@@ -57,7 +57,6 @@ Subscription::~Subscription() = default;
 // -----------------------------------------------------------------------------------------------------
 
 Result<> Subscription::check_attach(const SubscribeOptions& options) const {
-  GEMINGA_TRY_VOID(check_hash_ranges(options));
   if (consumers_.empty()) return {};
   const KeyOwners& owners = dispatcher_.keys().owners();
   const bool other_kind = options.type == SubscriptionType::key_shared &&

@@ -174,8 +174,9 @@ void Subscription::skip(std::uint64_t entries, Answer<void> answer) {
 void Subscription::expire(Timestamp before, Answer<void> answer) {
   // From the first: a seek that is on its way to the disk may lead to before the cursor.
   find_by_time(topic_.shared_from_this(), topic_.first(), topic_.end(), before,
-               [self = shared_from_this(), answer = std::move(answer)](EntryId next) mutable {
-                 self->skip_to(next, std::move(answer));
+               [self = shared_from_this(), answer = std::move(answer)](Result<EntryId> next) mutable {
+                 if (!next) return answer(std::unexpected(next.error()));
+                 self->skip_to(*next, std::move(answer));
                });
 }
 
@@ -203,9 +204,10 @@ void Subscription::seek(const SeekTarget& target, Answer<void> answer) {
   if (const auto* id = std::get_if<MessageId>(&target))
     return move_to(topic_.position_of(*id), std::move(answer));
   find_by_time(topic_.shared_from_this(), topic_.first(), topic_.end(), std::get<Timestamp>(target),
-               [self = shared_from_this(), answer = std::move(answer)](EntryId next) mutable {
+               [self = shared_from_this(), answer = std::move(answer)](Result<EntryId> next) mutable {
+                 if (!next) return answer(std::unexpected(next.error()));
                  // It may have been trimmed while it was searched.
-                 self->move_to(std::max(next, self->topic_.first()), std::move(answer));
+                 self->move_to(std::max(*next, self->topic_.first()), std::move(answer));
                });
 }
 

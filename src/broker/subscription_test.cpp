@@ -1,10 +1,9 @@
-#include <atomic>
 #include <future>
 #include <thread>
 
 #include "base/crc32c.hpp"
-#include "base/file_system.hpp"
 #include "broker/broker_fixture.hpp"
+#include "broker/test_files.hpp"
 
 namespace geminga::broker {
 namespace {
@@ -12,28 +11,8 @@ namespace {
 using testing::BrokerTest;
 using testing::Inbox;
 using testing::kMany;
+using testing::RefusingFiles;
 using testing::wait_for;
-
-/// The machine's files; opening one to read fails while the test says so.
-class RefusingFiles final : public base::FileSystem {
- public:
-  using Path = std::filesystem::path;
-  std::atomic<bool> refuse_reading = false;
-
-  Result<std::unique_ptr<base::File>> open(const Path& path, base::OpenOptions options) override {
-    if (refuse_reading && options.mode == base::OpenMode::read)
-      return fail(ErrorCode::disk_error, "too many open files");
-    return system().open(path, options);
-  }
-  Result<> make_directory(const Path& path) override { return system().make_directory(path); }
-  Result<> rename(const Path& from, const Path& to) override { return system().rename(from, to); }
-  Result<> unlink(const Path& path) override { return system().unlink(path); }
-  Result<> sync_directory(const Path& path) override { return system().sync_directory(path); }
-  Result<bool> exists(const Path& path) override { return system().exists(path); }
-  Result<std::vector<base::DirectoryEntry>> list(const Path& path) override { return system().list(path); }
-  Result<base::DiskSpace> space(const Path& path) override { return system().space(path); }
-  Result<std::unique_ptr<base::FileLock>> lock(const Path& path) override { return system().lock(path); }
-};
 
 class SubscriptionTest : public BrokerTest {
  protected:
@@ -317,6 +296,60 @@ TEST_F(SubscriptionTest, AReadThatFailsForAWhileIsRepeatedAndTheConsumersStay) {
   files.refuse_reading = false;
   expect_next(*inbox, "first");
   ASSERT_TRUE(broker_->close());
+}
+
+TEST_F(SubscriptionTest, ASearchByTimeThatCannotReadMovesNothing) {
+  RefusingFiles files;
+  options_.files = &files;
+  options_.memory_table_bytes = 64 << 10;
+  reopen();
+  {
+    const TopicPtr t = topic();
+    ASSERT_TRUE(wait_for<void>([&](auto done) {
+      broker_->set_retention(t, {.time = std::nullopt, .bytes = std::nullopt}, std::move(done));
+    }));
+    ASSERT_TRUE(wait_for<void>([&](auto done) {
+      broker_->create_subscription(t, "s", InitialPosition::earliest, std::move(done));
+    }));
+    while (broker_->broker_stats().log.segments == 0) publish(t, std::string(8 << 10, 'x'));
+    ASSERT_TRUE(wait_for<void>([&](auto done) { broker_->skip_all(t, "s", std::move(done)); }));
+    files.refuse_reading = true;
+    EXPECT_FALSE(wait_for<void>([&](auto done) { broker_->seek(t, "s", Timestamp{}, std::move(done)); }));
+    EXPECT_FALSE(wait_for<void>([&](auto done) { broker_->expire(t, "s", Timestamp{}, std::move(done)); }));
+    EXPECT_EQ(stats(t).subscriptions.front().backlog, 0U);
+    files.refuse_reading = false;
+  }
+  broker_.reset();  // before its files
+}
+
+TEST_F(SubscriptionTest, AReaderGetsNoMoreThanItsPermitsAndTheRestOfOneEntry) {
+  const TopicPtr t = topic();
+  const auto read = [&](Permits permits, std::shared_ptr<Inbox> inbox) {
+    return wait_for<ReaderPtr>([&](auto done) {
+             broker_->create_reader(t, {.position = InitialPosition::earliest}, permits, std::move(inbox),
+                                    std::move(done));
+           })
+        .value();
+  };
+  for (int i = 0; i < 4; ++i) publish_batch(t, 3);
+  auto few_messages = std::make_shared<Inbox>();
+  const ReaderPtr one = read({.messages = 2, .bytes = 1 << 20}, few_messages);
+  auto few_bytes = std::make_shared<Inbox>();
+  const ReaderPtr two = read({.messages = 1'000, .bytes = 300}, few_bytes);
+  static_cast<void>(stats(t));  // behind the turns in which they read
+  EXPECT_EQ(few_messages->size(), 1U);
+  EXPECT_EQ(few_bytes->size(), 2U) << "an entry costs 256 bytes and its body";
+  one->flow({.messages = 2, .bytes = 0});
+  static_cast<void>(stats(t));
+  EXPECT_EQ(few_messages->size(), 2U) << "and goes on where it stopped";
+}
+
+TEST_F(SubscriptionTest, HashRangesThatAreRefusedLeaveNoSubscriptionBehind) {
+  const TopicPtr t = topic();
+  auto wrong = options_of(SubscriptionType::shared);
+  wrong.hash_ranges = {{.first = 0, .last = 100}};
+  EXPECT_EQ(subscribe(t, std::make_shared<Inbox>(), wrong).error().code, ErrorCode::invalid_argument);
+  EXPECT_TRUE(stats(t).subscriptions.empty());
 }
 
 TEST_F(SubscriptionTest, StatisticsAreAnsweredWhileTheBrokerCloses) {

@@ -10,7 +10,7 @@ namespace {
 /// Steps hop to the core for each answer.
 class TimeSearch : public std::enable_shared_from_this<TimeSearch> {
  public:
-  using Found = std::move_only_function<void(EntryId)>;
+  using Found = std::move_only_function<void(Result<EntryId>)>;
   TimeSearch(TopicPtr topic, EntryId low, EntryId high, Timestamp since, Found found)
       : topic_(std::move(topic)), low_(low), high_(high), since_(since), found_(std::move(found)) {}
 
@@ -27,7 +27,8 @@ class TimeSearch : public std::enable_shared_from_this<TimeSearch> {
 
  private:
   void narrow(EntryId middle, const Result<std::vector<storage::Entry>>& entries) {
-    if (!entries || entries->empty()) return found_(low_);  // in doubt nothing is forgotten
+    if (!entries) return found_(std::unexpected(entries.error()));
+    if (entries->empty()) return found_(low_);  // all of it was trimmed meanwhile
     if (entries->front().header.publish_time < since_) {
       low_ = EntryId{std::max(middle, entries->front().header.entry).value + 1};
     } else {
@@ -46,7 +47,7 @@ class TimeSearch : public std::enable_shared_from_this<TimeSearch> {
 }  // namespace
 
 void find_by_time(const TopicPtr& topic, EntryId low, EntryId high, Timestamp since,
-                  std::move_only_function<void(EntryId)> found) {
+                  std::move_only_function<void(Result<EntryId>)> found) {
   std::make_shared<TimeSearch>(topic, low, high, since, std::move(found))->step();
 }
 

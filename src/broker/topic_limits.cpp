@@ -156,9 +156,9 @@ void TopicLimits::saw_oldest(Timestamp published) {
   state_->too_old = !state_->evicts() && age_max != kNoLimit && now - published > age_max;
   if (kept == kNoLimit || now - published <= kept || std::exchange(state_->expiring, true)) return;
   find_by_time(topic_.shared_from_this(), topic_.acknowledged_before(), topic_.end(), now - kept,
-               [this, topic = topic_.shared_from_this()](EntryId before) {
+               [this, topic = topic_.shared_from_this()](Result<EntryId> before) {
                  state_->expiring = false;
-                 if (topic->check_usable()) expire_before(before);
+                 if (before && topic->check_usable()) expire_before(*before);
                });
 }
 

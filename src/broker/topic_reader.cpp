@@ -77,7 +77,8 @@ void TopicReader::take(Result<std::vector<storage::Entry>> given) {
   const base::MonotonicTime now = topic_.context()->options.clock->monotonic_now();
   RateLimit& rate = topic_.limits().dispatch_rate();
   for (storage::Entry& entry : *entries) {
-    if (!rate.open(now)) break;  // the rest is read again when it may go out
+    // The rest is read again when it may go out.
+    if (messages_ <= 0 || bytes_ <= 0 || !rate.open(now)) break;
     rate.spend(std::max(1U, entry.header.message_count), entry.header.body_bytes, now);
     messages_ -= std::max(1U, entry.header.message_count);
     messages += entry.header.message_count;
