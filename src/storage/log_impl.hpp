@@ -44,7 +44,7 @@ class Log::Impl {
     return topics_.sent_sequence(topic, producer);
   }
   void hold_sequence(TopicId topic, std::uint64_t producer, bool connected) {
-    topics_.hold_sequence(topic, producer, connected, clock_.wall_now());
+    topics_.hold_sequence(topic, producer, connected, clock_.monotonic_now());
   }
   void needs_metadata(std::uint64_t sequence) { background_.needs_metadata(sequence); }
   Result<> close();

@@ -139,7 +139,7 @@ Result<> Log::Impl::remove_leftovers() {
 }
 
 CheckpointStates Log::Impl::freeze() {
-  topics_.forget_idle_sequences(clock_.wall_now());
+  topics_.forget_idle_sequences(clock_.monotonic_now());
   CheckpointStates states(last_group_, topics_.next_ledger());
   topics_.freeze([&](const auto& topics) {
     for (const auto& [id, topic] : topics) states.add(id, topic->state, topic->sequences);

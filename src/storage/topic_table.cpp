@@ -247,7 +247,8 @@ std::optional<SentSequence> TopicTable::sent_sequence(TopicId topic, std::uint64
   return sent == nullptr ? std::nullopt : std::optional(*sent);
 }
 
-void TopicTable::hold_sequence(TopicId topic, std::uint64_t producer, bool connected, Timestamp now) {
+void TopicTable::hold_sequence(TopicId topic, std::uint64_t producer, bool connected,
+                               base::MonotonicTime now) {
   const std::lock_guard lock(mutex_);
   Hold& hold = holds_[{topic, producer}];
   GEMINGA_ASSERT(connected || hold.producers > 0);
@@ -258,7 +259,7 @@ void TopicTable::hold_sequence(TopicId topic, std::uint64_t producer, bool conne
   if (hold.producers == 0 && !known) holds_.erase({topic, producer});
 }
 
-void TopicTable::forget_idle_sequences(Timestamp now) {
+void TopicTable::forget_idle_sequences(base::MonotonicTime now) {
   const std::lock_guard lock(mutex_);
   if (!opened_) opened_ = now;
   for (auto& [id, topic] : topics_) {
@@ -269,19 +270,20 @@ void TopicTable::forget_idle_sequences(Timestamp now) {
   });
 }
 
-void TopicTable::forget_idle(TopicId id, SentSequences& sequences, Timestamp now) {
-  // By when they were last seen; those of connected producers are not in it.
-  std::multimap<Timestamp, std::uint64_t> free;
+void TopicTable::forget_idle(TopicId id, SentSequences& sequences, base::MonotonicTime now) {
+  // By when they were last seen; those of connected producers are not in it. Who was not here since the start
+  // counts from the start: how long it was away before, only the wall clock could tell, and that may jump.
+  std::multimap<std::pair<base::MonotonicTime, Timestamp>, std::uint64_t> free;
   for (const auto& [producer, sent] : sequences) {
-    Timestamp seen = std::max(sent.publish_time, *opened_);
+    base::MonotonicTime seen = *opened_;
     if (const auto hold = holds_.find({id, producer}); hold != holds_.end()) {
       if (hold->second.producers > 0) continue;
-      seen = std::max(seen, hold->second.last_seen);
+      seen = hold->second.last_seen;
     }
-    free.emplace(seen, producer);
+    free.emplace(std::pair(seen, sent.publish_time), producer);
   }
   for (const auto& [seen, producer] : free) {
-    if (now - seen < kSentSequenceIdle && sequences.size() <= kSentSequencesMax) return;
+    if (now - seen.first < kSentSequenceIdle && sequences.size() <= kSentSequencesMax) return;
     sequences.erase(producer);
   }
 }

@@ -89,7 +89,7 @@ class TopicTable {
   /// Nothing durable of that producer: null. Valid until the next apply() or forget_idle_sequences().
   [[nodiscard]] const SentSequence* durable_sequence(TopicId topic, std::uint64_t producer) const;
   /// Names that nobody uses, by time and by number.
-  void forget_idle_sequences(Timestamp now);
+  void forget_idle_sequences(base::MonotonicTime now);
   [[nodiscard]] LedgerId next_ledger() const { return next_ledger_; }
   LedgerId take_ledger() { return LedgerId{next_ledger_.value++}; }
   void set_next_ledger(LedgerId ledger) { next_ledger_ = ledger; }
@@ -113,7 +113,7 @@ class TopicTable {
   /// From it on the topic takes at most `bytes` on the disk: exact in memory, by proportion in an extent.
   [[nodiscard]] EntryId first_within(TopicId topic, std::uint64_t bytes) const;
   [[nodiscard]] std::optional<SentSequence> sent_sequence(TopicId topic, std::uint64_t producer) const;
-  void hold_sequence(TopicId topic, std::uint64_t producer, bool connected, Timestamp now);
+  void hold_sequence(TopicId topic, std::uint64_t producer, bool connected, base::MonotonicTime now);
   [[nodiscard]] std::string offline_reason(TopicId id) const;
   /// See Log::seal.
   void seal(TopicId id, bool sealed);
@@ -146,7 +146,7 @@ class TopicTable {
 
  private:
   void insert(Entry& entry);
-  void forget_idle(TopicId id, SentSequences& sequences, Timestamp now);
+  void forget_idle(TopicId id, SentSequences& sequences, base::MonotonicTime now);
   void apply_operation(const JournalOperation& operation);
   void apply(const Acknowledge& acknowledge);
   void apply(const SetCursor& set);
@@ -168,10 +168,10 @@ class TopicTable {
   /// Who is connected, or was lately.
   struct Hold {
     std::uint32_t producers = 0;
-    Timestamp last_seen{};
+    base::MonotonicTime last_seen{};
   };
   std::map<std::pair<TopicId, std::uint64_t>, Hold> holds_;
-  std::optional<Timestamp> opened_;  ///< nobody can have connected before
+  std::optional<base::MonotonicTime> opened_;  ///< nobody was seen before
 };
 
 }  // namespace geminga::storage
