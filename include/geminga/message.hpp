@@ -20,7 +20,9 @@ struct OutgoingMessage {
       deliver_after;  ///< instead of deliver_at, from the moment of the send
   /// The application's own id for deduplication, rising per producer's name, below 2^63. One that is at or
   /// below the highest that is durable is not stored again: its send gives the id of the first, or
-  /// MessageId::unknown(). See Feature::deduplicate_by_application_id.
+  /// MessageId::unknown(). So while one that was refused and can be sent again was not, higher ones are
+  /// refused with its error; a new producer of the name leaves it out. See
+  /// Feature::deduplicate_by_application_id.
   std::optional<std::uint64_t> sequence_id;
   bool operator==(const OutgoingMessage&) const = default;
 };

@@ -65,7 +65,8 @@ class GEMINGA_API Producer {
   /// Flushes, then frees. Idempotent; every later call fails with `closed`.
   Result<> close();
   /// The highest durable sequence id that a producer of this name gave on this topic; nothing: none. After a
-  /// restart the application goes on behind it. See Feature::deduplicate_by_application_id.
+  /// restart the application goes on behind it; on a partitioned topic, where it is the highest of all
+  /// partitions, it sends again whatever had no answer. See Feature::deduplicate_by_application_id.
   [[nodiscard]] std::optional<std::uint64_t> last_sequence_id() const;
   [[nodiscard]] const std::string& topic() const;
   [[nodiscard]] const std::string& name() const;

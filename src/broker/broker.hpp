@@ -149,6 +149,8 @@ struct RegisterOptions {
   std::optional<std::uint64_t> epoch;
   /// The topic is not free and the request waits (wait_for_exclusive), under this name. On the topic's core.
   std::function<void(const std::string& name)> on_waiting;
+  /// Expired, nobody looks at the answer any more: the request does not wait any longer, and takes no epoch.
+  std::optional<std::weak_ptr<const void>> wanted;
   /// Once, when it ends by anything but close(): fenced, topic deleted, broker closed. On the topic's core.
   std::function<void(const Error& reason)> on_closed;
 };

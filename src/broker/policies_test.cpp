@@ -71,9 +71,14 @@ class PoliciesTest : public testing::BrokerTest {
     return wait_for<ProducerPtr>(
         [&](auto done) { broker_->create_producer(topic_, std::move(options), std::move(done)); });
   }
-  static std::future<Result<>> send(const ProducerPtr& from, std::size_t bytes = 10) {
+  static std::future<Result<>> send(const ProducerPtr& from, std::size_t bytes = 10,
+                                    std::optional<std::uint64_t> sequence = {}) {
     std::vector<storage::Append> one;
     one.push_back(append(bytes));
+    if (sequence) {
+      one.front().flags |= storage::EntryFlags::kDeduplicate;
+      one.front().sequence = *sequence;
+    }
     auto promise = std::make_shared<std::promise<Result<>>>();
     from->publish(std::move(one), [promise](const Result<std::vector<MessageId>>& ids) {
       promise->set_value(ids ? Result<>{} : std::unexpected(ids.error()));
@@ -285,6 +290,39 @@ TEST_F(PoliciesTest, WhatIsHeldHasABudget) {
   for (auto& one : held) EXPECT_TRUE(one.get());
   EXPECT_TRUE(send(sender).get());
   EXPECT_EQ(broker_->broker_stats().held_bytes, 0U);
+}
+
+TEST_F(PoliciesTest, EmptyMessagesThatAreHeldTakeOfTheBudgetToo) {
+  set({.publish_messages_per_second = 1});
+  const auto sender = producer().value();
+  ASSERT_TRUE(send(sender).get());
+  std::vector<std::future<Result<>>> held;
+  const std::size_t most = kBudget / storage::kAppendOverheadBytes;
+  do held.push_back(send(sender, 0));
+  while (held.size() <= most && held.back().wait_for(0s) == std::future_status::timeout);
+  ASSERT_LE(held.size(), most + 1);
+  EXPECT_EQ(held.back().get().error().code, ErrorCode::overloaded);
+  held.pop_back();
+  EXPECT_GT(held.size(), most / 2);
+  set({});
+  for (auto& one : held) EXPECT_TRUE(one.get());
+}
+
+TEST_F(PoliciesTest, NothingNumberedPassesWhatWasRefusedBeforeIt) {
+  set({.publish_messages_per_second = 1});
+  const auto sender = producer().value();
+  ASSERT_TRUE(send(sender, 10, 1).get());
+  auto held = send(sender, 7 * kBudget / 8, 2);
+  const Result<> over = send(sender, kBudget / 4, 3).get();
+  ASSERT_FALSE(over);
+  EXPECT_EQ(over.error().code, ErrorCode::overloaded);
+  auto behind = send(sender, 10, 4);
+  set({});
+  EXPECT_TRUE(held.get());
+  EXPECT_EQ(behind.get().error().code, ErrorCode::overloaded) << "3, sent again, would pass for stored";
+  EXPECT_TRUE(send(sender, kBudget / 4, 3).get());
+  EXPECT_TRUE(send(sender, 10, 4).get());
+  EXPECT_EQ(stats().stored_messages, 4U);
 }
 
 TEST_F(PoliciesTest, WhatIsPublishedWithoutAProducerIsRefusedInsteadOfHeld) {

@@ -37,22 +37,59 @@ std::optional<std::uint64_t> ConnectedProducer::last_sequence_id() const {
   return sequences == 0 ? std::nullopt : std::optional(sequences - 1);
 }
 
+namespace {
+
+PublishSize size_of(const std::vector<storage::Append>& entries) {
+  PublishSize size;
+  for (const storage::Append& entry : entries) {
+    size.messages += entry.message_count;
+    size.bytes += entry.body.size();
+  }
+  return size;
+}
+
+/// From the first number to the last; nothing: none has one.
+std::optional<base::NumberedSends::Range> numbers_of(const std::vector<storage::Append>& entries) {
+  std::optional<base::NumberedSends::Range> range;
+  for (const storage::Append& entry : entries) {
+    if ((entry.flags & storage::EntryFlags::kDeduplicate) == 0) continue;
+    if (!range) range = {.first = entry.sequence, .last = entry.sequence};
+    range->last = std::max(range->last, entry.sequence);
+  }
+  return range;
+}
+
+}  // namespace
+
 void ConnectedProducer::publish(std::vector<storage::Append> entries, Done<std::vector<MessageId>> done) {
+  const PublishSize size = size_of(entries);
+  const auto numbers = numbers_of(entries);
+  Held send{.transaction = transaction_of(std::move(entries), std::move(done)), .size = size};
+  std::unique_lock lock(mutex_);
+  if (numbers) {
+    if (!numbered_) numbered_ = std::make_shared<base::NumberedSends>();
+    send.transaction.numbers = {.sends = numbered_, .range = *numbers};
+  }
+  const auto verdict = admit(send);
+  if (!verdict) {
+    if (refuse_in_place(send.transaction, verdict.error())) return;
+    lock.unlock();
+    return send.transaction.done(std::unexpected(verdict.error()));
+  }
+  if (*verdict == PublishGate::Verdict::go) return context_->log->submit(std::move(send.transaction));
+  context_->held_bytes += send.bytes();
+  held_.push_back(std::move(send));
+  if (held_.size() == 1) gate_->held();
+}
+
+storage::Transaction ConnectedProducer::transaction_of(std::vector<storage::Append> entries,
+                                                       Done<std::vector<MessageId>> done) {
   storage::Transaction transaction;
   transaction.operations.reserve(entries.size());
-  PublishSize size;
   for (storage::Append& entry : entries) {
     entry.topic = topic_;
     entry.producer = hash_;
-    size.messages += entry.message_count;
-    size.bytes += entry.body.size();
     transaction.operations.emplace_back(std::move(entry));
-  }
-  std::unique_lock lock(mutex_);
-  const auto verdict = admit(size);
-  if (!verdict) {
-    lock.unlock();
-    return done(std::unexpected(verdict.error()));
   }
   transaction.done = [self = shared_from_this(),
                       done = std::move(done)](Result<storage::Receipt> receipt) mutable {
@@ -64,30 +101,35 @@ void ConnectedProducer::publish(std::vector<storage::Append> entries, Done<std::
       ids.push_back(to_message_id(header, self->partition_));
     done(std::move(ids));
   };
-  if (*verdict == PublishGate::Verdict::go) return context_->log->submit(std::move(transaction));
-  held_.push_back({std::move(transaction), size});
-  context_->held_bytes += size.bytes;
-  if (held_.size() == 1) gate_->held();
+  return transaction;
 }
 
-Result<PublishGate::Verdict> ConnectedProducer::admit(const PublishSize& size) {
+Result<PublishGate::Verdict> ConnectedProducer::admit(const Held& send) {
   if (ended_) return std::unexpected(*ended_);
   if (held_.empty()) {
-    auto verdict = gate_->admit(size);
+    auto verdict = gate_->admit(send.size);
     if (!verdict || *verdict == PublishGate::Verdict::go) return verdict;
   }
   const std::uint64_t budget = context_->options.publish_budget_bytes;
-  if (context_->held_bytes.load() + size.bytes <= budget) return PublishGate::Verdict::hold;
+  if (context_->held_bytes.load() + send.bytes() <= budget) return PublishGate::Verdict::hold;
   return fail(ErrorCode::overloaded,
               fmt::format("policies of topics hold back sends, and the budget of {} bytes for them is spent; "
                           "try again later",
                           budget));
 }
 
+bool ConnectedProducer::refuse_in_place(storage::Transaction& transaction, const Error& error) {
+  if (!transaction.numbers || !error.retryable()) return false;
+  transaction.operations.clear();
+  transaction.refused = std::make_unique<Error>(error);
+  context_->log->submit(std::move(transaction));
+  return true;
+}
+
 ConnectedProducer::Held ConnectedProducer::take_first_held() {
   Held first = std::move(held_.front());
   held_.pop_front();
-  context_->held_bytes -= first.size.bytes;
+  context_->held_bytes -= first.bytes();
   return first;
 }
 
@@ -103,7 +145,7 @@ bool ConnectedProducer::release_held() {
       Held first = take_first_held();
       if (verdict) {
         context_->log->submit(std::move(first.transaction));
-      } else {
+      } else if (!refuse_in_place(first.transaction, verdict.error())) {
         refused.emplace_back(std::move(first), verdict.error());
       }
     }
@@ -180,10 +222,15 @@ void Producers::add(RegisterOptions options, Answer<ProducerPtr> answer) {
 }
 
 void Producers::process() {
-  while (!granting_ && !requests_.empty()) {
+  while (!granting_) {
+    waiting_.remove_if([](const Request& one) { return one.given_up(); });
+    // A free topic goes to who has waited for longest, also when the one before him could not be served.
+    if (connected_.empty() && !waiting_.empty())
+      requests_.splice(requests_.begin(), waiting_, waiting_.begin());
+    if (requests_.empty()) return;
     Request next = std::move(requests_.front());
     requests_.pop_front();
-    decide(std::move(next));
+    if (!next.given_up()) decide(std::move(next));
   }
 }
 
@@ -215,6 +262,11 @@ void Producers::decide(Request request) {
         fail(ErrorCode::producer_busy,
              fmt::format("producer '{}' has {} for itself", connected_.front()->name(), topic_.name())));
   }
+  if (!waiting_.empty()) {
+    return request.answer(
+        fail(ErrorCode::producer_busy, fmt::format("producer '{}' waits until it has {} for itself",
+                                                   waiting_.front().options.name, topic_.name())));
+  }
   if (auto room = topic_.limits().check_producers(); !room)
     return request.answer(std::unexpected(room.error()));
   connect(std::move(request), std::nullopt);
@@ -222,13 +274,8 @@ void Producers::decide(Request request) {
 
 void Producers::decide_exclusive(Request request) {
   switch (request.options.access) {
-    case ProducerAccess::exclusive_with_fencing: {
-      const Error reason{ErrorCode::producer_fenced,
-                         fmt::format("producer '{}' took {} over", request.options.name, topic_.name())};
-      for (const ConnectedProducerPtr& one : std::vector(connected_)) end(one, reason);
-      for (Request& one : std::exchange(waiting_, {})) one.answer(std::unexpected(reason));
+    case ProducerAccess::exclusive_with_fencing:
       return grant(std::move(request));
-    }
     case ProducerAccess::wait_for_exclusive:
       if (connected_.empty()) return grant(std::move(request));
       if (request.options.on_waiting) request.options.on_waiting(request.options.name);
@@ -264,11 +311,21 @@ void Producers::granted(Request request, std::uint64_t epoch, const Result<>& st
     if (auto usable = topic_.check_usable(); !usable) {
       request.answer(std::unexpected(usable.error()));
     } else {
+      take_over(request);
       exclusive_ = true;
       connect(std::move(request), epoch);
     }
   }
   process();
+}
+
+/// Only now that the epoch is durable: refused, it must not have thrown the others out.
+void Producers::take_over(const Request& request) {
+  if (request.options.access != ProducerAccess::exclusive_with_fencing) return;
+  const Error reason{ErrorCode::producer_fenced,
+                     fmt::format("producer '{}' took {} over", request.options.name, topic_.name())};
+  for (const ConnectedProducerPtr& one : std::vector(connected_)) end(one, reason);
+  for (Request& one : std::exchange(waiting_, {})) one.answer(std::unexpected(reason));
 }
 
 void Producers::connect(Request request, std::optional<std::uint64_t> epoch) {
@@ -290,11 +347,7 @@ void Producers::connect(Request request, std::optional<std::uint64_t> epoch) {
 void Producers::remove(const ConnectedProducerPtr& producer) {
   if (std::erase(connected_, producer) == 0) return;
   topic_.context()->log->hold_sequence(topic_.id(), producer->hash(), false);
-  if (!connected_.empty()) return;
-  exclusive_ = false;
-  if (waiting_.empty()) return;
-  requests_.push_front(std::move(waiting_.front()));
-  waiting_.pop_front();
+  if (connected_.empty()) exclusive_ = false;
   process();
 }
 

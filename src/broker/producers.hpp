@@ -51,10 +51,19 @@ class ConnectedProducer : public std::enable_shared_from_this<ConnectedProducer>
   struct Held {
     storage::Transaction transaction;
     PublishSize size;
+    /// What it takes of the memory for what is held: small messages are not free.
+    [[nodiscard]] std::uint64_t bytes() const {
+      return size.bytes + storage::kAppendOverheadBytes * transaction.operations.size();
+    }
   };
+  storage::Transaction transaction_of(std::vector<storage::Append> entries,
+                                      Done<std::vector<MessageId>> done);
   void note_durable(const storage::Receipt& receipt);
   /// Under mutex_. Errors: overloaded, backlog_quota_exceeded, and what ended it.
-  Result<PublishGate::Verdict> admit(const PublishSize& size);
+  Result<PublishGate::Verdict> admit(const Held& send);
+  /// Under mutex_. Refused by the gate: what is numbered goes to the log, which refuses it in its place among
+  /// the numbers; else the caller has to answer it, without the mutex.
+  [[nodiscard]] bool refuse_in_place(storage::Transaction& transaction, const Error& error);
   [[nodiscard]] Held take_first_held();
 
   const ContextPtr context_;
@@ -70,7 +79,8 @@ class ConnectedProducer : public std::enable_shared_from_this<ConnectedProducer>
   /// at once, and the answer may publish again.
   std::recursive_mutex mutex_;
   std::optional<Error> ended_;
-  std::list<Held> held_;  ///< in order; nothing passes what came before it
+  std::shared_ptr<base::NumberedSends> numbered_;  ///< from the first number on
+  std::list<Held> held_;                           ///< in order; nothing passes what came before it
 };
 using ConnectedProducerPtr = std::shared_ptr<ConnectedProducer>;
 
@@ -98,8 +108,11 @@ class Producers {
   struct Request {
     RegisterOptions options;
     Answer<ProducerPtr> answer;
+    /// Who asked does not look at the answer any more.
+    [[nodiscard]] bool given_up() const { return options.wanted && options.wanted->expired(); }
   };
   void process();
+  void take_over(const Request& request);
   void decide(Request request);
   void decide_exclusive(Request request);
   [[nodiscard]] Result<> check(const Request& request) const;

@@ -222,5 +222,39 @@ TEST_F(ProducersTest, AClosedBrokerEndsThem) {
   EXPECT_EQ(create({}).error().code, ErrorCode::closed);
 }
 
+TEST_F(ProducersTest, AWaitingOneThatCannotBeServedDoesNotBlockTheQueue) {
+  const auto first = create({.name = "a"}).value();
+  auto fenced = create_later({.name = "b", .access = ProducerAccess::wait_for_exclusive, .epoch = 3});
+  auto low = create_later({.name = "c", .access = ProducerAccess::wait_for_exclusive, .epoch = 2});
+  auto last = create_later({.name = "d", .access = ProducerAccess::wait_for_exclusive});
+  EXPECT_EQ(stats().producers, 1U);
+  close(first);
+  const auto b = fenced.get().value();
+  EXPECT_EQ(b->epoch(), 3U);
+  close(b);
+  EXPECT_EQ(low.get().error().code, ErrorCode::producer_fenced);
+  EXPECT_EQ(last.get().value()->epoch(), 4U) << "it is not left behind the refused one";
+}
+
+TEST_F(ProducersTest, WhoGaveUpWaitingTakesNoEpoch) {
+  const auto first = create({.name = "a", .access = ProducerAccess::exclusive}).value();
+  auto wanted = std::make_shared<int>();
+  auto gone = create_later({.name = "b", .access = ProducerAccess::wait_for_exclusive, .wanted = wanted});
+  EXPECT_EQ(stats().producers, 1U);
+  wanted.reset();
+  close(first);
+  EXPECT_EQ(gone.get().error().code, ErrorCode::closed);
+  EXPECT_TRUE(create({.name = "c"})) << "nobody is in the way";
+  EXPECT_EQ(create({.name = "d", .access = ProducerAccess::exclusive_with_fencing}).value()->epoch(), 2U);
+}
+
+TEST_F(ProducersTest, SharedOnesDoNotPassWhoWaits) {
+  const auto first = create({.name = "a"}).value();
+  auto later = create_later({.name = "b", .access = ProducerAccess::wait_for_exclusive});
+  EXPECT_EQ(create({.name = "c"}).error().code, ErrorCode::producer_busy);
+  close(first);
+  EXPECT_TRUE(later.get());
+}
+
 }  // namespace
 }  // namespace geminga::broker

@@ -90,21 +90,33 @@ void Producer::Impl::send(OutgoingMessage message, bus::Done<MessageId> done,
       !checked)
     return refuse(checked.error());
   const std::uint64_t bytes = message.body.size() + message.key.size();
+  const auto sequence = message.sequence_id;
   const auto deadline = pending_->deadline();
   while (true) {
-    const auto sent = try_send(message, deadline, done, where);
-    if (!sent) return refuse(sent.error());
-    if (*sent) return;
-    if (auto room = pending_->wait_for_room(bytes, deadline); !room) return refuse(room.error());
+    auto sent = try_send(message, deadline, done, where);
+    if (sent && *sent) return;
+    Result<> room = sent ? pending_->wait_for_room(bytes, deadline) : std::unexpected(sent.error());
+    if (room) continue;
+    note_refused(sequence, room.error());
+    return refuse(room.error());
   }
+}
+
+void Producer::Impl::note_refused(std::optional<std::uint64_t> sequence, const Error& error) {
+  if (!sequence) return;
+  const std::lock_guard order(order_);
+  numbered_.refused({*sequence, *sequence}, error);
 }
 
 Result<bool> Producer::Impl::try_send(OutgoingMessage& message, base::MonotonicTime deadline,
                                       bus::Done<MessageId>& done, bus::PendingSends::Where where) {
   const std::uint64_t bytes = message.body.size() + message.key.size();
   const std::lock_guard order(order_);
+  const auto sequence = message.sequence_id;
+  if (sequence) GEMINGA_TRY_VOID(numbered_.admit({*sequence, *sequence}));
   GEMINGA_TRY(const auto begun, pending_->begin(bytes, deadline, done, where));
   if (!begun) return false;
+  if (sequence) numbered_.accepted({*sequence, *sequence});
   if (begun->arm) arm_timeout(bus_->callbacks(), pending_, deadline);
   engine_->send(begun->tag, std::move(message));
   return true;

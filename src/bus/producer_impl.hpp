@@ -2,9 +2,11 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 
 #include <geminga/producer.hpp>
 
+#include "base/numbered_sends.hpp"
 #include "bus/bus_impl.hpp"
 #include "bus/pending_sends.hpp"
 
@@ -30,6 +32,7 @@ class Producer::Impl final : public bus::Child, public std::enable_shared_from_t
   /// False: there is no room, and both are untouched.
   Result<bool> try_send(OutgoingMessage& message, base::MonotonicTime deadline, bus::Done<MessageId>& done,
                         bus::PendingSends::Where where);
+  void note_refused(std::optional<std::uint64_t> sequence, const Error& error);
   static void arm_timeout(const std::shared_ptr<bus::Callbacks>& callbacks,
                           const std::weak_ptr<bus::PendingSends>& pending, base::MonotonicTime when);
 
@@ -40,6 +43,7 @@ class Producer::Impl final : public bus::Child, public std::enable_shared_from_t
   std::string name_;
   /// The engine takes messages in the order in which they got their place. Nobody waits while he holds it.
   std::mutex order_;
+  base::NumberedSends numbered_;  ///< under order_; what the engine refuses is its own affair
 };
 
 }  // namespace geminga

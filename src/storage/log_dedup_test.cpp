@@ -3,6 +3,7 @@
 #include <future>
 #include <numeric>
 #include <random>
+#include <thread>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -46,12 +47,13 @@ class LogDedupTest : public ::testing::Test {
     if (!files_->make_directory(kDirectory)) throw std::runtime_error("no directory");
     if (!files_->sync_directory("/")) throw std::runtime_error("no directory");
   }
-  std::unique_ptr<Log> open(UnsafeOptions unsafe = {}) {
+  std::unique_ptr<Log> open(UnsafeOptions unsafe = {}, std::uint64_t publish_budget_bytes = 64 << 20) {
     LogOptions options{.directory = kDirectory,
                        .directory_uuid = testing::kUuid,
                        .journal_bytes_max = 1 << 20,
                        .journal_file_bytes = 32 << 10,
                        .memory_table_bytes = 24 << 10,
+                       .publish_budget_bytes = publish_budget_bytes,
                        .unsafe = unsafe};
     auto log = Log::open(*files_, clock_, options, {kTopic}, {}, listener_);
     EXPECT_TRUE(log) << log.error().message;
@@ -217,6 +219,39 @@ bool refused_comes_through(Log& log, FaultFileSystem& files) {
   return testing::read_all(log, kTopic).value().size() == sequence;
 }
 
+/// One producer's, as the broker gives them to the log.
+std::future<Result<Receipt>> submit(Log& log, const std::shared_ptr<base::NumberedSends>& sends,
+                                    std::uint64_t sequence, std::size_t bytes) {
+  auto promise = std::make_shared<std::promise<Result<Receipt>>>();
+  Transaction transaction;
+  transaction.operations.emplace_back(numbered(sequence, kProducer, bytes));
+  transaction.numbers = {.sends = sends, .range = {.first = sequence, .last = sequence}};
+  transaction.done = [promise](Result<Receipt> receipt) { promise->set_value(std::move(receipt)); };
+  log.submit(std::move(transaction));
+  return promise->get_future();
+}
+
+TEST_F(LogDedupTest, WhatStandsBehindARefusedOneIsRefusedToo) {
+  const auto log = open({}, 10'000);
+  const auto sends = std::make_shared<base::NumberedSends>();
+  std::promise<void> go_on;
+  Transaction holds_the_journal;
+  holds_the_journal.operations.emplace_back(testing::append_of(kTopic, "0"));
+  holds_the_journal.done = [&](const Result<Receipt>&) { go_on.get_future().wait(); };
+  log->submit(std::move(holds_the_journal));
+  while (listener_.bodies().empty()) std::this_thread::yield();
+  auto first = submit(*log, sends, 1, 6'000);
+  auto refused = submit(*log, sends, 2, 6'000);
+  auto behind = submit(*log, sends, 3, 10);
+  go_on.set_value();
+  EXPECT_TRUE(first.get());
+  EXPECT_EQ(refused.get().error().code, ErrorCode::overloaded);
+  EXPECT_EQ(behind.get().error().code, ErrorCode::overloaded);
+  EXPECT_TRUE(submit(*log, sends, 2, 6'000).get());
+  EXPECT_TRUE(submit(*log, sends, 3, 10).get());
+  EXPECT_EQ(testing::read_all(*log, kTopic).value().size(), 4U);
+}
+
 TEST_F(LogDedupTest, WhatWasRefusedIsNotTakenForADuplicate) {
   const auto log = open();
   EXPECT_TRUE(refused_comes_through(*log, *files_));
@@ -255,6 +290,14 @@ TEST_F(LogDedupTest, IdleNamesAreForgottenAndConnectedOnesNever) {
   clock_.advance(std::chrono::minutes(2));
   force_checkpoint(*log);
   EXPECT_FALSE(log->sent_sequence(kTopic, 1));
+}
+
+TEST_F(LogDedupTest, AWallClockThatJumpsForgetsNobody) {
+  const auto log = open();
+  ASSERT_TRUE(send(*log, numbered(5)));
+  clock_.jump(2 * std::chrono::duration_cast<std::chrono::milliseconds>(kSentSequenceIdle));
+  force_checkpoint(*log);
+  EXPECT_TRUE(log->sent_sequence(kTopic, kProducer));
 }
 
 TEST_F(LogDedupTest, OfTooManyNamesTheLongestAwayGoFirst) {

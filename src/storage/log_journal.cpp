@@ -42,6 +42,9 @@ void Log::Impl::run_journal() {
 
 Result<> Log::Impl::admit(Submitted& submitted) {
   if (failure_) return std::unexpected(*failure_);
+  if (const auto& numbers = submitted.transaction.numbers)
+    GEMINGA_TRY_VOID(numbers->sends->admit(numbers->range));
+  if (submitted.transaction.refused) return std::unexpected(*submitted.transaction.refused);
   if (options_.unsafe.dedup_before_persist) builder_.mark_duplicates(submitted.transaction);
   if (submitted.overloaded)
     return fail(
@@ -95,6 +98,7 @@ Log::Impl::Batch Log::Impl::choose(std::vector<Submitted>& backlog, std::size_t&
       queue_.give_back(next.budget);
       continue;
     }
+    if (const auto& numbers = next.transaction.numbers) numbers->sends->accepted(numbers->range);
     batch.record_bytes += bytes;
     batch.publishes |= publishes(next.transaction);
     batch.chosen.push_back(std::move(next));
@@ -189,6 +193,7 @@ void Log::Impl::complete(Group& group) {
 
 void Log::Impl::refuse(Submitted& submitted, const Error& error) {
   queue_.give_back(submitted.budget);
+  if (const auto& numbers = submitted.transaction.numbers) numbers->sends->refused(numbers->range, error);
   if (submitted.transaction.done) submitted.transaction.done(std::unexpected(error));
 }
 

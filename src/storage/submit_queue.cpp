@@ -5,13 +5,11 @@
 namespace geminga::storage {
 namespace {
 
-// What a transaction and its operation cost beside the bodies.
-constexpr std::uint64_t kOverheadBytes = 256;
-
 std::uint64_t budget_of(const Transaction& transaction) {
   std::uint64_t bytes = 0;
   for (const Operation& operation : transaction.operations) {
-    if (const auto* append = std::get_if<Append>(&operation)) bytes += kOverheadBytes + append->body.size();
+    if (const auto* append = std::get_if<Append>(&operation))
+      bytes += kAppendOverheadBytes + append->body.size();
   }
   return bytes;
 }

@@ -2,12 +2,15 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include <geminga/types.hpp>
 
+#include "base/numbered_sends.hpp"
 #include "storage/entry.hpp"
 
 namespace geminga::storage {
@@ -29,6 +32,9 @@ struct Append {
   std::uint32_t body_crc = 0;
   bool duplicate = false;  ///< set by the log: it is stored already and nothing is written
 };
+
+/// What an append and its share of the transaction cost in memory beside the body.
+inline constexpr std::uint64_t kAppendOverheadBytes = 256;
 
 /// first..last, both included, of the topic's ledger.
 struct EntryRange {
@@ -99,6 +105,15 @@ struct Receipt {
 struct Transaction {
   std::vector<Operation> operations;
   std::move_only_function<void(Result<Receipt>)> done;
+  /// What a producer numbers. The log alone knows the order in which it takes and refuses, so it keeps the
+  /// rule; the object belongs to the journal thread.
+  struct Numbers {
+    std::shared_ptr<base::NumberedSends> sends;
+    base::NumberedSends::Range range;
+  };
+  std::optional<Numbers> numbers;
+  /// Set: it was refused before, and comes to be refused in its place among the numbers.
+  std::unique_ptr<Error> refused;
 };
 
 }  // namespace geminga::storage

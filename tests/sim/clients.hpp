@@ -46,6 +46,7 @@ struct LiveProducer {
   State state = State::asked;
   broker::ProducerPtr handle;
   bool told_closed = false;
+  std::shared_ptr<const void> wanted = std::make_shared<int>();  ///< let go, it waits no more
 
   [[nodiscard]] bool exclusive() const { return access != ProducerAccess::shared; }
 };

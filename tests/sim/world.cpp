@@ -276,6 +276,8 @@ void World::move_clock(std::function<void()> move) {
 void World::drop_handles() {
   readers.clear();
   consumers.clear();
+  // First of all: the topic that becomes free is not for them.
+  for (auto& [number, producer] : producers) producer.wanted.reset();
   producers.clear();
   topics.clear();
 }

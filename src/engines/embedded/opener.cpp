@@ -36,9 +36,11 @@ Result<std::unique_ptr<bus::EngineProducer>> Opener::open_producer(
   GEMINGA_TRY(auto topic, open_topic(options.topic));
   const auto timeout =
       options.access == ProducerAccess::wait_for_exclusive ? options.access_timeout : kStepTimeout;
+  const auto wanted = std::make_shared<int>();  // until this call returns
   auto producer = base::await<broker::ProducerPtr>(
       [&](auto done) {
-        broker_->create_producer(topic, {.name = options.name, .access = options.access}, std::move(done));
+        broker_->create_producer(topic, {.name = options.name, .access = options.access, .wanted = wanted},
+                                 std::move(done));
       },
       timeout, "create producer");
   if (!producer) return std::unexpected(producer.error().with("producer of " + options.topic));

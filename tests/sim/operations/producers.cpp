@@ -10,6 +10,24 @@ using State = LiveProducer::State;
 constexpr std::uint64_t kProducersMax = 8;
 constexpr std::size_t kSentKept = 20;
 
+bool in_state(const World& world, const std::string& topic, State state) {
+  return std::ranges::any_of(world.producers, [&](const auto& each) {
+    return each.second.topic == topic && each.second.state == state;
+  });
+}
+
+bool somebody_waits(const World& world, const std::string& topic) {
+  return in_state(world, topic, State::waiting);
+}
+
+/// Until its epoch is durable the others may publish or not.
+bool fencing_under_way(const World& world, const std::string& topic) {
+  return std::ranges::any_of(world.producers, [&](const auto& each) {
+    return each.second.topic == topic && each.second.state == State::asked &&
+           each.second.access == ProducerAccess::exclusive_with_fencing;
+  });
+}
+
 /// What the broker must say to a new producer; nothing: it is connected, or waits.
 std::optional<ErrorCode> refusal(const World& world, const LiveProducer& asks,
                                  std::optional<std::uint64_t> epoch) {
@@ -23,7 +41,7 @@ std::optional<ErrorCode> refusal(const World& world, const LiveProducer& asks,
   const auto current = world.model.topics.at(asks.topic).epoch;
   if (epoch && current && *epoch < *current) return ErrorCode::producer_fenced;
   if (asks.access == ProducerAccess::shared &&
-      any([](const LiveProducer& other) { return other.exclusive(); }))
+      (any([](const LiveProducer& other) { return other.exclusive(); }) || somebody_waits(world, asks.topic)))
     return ErrorCode::producer_busy;
   if (asks.access == ProducerAccess::exclusive && !others.empty()) return ErrorCode::producer_fenced;
   return std::nullopt;
@@ -106,6 +124,7 @@ void request(World& world, std::uint64_t number, std::optional<std::uint64_t> ep
        .access = asks.access,
        .epoch = epoch,
        .on_waiting = nullptr,
+       .wanted = asks.wanted,
        .on_closed =
            [&world, mail, number](const Error& reason) {
              mail->said([&world, number, reason] { on_closed(world, number, reason); });
@@ -187,6 +206,7 @@ bool publish_numbered(World& world) {
   auto& [number, producer] = world.random.pick(world.producers);
   if (!producer.handle) return false;
   if (producer.state == State::taken_over) {
+    if (fencing_under_way(world, producer.topic)) return false;
     std::vector<storage::Append> entries;
     entries.push_back(world.append(world.draw_message()));
     producer.handle->publish(std::move(entries), world.answer<std::vector<MessageId>>([](const auto& ids) {
