@@ -154,7 +154,7 @@ Result<> FaultFileSystem::need_space(const Inode& inode, std::uint64_t size) con
 }
 
 Result<> FaultFileSystem::may_open(const fs::path& path) {
-  if (!refused_opening_) return {};
+  if (!refused_opening_ || (!refused_only_.empty() && refused_only_ != path)) return {};
   ++refused_openings_;
   return fail(*refused_opening_, fmt::format("open '{}'", path.string()));
 }
@@ -311,8 +311,9 @@ void FaultFileSystem::fail_at(std::uint64_t number, ErrorCode code) {
   failures_[number] = code;
 }
 
-void FaultFileSystem::refuse_opening(std::optional<ErrorCode> code) {
+void FaultFileSystem::refuse_opening(std::optional<ErrorCode> code, fs::path only) {
   const std::lock_guard lock(mutex_);
+  refused_only_ = std::move(only);
   refused_opening_ = code;
 }
 

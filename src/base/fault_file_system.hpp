@@ -56,8 +56,8 @@ class FaultFileSystem final : public FileSystem {
   void stop_at(std::uint64_t number);
   /// Operation `number` fails with `code`, once. A sync that fails keeps the changes volatile for ever.
   void fail_at(std::uint64_t number, ErrorCode code);
-  /// What opens a file or a directory fails with `code` from now on; nothing: no more.
-  void refuse_opening(std::optional<ErrorCode> code);
+  /// What opens a file or a directory, or only this one, fails with `code` from now on; nothing: no more.
+  void refuse_opening(std::optional<ErrorCode> code, std::filesystem::path only = {});
   /// How often that was met.
   [[nodiscard]] std::uint64_t refused_openings() const;
   /// Reading this file fails with disk_error from now on, as a sector that is lost does.
@@ -93,6 +93,7 @@ class FaultFileSystem final : public FileSystem {
   std::uint64_t stop_at_ = std::numeric_limits<std::uint64_t>::max();
   std::map<std::uint64_t, ErrorCode> failures_;
   std::optional<ErrorCode> refused_opening_;
+  std::filesystem::path refused_only_;
   std::uint64_t refused_openings_ = 0;
   std::uint64_t capacity_ = std::numeric_limits<std::uint64_t>::max() / 4;
 };

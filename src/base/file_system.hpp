@@ -83,7 +83,8 @@ class FileSystem {
   /// Sorted by name.
   virtual Result<std::vector<DirectoryEntry>> list(const std::filesystem::path& path) = 0;
   virtual Result<DiskSpace> space(const std::filesystem::path& path) = 0;
-  /// Makes the file when it is missing. Errors: directory_locked (another open lock, in whatever process).
+  /// Makes the file, mode 0644, when it is missing. Errors: directory_locked (another open lock, in whatever
+  /// process).
   virtual Result<std::unique_ptr<FileLock>> lock(const std::filesystem::path& path) = 0;
 
   /// The one of the machine; lives for ever.

@@ -218,7 +218,11 @@ class PosixFileSystem final : public FileSystem {
   }
 
   Result<std::unique_ptr<FileLock>> lock(const fs::path& path) override {
-    const int fd = uninterrupted([&] { return ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600); });
+    // Readable for all, and reading is enough for a lock: what root made while it copied does not shut us
+    // out.
+    int fd = uninterrupted([&] { return ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644); });
+    if (fd < 0 && errno == EACCES)
+      fd = uninterrupted([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); });
     if (fd < 0) return not_opened("open", path, errno);
     if (uninterrupted([&] { return ::flock(fd, LOCK_EX | LOCK_NB); }) == 0)
       return std::make_unique<PosixLock>(fd);

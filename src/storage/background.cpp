@@ -54,6 +54,12 @@ Result<> Background::finish_pending() {
   return {};
 }
 
+Result<> Background::not_needed(std::vector<std::uint64_t> segments, std::uint64_t covered) {
+  unneeded_ = std::move(segments);
+  covered_ = covered;
+  return let_go();
+}
+
 Result<> Background::spill() {
   GEMINGA_TRY(const auto extents, parts_.segments.write(parts_.topics.frozen_runs()));
   parts_.topics.install(extents);
@@ -177,20 +183,27 @@ Result<> Background::advance(Pending& pending) {
 }
 
 Result<> Background::let_go() {
-  if (unneeded_.empty() && covered_ == 0 && forgotten_.empty()) return {};
-  GEMINGA_TRY(const bool copied, being_copied());
+  if (unneeded_.empty() && !covered_ && forgotten_.empty()) return {};
+  const auto copied = being_copied(parts_.files, parts_.options.directory);
   tell_of_copy(copied);
-  if (copied) return {};
+  if (!copied || *copied) return {};
   GEMINGA_TRY_VOID(parts_.segments.remove(unneeded_));
   unneeded_.clear();
-  GEMINGA_TRY_VOID(parts_.journal.release(std::exchange(covered_, 0)));
+  if (covered_) GEMINGA_TRY_VOID(parts_.journal.release(*covered_));
+  covered_.reset();
   if (!forgotten_.empty()) parts_.listener.on_forgotten(std::exchange(forgotten_, {}));
   return {};
 }
 
-void Background::tell_of_copy(bool copied) {
-  if (std::exchange(copied_, copied) == copied) return;
-  if (copied)
+void Background::tell_of_copy(const Result<bool>& copied) {
+  const bool held = !copied || *copied;
+  if (std::exchange(copied_, held) == held) return;
+  if (!copied)
+    log::warn("storage",
+              "{}: whether a backup is under way cannot be found out, so nothing that it may need is removed "
+              "and the journal only grows; let this user open the file, or remove it when no backup runs",
+              copied.error().message);
+  else if (held)
     log::info("storage",
               "a backup is under way: until it is done the journal only grows ({} bytes now); from {} bytes "
               "on publishing waits and is then refused",
@@ -198,17 +211,6 @@ void Background::tell_of_copy(bool copied) {
   else
     log::info("storage", "the backup is done: {} bytes of the journal can be used again",
               parts_.journal.held_bytes());
-}
-
-Result<bool> Background::being_copied() {
-  // Who copies takes the lock first and reads the checkpoint then: either we see the lock, or the checkpoint
-  // that it reads is the one that is durable now.
-  const std::filesystem::path path = parts_.options.directory / kBackupFile;
-  GEMINGA_TRY(const bool there, parts_.files.exists(path));
-  if (!there) return false;
-  const auto lock = parts_.files.lock(path);
-  if (!lock && lock.error().code == ErrorCode::unavailable) return std::unexpected(lock.error());
-  return !lock && lock.error().code == ErrorCode::directory_locked;
 }
 
 void Background::find_empty_segments() {

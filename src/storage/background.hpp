@@ -43,6 +43,9 @@ class Background {
   Result<> flush_now(CheckpointStates states);
   /// What the thread had not finished when it was stopped.
   Result<> finish_pending();
+  /// What the checkpoint on the disk does not need: these segments, and journal files with groups up to
+  /// `covered`. It goes now, or when nobody copies the directory any more.
+  Result<> not_needed(std::vector<std::uint64_t> segments, std::uint64_t covered);
   /// Segment only: a recovery that reads more than memory may hold.
   Result<> spill();
   void start();
@@ -80,8 +83,7 @@ class Background {
   Result<> reclaim();
   /// Removes and recycles what the durable checkpoint does not need, unless somebody copies the directory.
   Result<> let_go();
-  [[nodiscard]] Result<bool> being_copied();
-  void tell_of_copy(bool copied);
+  void tell_of_copy(const Result<bool>& copied);
   void find_empty_segments();
   /// Moves what lives in sparse segments into a new one; they go after the next checkpoint.
   Result<> rewrite_sparse();
@@ -106,11 +108,11 @@ class Background {
   std::vector<std::uint64_t> removable_;  // segments whose files may go after the next checkpoint
   std::vector<std::uint64_t> rewritten_;  // the same, but only after one with the new extents
   // What the durable checkpoint does not need any more, until it may go.
-  std::vector<std::uint64_t> unneeded_;  // segments
-  std::uint64_t covered_ = 0;            // groups
-  std::vector<TopicId> forgotten_;       // dropped topics
+  std::vector<std::uint64_t> unneeded_;   // segments
+  std::optional<std::uint64_t> covered_;  // groups
+  std::vector<TopicId> forgotten_;        // dropped topics
   std::chrono::steady_clock::time_point last_checkpoint_{};
-  bool copied_ = false;    // somebody copies the directory
+  bool copied_ = false;    // somebody copies the directory, or may
   bool low_ = false;       // too little free space
   bool refused_ = false;   // a write of ours got no space
   bool hindered_ = false;  // no file could be opened

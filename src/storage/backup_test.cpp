@@ -6,6 +6,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "storage/checkpoint.hpp"
+#include "storage/journal_copy.hpp"
+#include "storage/journal_scan.hpp"
+#include "storage/segment.hpp"
 #include "storage/stored_directory.hpp"
 
 namespace geminga::storage {
@@ -80,6 +84,70 @@ TEST_F(BackupTest, WhatTheCheckpointNeedsStaysWhileTheLockIsHeld) {
   data.write(50, 300);  // many times a journal file
   EXPECT_GT(count(), before + 4 * (128U << 10));
   EXPECT_EQ(copy(path("data"), path("copy")).error().code, ErrorCode::directory_locked);
+}
+
+/// What a copy that began with this checkpoint would have.
+struct CopyUnderWay {
+  explicit CopyUnderWay(const fs::path& from)
+      : lock(files.lock(from / kBackupFile).value()),
+        uuid(raw_uuid(DataDirectory::uuid_of(files, from).value())),
+        checkpoint(read(from)) {}
+  [[nodiscard]] Checkpoint read(const fs::path& from) const {
+    const std::string bytes = base::read_file(files, from / kCheckpointFile).value();
+    return decode_checkpoint(uuid, std::as_bytes(std::span(bytes))).value();
+  }
+  [[nodiscard]] Result<> journal(const fs::path& from, const fs::path& to) const {
+    fs::create_directory(to);
+    return copy_journal(files, {.from = from, .to = to, .uuid = uuid, .covered = checkpoint.covered});
+  }
+  base::FileSystem& files = base::FileSystem::system();
+  std::unique_ptr<base::FileLock> lock;
+  const RawUuid uuid;
+  const Checkpoint checkpoint;
+};
+
+TEST_F(BackupTest, ARestartMeanwhileLeavesWhatTheCopyNeeds) {
+  auto data = std::make_unique<StoredDirectory>(path("data"));
+  data->write(0, 100);
+  CopyUnderWay copy(path("data"));
+  ASSERT_FALSE(copy.checkpoint.segments.empty());
+  data->write(100, 200);
+  std::vector<Operation> trim;
+  trim.emplace_back(Trim{.topic = data->topic(), .before = EntryId{200}});
+  ASSERT_TRUE(testing::commit(data->log(), std::move(trim)));
+  data.reset();
+  data = std::make_unique<StoredDirectory>(path("data"));
+  for (const Checkpoint::Segment& segment : copy.checkpoint.segments)
+    EXPECT_TRUE(fs::exists(path("data") / segment_file_name(segment.number)));
+  const auto copied = copy.journal(path("data"), path("copy"));
+  ASSERT_TRUE(copied) << copied.error().message;
+  const auto scan = scan_journal(
+      copy.files, {.directory = path("copy"), .uuid = copy.uuid, .covered = copy.checkpoint.covered},
+      [](const ScannedGroup&) { return Result<>(); });
+  EXPECT_GE(scan.value().last_group, copy.read(path("data")).covered);
+  // And when it is done, all of it goes.
+  copy.lock.reset();
+  const std::uint64_t before = data->log().stats().journal_bytes;
+  data->write(200, 300);
+  data.reset();
+  data = std::make_unique<StoredDirectory>(path("data"));
+  EXPECT_LT(data->log().stats().journal_bytes, before);
+  for (const Checkpoint::Segment& segment : copy.checkpoint.segments)
+    EXPECT_FALSE(fs::exists(path("data") / segment_file_name(segment.number)));
+}
+
+TEST_F(BackupTest, OfAJournalThatWasUsedAgainMeanwhileIsRefused) {
+  std::optional<CopyUnderWay> copy;
+  {
+    StoredDirectory data(path("data"));
+    copy.emplace(path("data"));
+    copy->lock.reset();  // a program that does not look at it
+    data.write(0, 100);
+  }
+  StoredDirectory data(path("data"));
+  const auto copied = copy->journal(path("data"), path("copy"));
+  ASSERT_FALSE(copied);
+  EXPECT_EQ(copied.error().code, ErrorCode::unavailable);
 }
 
 TEST_F(BackupTest, ATargetThatIsNotEmptyIsRefused) {

@@ -91,6 +91,17 @@ bool harmless(const std::string& name) {
 
 }  // namespace
 
+Result<bool> being_copied(base::FileSystem& files, const fs::path& directory) {
+  // Who copies takes the lock first and reads the checkpoint then: either we see the lock, or the checkpoint
+  // that it reads is the one that is durable now.
+  GEMINGA_TRY(const bool there, files.exists(directory / kBackupFile));
+  if (!there) return false;
+  const auto lock = files.lock(directory / kBackupFile);
+  if (lock) return false;
+  if (lock.error().code == ErrorCode::directory_locked) return true;
+  return std::unexpected(lock.error());
+}
+
 class DataDirectory::Impl {
  public:
   Impl(base::FileSystem& files, fs::path path) : files_(files), path_(std::move(path)) {}

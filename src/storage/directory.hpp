@@ -21,6 +21,8 @@ inline constexpr char kCleanFile[] = "CLEAN";
 /// Locked by who copies the files of a directory that another process uses: as long as it is, nothing that
 /// the last checkpoint needs is removed or used again.
 inline constexpr char kBackupFile[] = "BACKUP";
+/// Whether somebody does. Errors: it cannot be found out; then somebody may.
+Result<bool> being_copied(base::FileSystem& files, const std::filesystem::path& directory);
 
 /// The right to a data directory: flock on its LOCK file, released by the kernel when the process ends,
 /// whatever way. The file FORMAT holds the format number and the directory's UUID; a directory without it

@@ -9,6 +9,7 @@
 
 #include "base/file_system.hpp"
 #include "base/try.hpp"
+#include "storage/checkpoint.hpp"
 #include "storage/journal_scan.hpp"
 
 namespace geminga::storage {
@@ -25,9 +26,15 @@ class JournalCopy {
 
   Result<> run() {
     GEMINGA_TRY(const std::uint64_t last, last_begun());
+    GEMINGA_TRY(const std::uint64_t covered, covered_now());
     for (int attempt = 0;; ++attempt) {
       GEMINGA_TRY(const std::uint64_t copied, copy());
-      if (copied >= last) return {};
+      if (copied >= std::max(last, covered)) return {};
+      if (attempt == kAttempts && copied < covered)
+        return fail(ErrorCode::unavailable,
+                    fmt::format("the journal of '{}' was used again meanwhile: group {} and those behind it "
+                                "are gone; was an older geminga started on it? Make the copy again",
+                                options_.from.string(), copied + 1));
       // The last one may be what a killed process left unfinished.
       if (attempt == kAttempts && copied + 1 == last) return {};
       if (attempt == kAttempts)
@@ -73,6 +80,17 @@ class JournalCopy {
       return true;
     }));
     return last;
+  }
+
+  /// So far the newest checkpoint goes; what it covers was written.
+  Result<std::uint64_t> covered_now() {
+    const auto path = options_.from / kCheckpointFile;
+    GEMINGA_TRY(const bool there, files_.exists(path));
+    if (!there) return std::uint64_t{0};
+    GEMINGA_TRY(const std::string bytes, base::read_file(files_, path));
+    GEMINGA_TRY(const Checkpoint checkpoint,
+                decode_checkpoint(options_.uuid, std::as_bytes(std::span(bytes))));
+    return checkpoint.covered;
   }
 
   /// All whole groups in sequence; the number of the last one.

@@ -22,7 +22,8 @@ struct JournalCopyOptions {
 
 /// Copies the groups behind `covered` into one journal file, while they may be written: up to the last one
 /// that is whole, at least up to the last that was begun before the call. Nobody may recycle files meanwhile.
-/// Errors: corrupted (a group in the middle cannot be read), disk_full, disk_error.
+/// Errors: unavailable (somebody did), corrupted (a group in the middle cannot be read), disk_full,
+/// disk_error.
 Result<> copy_journal(base::FileSystem& files, const JournalCopyOptions& options);
 
 }  // namespace geminga::storage

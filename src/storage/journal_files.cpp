@@ -62,13 +62,6 @@ std::uint64_t JournalFiles::take_generation() {
   return next_generation_++;
 }
 
-Result<> JournalFiles::adopt_spares(std::vector<JournalSpare> spares) {
-  // The smallest that will do is the reserve.
-  std::ranges::sort(spares, {}, &JournalSpare::bytes);
-  for (const JournalSpare& spare : spares) GEMINGA_TRY_VOID(keep_or_remove(spare));
-  return {};
-}
-
 Result<> JournalFiles::keep_or_remove(const JournalSpare& spare) {
   {
     const std::lock_guard lock(mutex_);
@@ -343,6 +336,8 @@ Result<> JournalFiles::release(std::uint64_t covered_group) {
     std::move(first_covered, full_.end(), std::back_inserter(covered));
     full_.erase(first_covered, full_.end());
   }
+  // The smallest that will do is the reserve.
+  std::ranges::sort(covered, {}, &JournalFile::capacity);
   for (JournalFile& file : covered) {
     file.file.reset();
     GEMINGA_TRY_VOID(keep_or_remove({file.path, file.capacity}));

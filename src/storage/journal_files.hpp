@@ -72,8 +72,6 @@ class JournalFiles {
   [[nodiscard]] std::uint64_t file_bytes() const;
   /// What upkeep always finds: 32 MiB, but half a file where files are smaller.
   [[nodiscard]] std::uint64_t reserve_bytes() const;
-  /// Keeps what is of use of these files, and removes the rest.
-  Result<> adopt_spares(std::vector<JournalSpare> spares);
   /// A file that waits for its groups to be covered.
   void add_full(JournalFile file);
   /// The file to write now: `file`, or a spare, or a small new one (a big one would delay the start). And the
@@ -102,7 +100,8 @@ class JournalFiles {
   // --- background thread ---
   /// The reserve, then the next file; both are left out while the disk is too full for them.
   Result<> prepare(const std::atomic<bool>& stop);
-  /// The groups up to this number are covered by a durable checkpoint.
+  /// The groups up to this number are covered by a durable checkpoint: of the files that hold no others those
+  /// of use are kept, and the rest is removed.
   Result<> release(std::uint64_t covered_group);
 
   // --- any thread ---

@@ -62,7 +62,7 @@ class Log::Impl {
   void take_offline(const ScannedGroup& group, const JournalRecord& record, std::size_t damaged);
   Result<> refuse_unknown_topics(const std::set<TopicId>& live) const;
   Result<> begin_journal(ScanResult scan);
-  Result<> remove_leftovers();
+  Result<> remove_leftovers(const std::vector<JournalSpare>& spares);
   [[nodiscard]] CheckpointStates freeze();
   Result<> write_clean_marker();
   Result<> write_last_checkpoint();

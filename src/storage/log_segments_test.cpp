@@ -285,6 +285,19 @@ TEST_F(LogSegmentsTest, WithoutDescriptorsTheBackgroundWaits) {
   expect_all(*log, 600);
 }
 
+TEST_F(LogSegmentsTest, NothingGoesWhileItIsUnknownWhetherItIsCopied) {
+  auto log = open();
+  files_.put(std::filesystem::path(kDirectory) / kBackupFile, "");
+  files_.refuse_opening(ErrorCode::disk_error, std::filesystem::path(kDirectory) / kBackupFile);
+  publish_many(*log, 0, 400);
+  const std::uint64_t held = log->stats().journal_held_bytes;
+  EXPECT_GT(held, 400U * 4'096);
+  files_.refuse_opening(std::nullopt);
+  publish_many(*log, 400, 600);
+  EXPECT_LT(log->stats().journal_held_bytes, held);
+  EXPECT_TRUE(listener_.errors().empty());
+}
+
 TEST_F(LogSegmentsTest, CursorsSurviveCheckpoints) {
   {
     auto log = open();

@@ -26,7 +26,7 @@ Result<> Log::Impl::recover(const std::set<TopicId>& live, const std::set<TopicI
     return std::unexpected(std::move(scan).error());
   }
   last_group_ = scan->last_group;
-  GEMINGA_TRY_VOID(remove_leftovers());
+  GEMINGA_TRY_VOID(remove_leftovers(scan->spares));
   topics_.assign_from_durable();
   // Before the first group there is a checkpoint, so that one that is missing is always noticed: without it,
   // old groups in spare files would pass for all that there was.
@@ -124,8 +124,10 @@ Result<ScanResult> Log::Impl::read_journal(bool clean) {
   return scan;
 }
 
-Result<> Log::Impl::remove_leftovers() {
-  GEMINGA_TRY_VOID(segments_.remove_orphans());
+Result<> Log::Impl::remove_leftovers(const std::vector<JournalSpare>& spares) {
+  for (const JournalSpare& spare : spares) journal_.add_full({.path = spare.path, .capacity = spare.bytes});
+  GEMINGA_TRY(auto orphans, segments_.orphans());
+  GEMINGA_TRY_VOID(background_.not_needed(std::move(orphans), 0));
   GEMINGA_TRY(const auto entries, files_.list(options_.directory));
   for (const base::DirectoryEntry& entry : entries) {
     const bool ours = entry.name.starts_with("journal-") || entry.name.starts_with("segment-") ||
@@ -236,7 +238,6 @@ Result<> Log::Impl::begin_journal(ScanResult scan) {
     if (!fresh && fresh.error().code == ErrorCode::disk_full) fresh = go_on_in_tail(files_, scan);
     GEMINGA_TRY(tail, std::move(fresh));
   }
-  GEMINGA_TRY_VOID(journal_.adopt_spares(std::move(scan.spares)));
   for (const ScanResult::Full& full : scan.full)
     journal_.add_full({.path = full.path, .capacity = full.bytes, .last_group = full.last_group});
   return journal_.begin(std::move(tail));

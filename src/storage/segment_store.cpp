@@ -62,13 +62,11 @@ Result<std::vector<std::pair<TopicId, std::string>>> SegmentStore::adopt(const C
   return lost;
 }
 
-Result<> SegmentStore::remove_orphans() {
-  GEMINGA_TRY(const auto there, numbers_on_disk());
-  for (const std::uint64_t number : there) {
-    const std::lock_guard lock(mutex_);
-    if (!segments_.contains(number)) GEMINGA_TRY_VOID(files_.unlink(path_of(number)));
-  }
-  return {};
+Result<std::vector<std::uint64_t>> SegmentStore::orphans() const {
+  GEMINGA_TRY(auto found, numbers_on_disk());
+  const std::lock_guard lock(mutex_);
+  std::erase_if(found, [this](std::uint64_t number) { return segments_.contains(number); });
+  return found;
 }
 
 Result<> SegmentStore::sync_names() {

@@ -34,8 +34,9 @@ class SegmentStore {
   // --- start, one thread ---
   /// Takes over what a checkpoint names. Returns the topics that lost a file, with the reason.
   Result<std::vector<std::pair<TopicId, std::string>>> adopt(const Checkpoint& checkpoint);
-  /// Removes what no checkpoint names: left behind by a run that died between a segment and its checkpoint.
-  Result<> remove_orphans();
+  /// What no checkpoint names: left behind by a run that died between a segment and its checkpoint, or that
+  /// could not remove it because the directory was copied.
+  [[nodiscard]] Result<std::vector<std::uint64_t>> orphans() const;
   /// Every segment file that is there, named by a checkpoint or not.
   [[nodiscard]] Result<std::vector<std::uint64_t>> numbers_on_disk() const;
 
