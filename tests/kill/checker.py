@@ -1,8 +1,13 @@
 """What a run of the worker proves, kept over kills, power cuts and disk errors. See worker.cpp for the facts."""
 import collections
 
-TOPIC_OF = {"exclusive": "in", "shared": "in", "keyed": "in", "forward": "in", "later": "later", "once": "once"}
-ORDERED = ("exclusive", "keyed", "once")
+TOPIC_OF = {"exclusive": "in", "shared": "in", "keyed": "in", "forward": "in", "up-to": "in", "later": "later", "once": "once", "parts": "parts"}
+ORDERED = ("exclusive", "keyed", "up-to", "once", "parts")
+
+
+def place_of(id_):
+    """Where a message stands in its topic; ids are ledger:entry:..."""
+    return tuple(int(number) for number in id_.split(":")[:2])
 
 
 class Breach(Exception):
@@ -17,6 +22,7 @@ class Checker:
         self.content = {}  # (topic, id) -> (key, sequence): seen in any read
         self.delivered = collections.defaultdict(set)  # subscription -> ids
         self.acknowledged = collections.defaultdict(set)  # subscription -> ids whose acknowledgement was confirmed
+        self.not_settled = collections.deque()  # of up-to: (place, id), in order
         self.forwarded = set()
         self.known_stored = set()  # (key, sequence) of `once`: a receipt without a place was given
         self.last_first = {}  # (subscription, key) -> sequence of the latest first delivery
@@ -35,6 +41,8 @@ class Checker:
                     self.on_delivered(group, id_, key, int(sequence))
                 case ["A", group, id_]:
                     self.acknowledged[group].add(id_)
+                case ["C", group, id_]:
+                    self.settle_up_to(group, place_of(id_))
                 case ["S", key, sequence]:
                     self.known_stored.add((key, int(sequence)))
                 case ["F", id_]:
@@ -52,10 +60,16 @@ class Checker:
         if id_ in self.delivered[group]:
             return
         self.delivered[group].add(id_)
+        if group == "up-to":
+            self.not_settled.append((place_of(id_), id_))
         if group in ORDERED:
             if self.last_first.get((group, key), -1) >= sequence:
                 raise Breach(f"{group}: key {key}: {sequence} came first after {self.last_first[group, key]}")
             self.last_first[group, key] = sequence
+
+    def settle_up_to(self, group, place):
+        while self.not_settled and self.not_settled[0][0] <= place:
+            self.acknowledged[group].add(self.not_settled.popleft()[1])
 
     def read_verify(self, lines):
         stored = collections.defaultdict(dict)
@@ -66,7 +80,7 @@ class Checker:
                 case ["R", topic, id_, key, sequence]:
                     self.same(topic, id_, (key, int(sequence)))
                     stored[topic][id_] = (key, int(sequence))
-                    if topic in ("in", "later", "once"):
+                    if topic in ("in", "later", "once", "parts"):
                         if last.get((topic, key), -1) >= int(sequence):
                             raise Breach(f"{topic}: key {key}: {sequence} is stored after {last[topic, key]}")
                         last[topic, key] = int(sequence)

@@ -5,6 +5,8 @@
     run.py --rounds 30 --control       the negative control: receipts before the write; exit 1 unless the checker notices
     run.py --rounds 3 --kills-of-recovery 20
                                        after each round the start is killed 20 times before it may come through
+    run.py --rounds 300 --receipts 20000 --fresh-every 10
+                                       no kill before so many receipts; a new directory after so many rounds
 
 Each round starts build/<preset>/bin/geminga_kill_worker on the same directory, kills it at a random moment while it publishes, consumes,
 acknowledges and forwards, then looks at what is there. What the worker knew for sure stands in its output (see worker.cpp).
@@ -25,11 +27,29 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 SEQUENCES_PER_ROUND = 10_000_000
 
 
+class Totals:
+    """Over all directories."""
+
+    def __init__(self):
+        self.receipts = self.acknowledgements = self.forwards = self.under_load = 0
+
+    def add(self, known):
+        self.receipts += len(known.confirmed)
+        self.acknowledgements += sum(map(len, known.acknowledged.values()))
+        self.forwards += len(known.forwarded)
+
+
 class Rig:
-    def __init__(self, worker, directory, seed, control):
-        self.worker, self.directory, self.control = worker, directory, control
+    def __init__(self, worker, directory, seed, control, receipts):
+        self.worker, self.directory, self.control, self.receipts = worker, directory, control, receipts
         self.random = random.Random(seed)
         self.checker = Checker()
+        self.totals = Totals()
+
+    def begin_anew(self):
+        self.totals.add(self.checker)
+        self.checker = Checker()
+        shutil.rmtree(self.directory / "data", ignore_errors=True)
 
     def kill_round(self, number):
         output = self.directory / "work.log"
@@ -38,7 +58,9 @@ class Rig:
             process = subprocess.Popen(command + ([self.control] if self.control else []), stdout=out)
             try:
                 self.wait_for_load(process, output)
+                self.wait_for_receipts(process, output)
                 time.sleep(self.random.uniform(0.05, 0.6))
+                self.totals.under_load += self.at_work(output)
                 if process.poll() is not None:
                     raise Breach(f"the worker ended by itself with {process.returncode}: {whole_lines(output)[-1:]}")
             finally:
@@ -65,6 +87,22 @@ class Rig:
                 raise Breach(f"the worker did not come to work (exit {process.poll()}): {text}")
             time.sleep(0.01)
 
+    def wait_for_receipts(self, process, output):
+        deadline = time.monotonic() + 300
+        receipts = 0
+        with open(output, "rb") as facts:
+            while receipts < self.receipts and process.poll() is None:
+                if time.monotonic() > deadline:
+                    raise Breach(f"after five minutes the worker has {receipts} receipts")
+                time.sleep(0.02)
+                receipts += sum(line.startswith(b"P ") for line in facts.read().splitlines())
+
+    @staticmethod
+    def at_work(output, seconds=0.02):
+        before = output.stat().st_size
+        time.sleep(seconds)
+        return output.stat().st_size > before
+
     def verify(self):
         run = subprocess.run([self.worker, self.directory / "data", "verify"], capture_output=True, text=True, timeout=300)
         if run.returncode != 0:
@@ -78,12 +116,16 @@ def main():
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
     parser.add_argument("--control", nargs="?", const="ack-before-write", help="a promise that the worker breaks")
     parser.add_argument("--kills-of-recovery", type=int, default=0, metavar="N", help="after each round N starts are killed at random moments")
+    parser.add_argument("--receipts", type=int, default=0, metavar="N", help="no kill of a round before it has so many")
+    parser.add_argument("--fresh-every", type=int, default=0, metavar="N", help="a new directory after so many rounds")
     parser.add_argument("--worker", type=pathlib.Path, default=ROOT / "build/dev/bin/geminga_kill_worker")
     options = parser.parse_args()
     directory = pathlib.Path(tempfile.mkdtemp(prefix="geminga-kill-"))
-    rig = Rig(options.worker, directory, options.seed, options.control)
+    rig = Rig(options.worker, directory, options.seed, options.control, options.receipts)
     breach = None
     for number in range(options.rounds):
+        if options.fresh_every and number and number % options.fresh_every == 0:
+            rig.begin_anew()
         try:
             facts = rig.kill_round(number)
             rig.kill_starts(options.kills_of_recovery)
@@ -92,9 +134,10 @@ def main():
             breach = f"round {number + 1}: {found}"
             break
         print(f"round {number + 1}: {facts} facts before the kill, stored {stored}", flush=True)
-    known = rig.checker
-    print(f"seed {options.seed}: {len(known.confirmed)} receipts, {sum(map(len, known.acknowledged.values()))} confirmed acknowledgements, "
-          f"{len(known.forwarded)} confirmed forwards")
+    totals = rig.totals
+    totals.add(rig.checker)
+    print(f"seed {options.seed}: {totals.receipts} receipts, {totals.acknowledgements} confirmed acknowledgements, {totals.forwards} confirmed forwards, "
+          f"{totals.under_load} kills under load")
     if options.control:
         print(f"control: noticed: {breach}" if breach else "control: NOT noticed; the checker is blind")
         shutil.rmtree(directory)

@@ -7,10 +7,13 @@
 ///     P topic id key sequence            a publish was confirmed
 ///     D subscription id key sequence     delivered, written before it is settled
 ///     A subscription id                  an acknowledgement was confirmed
+///     C subscription id                  an acknowledgement of everything up to there was confirmed
 ///     F id                               a forward was confirmed
 ///     S key sequence                     a publish to `once` was confirmed as stored before, nobody knows
-///     where R topic id key sequence            verify: it is stored N subscription id verify: it is still to
-///     be settled BAD what                           the worker itself saw a breach
+///                                        where
+///     R topic id key sequence            verify: it is stored
+///     N subscription id                  verify: it is still to be settled
+///     BAD what                           the worker itself saw a breach
 ///
 /// Ends with 74 when the disk fails, as `geminga serve` does.
 
@@ -48,8 +51,12 @@ constexpr Group kKeyed{"in", "keyed", SubscriptionType::key_shared};
 constexpr Group kForward{"in", "forward", SubscriptionType::shared};
 constexpr Group kLater{"later", "later", SubscriptionType::shared};
 constexpr Group kOnce{"once", "once", SubscriptionType::failover};
-constexpr Group kAll[] = {kExclusive, kShared, kKeyed, kForward, kLater, kOnce};
+constexpr Group kUpTo{"in", "up-to", SubscriptionType::exclusive};
+constexpr Group kParts{"parts", "parts", SubscriptionType::failover};
+constexpr Group kAll[] = {kExclusive, kShared, kKeyed, kForward, kLater, kOnce, kUpTo, kParts};
 constexpr const char* kTopics[] = {"in", "later", "once", "out-1", "out-2"};
+constexpr const char* kPartitioned = "parts";
+constexpr std::uint32_t kPartitions = 3;
 constexpr int kKeysPerProducer = 8;
 
 void say(std::string line) {
@@ -117,24 +124,27 @@ ConsumerOptions options_of(const Group& group) {
 /// How many of the messages of `in` each group has settled and how many were sent: the producers stay near
 /// the slowest, so that every group is at work when the end comes.
 std::atomic<std::uint64_t> sent = 0;
-std::array<std::atomic<std::uint64_t>, 4> settled = {};
+std::array<std::atomic<std::uint64_t>, 5> settled = {};
 constexpr std::uint64_t kAheadMax = 2'000;
 
 void stay_near() {
   const auto slowest = [] {
-    return std::min({settled[0].load(), settled[1].load(), settled[2].load(), settled[3].load()});
+    return std::ranges::min_element(settled, {}, [](const auto& each) { return each.load(); })->load();
   };
   while (sent.load() > slowest() + kAheadMax) std::this_thread::sleep_for(1ms);
 }
 
-void count_settled(const Group& group) {
-  constexpr std::array<std::string_view, 4> kOrder = {kExclusive.name, kShared.name, kKeyed.name,
-                                                      kForward.name};
+void count_settled(const Group& group, std::uint64_t messages = 1) {
+  constexpr std::array<std::string_view, 5> kOrder = {kExclusive.name, kShared.name, kKeyed.name,
+                                                      kForward.name, kUpTo.name};
   for (std::size_t i = 0; i < kOrder.size(); ++i)
-    if (kOrder[i] == group.name) settled[i] += 1;
+    if (kOrder[i] == group.name) settled[i] += messages;
 }
 
-void produce(Bus& bus, const char* topic, int number, std::uint64_t first_sequence, bool delayed) {
+enum class Pace : std::uint8_t { many, lone, lone_delayed };
+
+void produce(Bus& bus, const char* topic, int number, std::uint64_t first_sequence, Pace pace) {
+  const bool delayed = pace == Pace::lone_delayed;
   auto producer = check(bus.create_producer({.topic = topic, .max_pending_messages = 100}));
   for (std::uint64_t sequence = first_sequence;; ++sequence) {
     OutgoingMessage message;
@@ -143,11 +153,11 @@ void produce(Bus& bus, const char* topic, int number, std::uint64_t first_sequen
     message.body = payload(message.key, sequence, due);
     if (delayed) message.deliver_at = Timestamp{std::chrono::milliseconds{due}};
     const std::string key = message.key;
-    if (!delayed) {
+    if (pace == Pace::many) {
       stay_near();
       sent += 1;
     }
-    if (delayed) {
+    if (pace != Pace::many) {
       const auto id = producer.send(std::move(message));
       if (id) say(fmt::format("P {} {} {} {}", topic, id->to_string(), key, sequence));
     } else {
@@ -208,6 +218,20 @@ void pull(Bus& bus, const Group& group) {
   }
 }
 
+/// Settles everything up to the latest, seven at a time.
+void pull_up_to(Bus& bus) {
+  auto consumer = check(bus.subscribe(options_of(kUpTo)));
+  for (std::uint64_t count = 1;; ++count) {
+    auto delivery = consumer.receive(1s);
+    if (!delivery) continue;
+    say_delivered(kUpTo, delivery->message());
+    if (count % 7 != 0) continue;
+    if (!delivery->ack_cumulative()) continue;
+    say(fmt::format("C {} {}", kUpTo.name, (*delivery)->id.to_string()));
+    count_settled(kUpTo, 7);
+  }
+}
+
 void forward(Bus& bus) {
   auto consumer = check(bus.subscribe(options_of(kForward)));
   while (true) {
@@ -227,22 +251,28 @@ void forward(Bus& bus) {
   }
 }
 
+void need(const Result<>& made) {
+  if (!made && made.error().code != ErrorCode::already_exists) die(made.error());
+}
+
 [[noreturn]] void work(Bus& bus, std::uint64_t first_sequence) {
   for (const char* topic : kTopics) {
-    if (auto made = bus.admin().create_topic(topic); !made && made.error().code != ErrorCode::already_exists)
-      die(made.error());
+    need(bus.admin().create_topic(topic));
     check(bus.admin().set_retention(topic, {.time = std::nullopt, .bytes = std::nullopt}));
   }
+  need(bus.admin().create_partitioned_topic(kPartitioned, kPartitions));
+  check(bus.admin().set_retention(kPartitioned, {.time = std::nullopt, .bytes = std::nullopt}));
   for (const Group& group : kAll)
-    if (auto made = bus.admin().create_subscription(group.topic, group.name, InitialPosition::earliest);
-        !made && made.error().code != ErrorCode::already_exists)
-      die(made.error());
+    need(bus.admin().create_subscription(group.topic, group.name, InitialPosition::earliest));
   say("ready");
   std::vector<std::thread> threads;
-  threads.reserve(13);
+  threads.reserve(16);
   for (int number = 0; number < 2; ++number)
-    threads.emplace_back([&, number] { produce(bus, "in", number, first_sequence, false); });
-  threads.emplace_back([&] { produce(bus, "later", 0, first_sequence, true); });
+    threads.emplace_back([&, number] { produce(bus, "in", number, first_sequence, Pace::many); });
+  threads.emplace_back([&] { produce(bus, "later", 0, first_sequence, Pace::lone_delayed); });
+  threads.emplace_back([&] { produce(bus, kPartitioned, 0, first_sequence, Pace::lone); });
+  threads.emplace_back([&] { pull(bus, kParts); });
+  threads.emplace_back([&] { pull_up_to(bus); });
   threads.emplace_back([&] { pull(bus, kExclusive); });
   threads.emplace_back([&] { pull(bus, kOnce); });
   for (int copies = 0; copies < 2; ++copies) {
@@ -256,14 +286,17 @@ void forward(Bus& bus) {
   std::_Exit(4);
 }
 
-void verify(Bus& bus) {
-  for (const char* topic : kTopics) {
-    auto reader = check(bus.create_reader({.topic = topic, .start = InitialPosition::earliest}));
-    while (check(reader.has_next())) {
-      const Message message = check(reader.read(20s));
-      say(fmt::format("R {} {} {}", topic, message.id.to_string(), verified(message, false)));
-    }
+void say_stored(Bus& bus, const char* topic) {
+  auto reader = check(bus.create_reader({.topic = topic, .start = InitialPosition::earliest}));
+  while (check(reader.has_next())) {
+    const Message message = check(reader.read(20s));
+    say(fmt::format("R {} {} {}", topic, message.id.to_string(), verified(message, false)));
   }
+}
+
+void verify(Bus& bus) {
+  for (const char* topic : kTopics) say_stored(bus, topic);
+  say_stored(bus, kPartitioned);
   for (const Group& group : kAll) {
     std::uint64_t backlog = 0;
     for (const auto& each : check(bus.admin().stats(group.topic)).subscriptions)

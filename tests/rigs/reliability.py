@@ -16,6 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 RIGS = ROOT / "tests/rigs"
 REFUSED = 77
 SIM_SLICE = 10
+KILL_SLICE = 50
 CONTROLS = ("ack-before-sync", "no-fsync", "no-dirsync", "skip-crc", "dedup-before-persist", "cursor-ahead", "lose-delayed")
 
 
@@ -36,7 +37,8 @@ def plan(build, scale):
         yield f"model checker {first}-{first + count - 1}", [build / "bin/geminga_sim", "--seeds", count, "--from", first, "--operations", 10_000]
     for control in CONTROLS:
         yield f"model checker notices {control}", [build / "bin/geminga_sim", "--control", control, "--seeds", 50, "--operations", 1_000]
-    yield "SIGKILL", kill("--rounds", rounds(300))
+    for first in range(0, int(rounds(300)), KILL_SLICE):
+        yield f"SIGKILL {first + 1} on", kill("--rounds", KILL_SLICE, "--receipts", 20_000, "--fresh-every", 10)
     yield "SIGKILL with early receipts", kill("--rounds", 25, "--control")
     yield "SIGKILL of the start", kill("--rounds", rounds(10), "--kills-of-recovery", 20)
     yield "power cuts", rig("power_cut.py", "--cuts", rounds(300))
