@@ -197,7 +197,7 @@ Result<> Background::let_go() {
 
 void Background::tell_of_copy(const Result<bool>& copied) {
   const bool held = !copied || *copied;
-  if (std::exchange(copied_, held) == held) return;
+  if (copied_.exchange(held) == held) return;
   if (!copied)
     log::warn("storage",
               "{}: whether a backup is under way cannot be found out, so nothing that it may need is removed "
@@ -206,7 +206,7 @@ void Background::tell_of_copy(const Result<bool>& copied) {
   else if (held)
     log::info("storage",
               "a backup is under way: until it is done the journal only grows ({} bytes now); from {} bytes "
-              "on publishing waits and is then refused",
+              "on publishing is refused",
               parts_.journal.held_bytes(), parts_.options.journal_bytes_max);
   else
     log::info("storage", "the backup is done: {} bytes of the journal can be used again",

@@ -67,6 +67,8 @@ class Background {
 
   // --- any thread ---
   [[nodiscard]] bool disk_full() const { return disk_full_.load(std::memory_order_relaxed); }
+  /// Somebody copies the directory, or may: no checkpoint gives a journal file back.
+  [[nodiscard]] bool copied() const { return copied_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::optional<Error> failure() const;
   [[nodiscard]] std::uint64_t segments_rewritten() const { return segments_rewritten_; }
 
@@ -100,6 +102,7 @@ class Background {
   const std::function<void()> wake_journal_;
   std::atomic<bool> disk_full_{false};
   std::atomic<bool> wants_flush_{false};
+  std::atomic<bool> copied_{false};
   std::atomic<std::uint64_t> segments_rewritten_{0};
   std::atomic<bool> stopping_{false};
   std::atomic<std::uint64_t> metadata_sequence_{0};
@@ -112,7 +115,6 @@ class Background {
   std::optional<std::uint64_t> covered_;  // groups
   std::vector<TopicId> forgotten_;        // dropped topics
   std::chrono::steady_clock::time_point last_checkpoint_{};
-  bool copied_ = false;    // somebody copies the directory, or may
   bool low_ = false;       // too little free space
   bool refused_ = false;   // a write of ours got no space
   bool hindered_ = false;  // no file could be opened

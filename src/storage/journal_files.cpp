@@ -229,8 +229,16 @@ Result<> JournalFiles::take_reserve() {
   const std::lock_guard lock(mutex_);
   reserve_.reset();
   written_generation_ = file.generation;
-  full_.push_back(std::exchange(current_, std::move(file)));
+  go_on_in(std::move(file));
+  // Groups must stand in files of ascending generations.
+  if (next_) spares_.push_back({next_->path, next_->capacity});
+  next_.reset();
   return {};
+}
+
+void JournalFiles::go_on_in(JournalFile file) {
+  current_.file.reset();  // a backup may keep it waiting for long, and many with it
+  full_.push_back(std::exchange(current_, std::move(file)));
 }
 
 Result<> JournalFiles::make_room(std::uint64_t bytes, RoomFor who) {
@@ -245,7 +253,7 @@ Result<> JournalFiles::make_room(std::uint64_t bytes, RoomFor who) {
                               "acknowledgements; publishing resumes by itself when there is space",
                               options_.directory.string()));
     if (current_.position + bytes > current_.capacity && next_ && bytes <= next_->capacity)
-      full_.push_back(std::exchange(current_, *std::exchange(next_, std::nullopt)));
+      go_on_in(*std::exchange(next_, std::nullopt));
   }
   if (current_.position + bytes > current_.capacity) {
     const std::uint64_t needed = current_.position + bytes - current_.capacity;
@@ -328,19 +336,19 @@ Result<> JournalFiles::prepare_next(const std::atomic<bool>& stop) {
 }
 
 Result<> JournalFiles::release(std::uint64_t covered_group) {
-  std::vector<JournalFile> covered;
+  std::vector<JournalSpare> covered;
   {
     const std::lock_guard lock(mutex_);
-    const auto first_covered = std::stable_partition(
-        full_.begin(), full_.end(), [&](const JournalFile& file) { return file.last_group > covered_group; });
-    std::move(first_covered, full_.end(), std::back_inserter(covered));
-    full_.erase(first_covered, full_.end());
+    for (const JournalFile& file : full_) {
+      if (file.last_group <= covered_group) covered.push_back({file.path, file.capacity});
+    }
   }
   // The smallest that will do is the reserve.
-  std::ranges::sort(covered, {}, &JournalFile::capacity);
-  for (JournalFile& file : covered) {
-    file.file.reset();
-    GEMINGA_TRY_VOID(keep_or_remove({file.path, file.capacity}));
+  std::ranges::sort(covered, {}, &JournalSpare::bytes);
+  for (const JournalSpare& spare : covered) {
+    GEMINGA_TRY_VOID(keep_or_remove(spare));
+    const std::lock_guard lock(mutex_);
+    std::erase_if(full_, [&](const JournalFile& file) { return file.path == spare.path; });
   }
   return {};
 }

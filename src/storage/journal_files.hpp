@@ -121,6 +121,8 @@ class JournalFiles {
   Result<> prepare_next(const std::atomic<bool>& stop);
   Result<> grow(std::uint64_t bytes);
   Result<> take_reserve();
+  /// With the mutex.
+  void go_on_in(JournalFile file);
   /// Whether publishing would go on if so many bytes were taken from the disk.
   [[nodiscard]] bool leaves_enough(std::uint64_t bytes) const;
   Result<JournalFile> create(std::uint64_t bytes, const std::atomic<bool>* stop);

@@ -84,7 +84,8 @@ class Log::Impl {
   void refuse_from(Batch& batch, const Error& error, bool all);
   void write_group(Batch batch);
   void complete(Group& group);
-  void throttle(const Batch& batch);
+  void throttle(Batch& batch);
+  [[nodiscard]] bool journal_over_limit() const;
   [[nodiscard]] bool over_limits() const;
   void flush_when_due();
   void refuse(Submitted& submitted, const Error& error);

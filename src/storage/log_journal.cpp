@@ -62,10 +62,14 @@ Result<> Log::Impl::admit(Submitted& submitted) {
 
 bool Log::Impl::over_limits() const {
   return topics_.memory_bytes() >= options_.memory_table_bytes ||
-         journal_.held_bytes() >= options_.journal_bytes_max;
+         (journal_over_limit() && !background_.copied());
 }
 
-void Log::Impl::throttle(const Batch& batch) {
+bool Log::Impl::journal_over_limit() const {
+  return journal_.held_bytes() >= options_.journal_bytes_max;
+}
+
+void Log::Impl::throttle(Batch& batch) {
   if (batch.chosen.empty() || failure_) return;
   // The writer of segments is behind: what is published waits here, fills the publish budget and is then
   // refused. Two rounds free everything that can be freed.
@@ -74,6 +78,14 @@ void Log::Impl::throttle(const Batch& batch) {
     if (!background_.idle()) return;  // failed, or the disk is full: then nothing is published anyway
     if (over_limits()) background_.flush(freeze());
   }
+  if (batch.publishes && journal_over_limit() && background_.copied())
+    refuse_from(
+        batch,
+        {ErrorCode::overloaded,
+         fmt::format("the journal has reached its limit of {} bytes, and a backup of '{}' keeps all of "
+                     "it; publishing resumes by itself when the backup is done",
+                     options_.journal_bytes_max, options_.directory.string())},
+        false);
 }
 
 void Log::Impl::flush_when_due() {

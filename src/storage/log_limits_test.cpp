@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "base/fault_file_system.hpp"
+#include "storage/directory.hpp"
 #include "storage/log.hpp"
 #include "storage/testing.hpp"
 
@@ -114,6 +115,30 @@ TEST_F(LogLimitsTest, MemoryAndJournalStayBounded) {
   // The rest of the one that is written, one prepared, two spares, the reserve of half a file; and a group.
   EXPECT_LE(most_journal, options_.journal_bytes_max + 5 * options_.journal_file_bytes);
   EXPECT_GT(log->stats().segments, 5U);
+}
+
+TEST_F(LogLimitsTest, UnderABackupTheJournalIsLimitedToo) {
+  options_.journal_bytes_max = 1 << 20;
+  auto log = open();
+  set_cursor(*log);
+  auto lock = files_.lock(options_.directory / kBackupFile).value();
+  Result<Receipt> answer;
+  for (int i = 0; i < 1'000 && (answer = publish(*log, kTopic, std::string(10'000, 'x'))); ++i) {
+  }
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, ErrorCode::overloaded);
+  EXPECT_TRUE(answer.error().retryable());
+  EXPECT_THAT(answer.error().message, ::testing::HasSubstr("backup"));
+  EXPECT_LE(log->stats().journal_held_bytes, options_.journal_bytes_max + 2 * options_.journal_file_bytes);
+  // Acknowledgements go on, and no checkpoint is written for nothing.
+  const std::uint64_t before = files_.operations();
+  for (std::uint64_t entry = 0; entry < 20; ++entry) ASSERT_TRUE(acknowledge(*log, 2 * entry));
+  EXPECT_LT(files_.operations() - before, 20U * 4);
+  lock.reset();
+  const auto deadline = std::chrono::steady_clock::now() + testing::kDeadline;
+  while (!(answer = publish(*log, kTopic, "again")) && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::yield();
+  EXPECT_TRUE(answer);
 }
 
 TEST_F(LogLimitsTest, AFullDiskStopsPublishingOnlyAndOnlyForAWhile) {
