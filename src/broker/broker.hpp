@@ -122,6 +122,9 @@ class Consumer {
   /// shared).
   virtual void acknowledge(Acknowledgement what, Done<void> done) = 0;
   /// They come again after `delay`, to anybody. `counts`: as a redelivery; else as if it had never been sent.
+  /// Those of them that are out with this consumer, whatever the others are; `done` with the others, in
+  /// order, after the rest is durable.
+  virtual void acknowledge_each(std::vector<EntryId> entries, Done<std::vector<EntryId>> done) = 0;
   virtual void redeliver(std::vector<EntryId> entries, std::chrono::milliseconds delay, bool counts) = 0;
   /// All that is out with it comes again at once, in order, counted as redelivered.
   virtual void redeliver_all() = 0;

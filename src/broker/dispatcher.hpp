@@ -99,6 +99,8 @@ class Dispatcher {
   /// All of it or, where something is not out with this consumer, nothing. Entries given by `up_to` are those
   /// that were delivered to anybody; a held one is not among them.
   std::optional<Settling> begin_acknowledge(ConsumerNumber consumer, const Acknowledgement& what);
+  /// It is out with this consumer and not settling: it can be acknowledged or returned.
+  [[nodiscard]] bool outstanding(ConsumerNumber consumer, EntryId entry) const;
   /// It is durable.
   void acknowledged(const Settling& settled);
   /// It is not: they are out as before, or wait when their consumer has gone meanwhile.
@@ -175,7 +177,6 @@ class Dispatcher {
     return options_.rate == nullptr || options_.rate->open(now.monotonic);
   }
   [[nodiscard]] bool is_acknowledged(EntryId entry) const;
-  [[nodiscard]] bool outstanding(ConsumerNumber consumer, EntryId entry) const;
 
   // dispatcher.cpp
   [[nodiscard]] static base::MonotonicTime later(Now now, std::chrono::milliseconds delay);

@@ -32,6 +32,8 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
 
   // --- settling ---
   void acknowledge(ConsumerNumber consumer, const Acknowledgement& what, Answer<void> answer);
+  void acknowledge_each(ConsumerNumber consumer, std::vector<EntryId> entries,
+                        Answer<std::vector<EntryId>> answer);
   void redeliver(ConsumerNumber consumer, const std::vector<EntryId>& entries,
                  std::chrono::milliseconds delay, bool counts);
   void redeliver_all(ConsumerNumber consumer);

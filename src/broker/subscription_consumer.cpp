@@ -33,6 +33,13 @@ void SubscriptionConsumer::acknowledge(Acknowledgement what, Done<void> done) {
   });
 }
 
+void SubscriptionConsumer::acknowledge_each(std::vector<EntryId> entries, Done<std::vector<EntryId>> done) {
+  on_core([entries = std::move(entries), answer = Answer<std::vector<EntryId>>(std::move(done))](
+              Subscription& subscription, ConsumerNumber number) mutable {
+    subscription.acknowledge_each(number, std::move(entries), std::move(answer));
+  });
+}
+
 void SubscriptionConsumer::redeliver(std::vector<EntryId> entries, std::chrono::milliseconds delay,
                                      bool counts) {
   on_core([entries = std::move(entries), delay, counts](Subscription& subscription, ConsumerNumber number) {

@@ -16,6 +16,7 @@ class SubscriptionConsumer final : public Consumer {
   ~SubscriptionConsumer() override;
   void flow(Permits more) override;
   void acknowledge(Acknowledgement what, Done<void> done) override;
+  void acknowledge_each(std::vector<EntryId> entries, Done<std::vector<EntryId>> done) override;
   void redeliver(std::vector<EntryId> entries, std::chrono::milliseconds delay, bool counts) override;
   void redeliver_all() override;
   void seek(SeekTarget target, Done<void> done) override;

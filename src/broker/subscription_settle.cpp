@@ -58,6 +58,20 @@ void Subscription::acknowledge(ConsumerNumber consumer, const Acknowledgement& w
   flush_posted_ = topic_.core().loop.post([self = shared_from_this()] { self->flush_acknowledgements(); });
 }
 
+void Subscription::acknowledge_each(ConsumerNumber consumer, std::vector<EntryId> entries,
+                                    Answer<std::vector<EntryId>> answer) {
+  const auto others = std::ranges::stable_partition(
+      entries, [&](EntryId entry) { return seeking_ == 0 && dispatcher_.outstanding(consumer, entry); });
+  std::vector<EntryId> refused(others.begin(), others.end());
+  entries.erase(others.begin(), others.end());
+  if (entries.empty()) return answer(std::move(refused));
+  auto done = [refused = std::move(refused), answer = std::move(answer)](Result<> settled) mutable {
+    if (settled) return answer(std::move(refused));
+    answer(std::unexpected(std::move(settled).error()));
+  };
+  acknowledge(consumer, {.entries = std::move(entries), .batches = {}}, Answer<void>(std::move(done)));
+}
+
 void Subscription::flush_acknowledgements() {
   flush_posted_ = false;
   if (acknowledging_.answers.empty()) return;

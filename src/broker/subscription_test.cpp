@@ -214,6 +214,25 @@ TEST_F(SubscriptionTest, AnAcknowledgementThatComesWhileASeekIsUnderWaySettlesNo
   EXPECT_EQ(stats(t).subscriptions.front().backlog, 2U);
 }
 
+TEST_F(SubscriptionTest, OneStaleAcknowledgementBeforeACloseVoidsNoOther) {
+  const TopicPtr t = topic();
+  auto inbox = std::make_shared<Inbox>();
+  const ConsumerPtr consumer = subscribe(t, inbox).value();
+  for (const char* text : {"a", "b", "c"}) publish(t, text);
+  std::vector<EntryId> entries;
+  for (const char* text : {"a", "b", "c"}) entries.push_back(expect_next(*inbox, text).entry.header.entry);
+  consumer->redeliver({entries[1]}, std::chrono::hours(1), true);
+  std::promise<Result<std::vector<EntryId>>> refused;
+  // The close comes before the answer.
+  broker_->stats(t, [&](const Result<TopicStats>&) {
+    consumer->acknowledge_each(
+        entries, [&](Result<std::vector<EntryId>> those) { refused.set_value(std::move(those)); });
+    consumer->close([](const Result<>&) {});
+  });
+  EXPECT_EQ(refused.get_future().get(), std::vector{entries[1]});
+  EXPECT_EQ(stats(t).subscriptions.front().backlog, 1U);
+}
+
 TEST_F(SubscriptionTest, AClosedConsumerRemovesNoSubscriptionUnderAnother) {
   const TopicPtr t = topic();
   const ConsumerPtr gone = subscribe(t, std::make_shared<Inbox>()).value();

@@ -161,6 +161,9 @@ class VolatileConsumer final : public Consumer {
       : held_(std::move(topics), std::move(topic), std::move(seat)) {}
   void flow(Permits more) override { held_.topic().flow(held_.seat(), more); }
   void acknowledge(Acknowledgement /*what*/, Done<void> done) override { done({}); }
+  void acknowledge_each(std::vector<EntryId> /*entries*/, Done<std::vector<EntryId>> done) override {
+    done(std::vector<EntryId>{});
+  }
   void redeliver(std::vector<EntryId> entries, std::chrono::milliseconds /*delay*/,
                  bool /*counts*/) override {
     held_.topic().give_up(held_.seat(), entries.size());

@@ -6,8 +6,11 @@ namespace geminga::engines::embedded {
 
 namespace {
 
-broker::Acknowledgement of(std::vector<EntryId> entries) {
-  return {.entries = std::move(entries), .batches = {}, .up_to = std::nullopt};
+std::unexpected<Error> not_ours() {
+  return fail(
+      ErrorCode::conflict,
+      "the message is not out with this consumer any more: it was settled, or taken back by a time-out, "
+      "a seek, a failover or a close, and comes again");
 }
 
 }  // namespace
@@ -26,20 +29,24 @@ void AckBatches::add(EntryId entry, bus::Done<void> done) {
 
 void AckBatches::submit(Batch batch) {
   auto entries = batch.entries;
-  consumer_->acknowledge(of(std::move(entries)),
-                         [self = shared_from_this(), batch = std::move(batch)](
-                             const Result<>& result) mutable { self->answered(std::move(batch), result); });
+  consumer_->acknowledge_each(std::move(entries), [self = shared_from_this(), batch = std::move(batch)](
+                                                      const Result<std::vector<EntryId>>& refused) mutable {
+    self->answered(std::move(batch), refused);
+  });
 }
 
-void AckBatches::answered(Batch batch, const Result<>& result) {
+void AckBatches::answered(Batch batch, const Result<std::vector<EntryId>>& refused) {
   turns_.ended();
-  // One that is not this consumer's any more refuses all: each by itself then.
-  const bool each = !result && result.error().code == ErrorCode::conflict && batch.entries.size() > 1;
+  std::size_t next = 0;  // of those that are refused; they are in the order of the batch
   for (std::size_t i = 0; i < batch.entries.size(); ++i) {
-    if (each)
-      consumer_->acknowledge(of({batch.entries[i]}), std::move(batch.dones[i]));
-    else
-      batch.dones[i](result);
+    if (!refused) {
+      batch.dones[i](std::unexpected(refused.error()));
+    } else if (next < refused->size() && (*refused)[next] == batch.entries[i]) {
+      ++next;
+      batch.dones[i](not_ours());
+    } else {
+      batch.dones[i](Result<>{});
+    }
   }
 }
 

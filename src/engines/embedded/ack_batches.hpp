@@ -28,7 +28,7 @@ class AckBatches : public std::enable_shared_from_this<AckBatches> {
     [[nodiscard]] bool full() const { return entries.size() >= kEntriesMax; }
   };
   void submit(Batch batch);
-  void answered(Batch batch, const Result<>& result);
+  void answered(Batch batch, const Result<std::vector<EntryId>>& refused);
 
   const broker::ConsumerPtr consumer_;
   Turns<Batch> turns_;

@@ -19,17 +19,19 @@ class HeldConsumer final : public broker::Consumer {
  public:
   struct Call {
     Numbers entries;
-    broker::Done<void> done;
+    broker::Done<std::vector<EntryId>> done;
   };
-  void acknowledge(broker::Acknowledgement what, broker::Done<void> done) override {
+  void acknowledge(broker::Acknowledgement /*what*/, broker::Done<void> /*done*/) override {}
+  void acknowledge_each(std::vector<EntryId> ids, broker::Done<std::vector<EntryId>> done) override {
     Numbers entries;
-    for (const EntryId entry : what.entries) entries.push_back(entry.value);
+    for (const EntryId entry : ids) entries.push_back(entry.value);
     calls.push_back({std::move(entries), std::move(done)});
   }
-  void answer(const Result<>& result) {
+  /// With those that are refused.
+  void answer(Result<std::vector<EntryId>> result = {}) {
     Call call = std::move(calls.front());
     calls.erase(calls.begin());
-    call.done(result);
+    call.done(std::move(result));
   }
   void flow(broker::Permits /*more*/) override {}
   void redeliver(std::vector<EntryId> /*entries*/, std::chrono::milliseconds /*delay*/,
@@ -60,34 +62,29 @@ class AckBatchesTest : public ::testing::Test {
 TEST_F(AckBatchesTest, WhatComesWhileTwoAreUnderWaySharesARecord) {
   for (std::uint64_t entry = 1; entry <= 5; ++entry) add(entry);
   ASSERT_EQ(consumer_->calls.size(), 2U);
-  consumer_->answer({});
+  consumer_->answer();
   ASSERT_EQ(consumer_->calls.size(), 2U);
   EXPECT_THAT(consumer_->calls[1].entries, ElementsAre(3, 4, 5));
   EXPECT_THAT(good_, ElementsAre(1));
-  consumer_->answer({});
-  consumer_->answer({});
+  consumer_->answer();
+  consumer_->answer();
   EXPECT_THAT(good_, ElementsAre(1, 2, 3, 4, 5));
 }
 
-TEST_F(AckBatchesTest, OneThatIsNotOursAnyMoreSpoilsNoOther) {
-  for (std::uint64_t entry = 1; entry <= 5; ++entry) add(entry);
-  consumer_->answer({});
-  consumer_->answer({});
-  consumer_->answer(fail(ErrorCode::conflict, "4 was taken back"));
-  ASSERT_EQ(consumer_->calls.size(), 3U);
-  while (!consumer_->calls.empty()) {
-    ASSERT_EQ(consumer_->calls.front().entries.size(), 1U);
-    const bool ours = consumer_->calls.front().entries.front() != 4;
-    consumer_->answer(ours ? Result<>{} : Result<>(fail(ErrorCode::conflict, "taken back")));
-  }
+TEST_F(AckBatchesTest, ThoseThatAreNotOursAnyMoreSpoilNoOther) {
+  for (std::uint64_t entry = 1; entry <= 6; ++entry) add(entry);
+  consumer_->answer();
+  consumer_->answer();
+  consumer_->answer(std::vector{EntryId{4}, EntryId{6}});
+  EXPECT_TRUE(consumer_->calls.empty());
   EXPECT_THAT(good_, ElementsAre(1, 2, 3, 5));
-  EXPECT_THAT(refused_, ElementsAre(4));
+  EXPECT_THAT(refused_, ElementsAre(4, 6));
 }
 
 TEST_F(AckBatchesTest, AnyOtherErrorIsThatOfAll) {
   for (std::uint64_t entry = 1; entry <= 4; ++entry) add(entry);
-  consumer_->answer({});
-  consumer_->answer({});
+  consumer_->answer();
+  consumer_->answer();
   consumer_->answer(fail(ErrorCode::disk_error, "gone"));
   EXPECT_TRUE(consumer_->calls.empty());
   EXPECT_THAT(refused_, ElementsAre(3, 4));
