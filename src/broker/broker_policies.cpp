@@ -84,8 +84,9 @@ void BrokerImpl::set_namespace_policies(std::string name, Policies policies, Don
         {
           const std::lock_guard lock(mutex_);
           namespaces_[name] = policies;
-          for (const auto& [topic_name, topic] : topics_) {
-            if (namespace_of(*topic) == name) concerned.push_back(topic);
+          for (const auto* topics : {&topics_, &hidden_}) {
+            for (const auto& [topic_name, topic] : *topics)
+              if (namespace_of(*topic) == name) concerned.push_back(topic);
           }
         }
         for (const TopicPtr& topic : concerned) {

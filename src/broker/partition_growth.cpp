@@ -26,8 +26,9 @@ void set_subscriptions(Topic& topic, const std::map<std::string, SubscriptionTyp
 
 void PartitionGrowth::run() {
   plan_.first->core().loop.post([self = shared_from_this()] {
-    self->plan_.first->hold_subscriptions();
-    self->make_topics(self->plan_.first->subscription_types(), self->plan_.first->limits().own());
+    self->plan_.first->hold_subscriptions([self] {
+      self->make_topics(self->plan_.first->subscription_types(), self->plan_.first->limits().own());
+    });
   });
 }
 

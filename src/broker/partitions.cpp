@@ -117,9 +117,9 @@ std::vector<TopicPtr> BrokerImpl::adopt(std::vector<storage::TopicRow> rows, con
     }
   }
   for (const TopicPtr& topic : topics) {
-    topic->core().loop.post([topic, policies, of_namespace = policies_of_namespace(*topic)] {
+    topic->core().loop.post([this, topic, policies] {
       topic->core().topics.emplace(topic->id(), topic);
-      topic->limits().set(policies, of_namespace);
+      topic->limits().set(policies, policies_of_namespace(*topic));
     });
   }
   return topics;

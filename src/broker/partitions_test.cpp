@@ -6,6 +6,7 @@
 #include "base/file_system.hpp"
 #include "base/partition_name.hpp"
 #include "broker/broker_fixture.hpp"
+#include "broker/test_files.hpp"
 #include "broker/topic.hpp"
 #include "storage/directory.hpp"
 #include "storage/metadata.hpp"
@@ -156,7 +157,9 @@ TEST_F(PartitionsTest, NoSubscriptionComesOrGoesUnseenByAGrowth) {
   const auto on_core = [&](auto work) { ASSERT_TRUE(first->core().loop.run(work)); };
   on_core([&] {
     EXPECT_EQ(first->subscription_types().size(), 1U);
-    first->hold_subscriptions();
+    bool held = false;
+    first->hold_subscriptions([&] { held = true; });
+    EXPECT_TRUE(held);
   });
   std::promise<Result<>> made;
   std::promise<Result<>> removed;
@@ -176,6 +179,40 @@ TEST_F(PartitionsTest, NoSubscriptionComesOrGoesUnseenByAGrowth) {
     EXPECT_FALSE(first->find("old"));
     EXPECT_TRUE(first->find("new"));
   });
+}
+
+TEST_F(PartitionsTest, ASubscriptionWhoseRemovalIsUnderWayIsNotOnANewPartition) {
+  ASSERT_TRUE(create(1));
+  ASSERT_TRUE(create_subscription(part(0), "going"));
+  const TopicPtr first = open_topic(part(0)).value();
+  std::promise<Result<>> removed;
+  std::promise<Result<>> grown;
+  // From a turn of the core: the growth begins before the metadata can answer the removal.
+  broker_->stats(first, [&](const Result<TopicStats>&) {
+    broker_->delete_subscription(first, "going", [&](Result<> done) { removed.set_value(std::move(done)); });
+    broker_->grow_partitions(kName, 2, [&](Result<> done) { grown.set_value(std::move(done)); });
+  });
+  EXPECT_TRUE(removed.get_future().get());
+  ASSERT_TRUE(grown.get_future().get());
+  EXPECT_THAT(stats(open_topic(part(1)).value()).subscriptions, IsEmpty());
+}
+
+TEST_F(PartitionsTest, PoliciesOfTheNamespaceThatComeDuringAGrowthAreThoseOfTheNewPartitionToo) {
+  testing::HeldFiles files;
+  options_.files = &files;
+  reopen();
+  ASSERT_TRUE(create(1));
+  ASSERT_TRUE(create_subscription(part(0), "s"));
+  files.hold();
+  auto grown = std::async(std::launch::async, [&] { return grow(2); });
+  ASSERT_TRUE(files.reached(testing::kPatience)) << "the new partition's subscription";
+  EXPECT_TRUE(wait_for<void>([&](auto done) {
+    broker_->set_namespace_policies("public/default", {.max_subscriptions = 1}, std::move(done));
+  }));
+  files.release();
+  ASSERT_TRUE(grown.get());
+  EXPECT_EQ(create_subscription(part(1), "more").error().code, ErrorCode::conflict);
+  broker_.reset();  // before its files
 }
 
 TEST_F(PartitionsTest, KilledBehindTheNewTopicsAGrowthIsRepeated) {

@@ -159,11 +159,17 @@ void Topic::remove_subscription(const std::string& name, std::size_t consumers_a
   }
   // Its position holds messages back until the row is gone for good.
   const storage::SubscriptionId id = subscription->row().id;
+  removals_ += 1;
   context_->metadata->delete_subscription(
       id, [self = shared_from_this(), name, answer = std::move(answer)](Result<> gone) mutable {
-        if (!gone) return answer(std::unexpected(gone.error()));
-        self->core_.loop.post([self, name, answer = std::move(answer)]() mutable {
-          self->subscription_removed(name, std::move(answer));
+        self->core_.loop.post([self, name, gone = std::move(gone), answer = std::move(answer)]() mutable {
+          if (gone) {
+            self->subscription_removed(name, std::move(answer));
+          } else {
+            answer(std::move(gone));
+          }
+          self->removals_ -= 1;
+          if (self->removals_ == 0 && self->when_held_) std::exchange(self->when_held_, nullptr)();
         });
       });
 }
@@ -188,6 +194,12 @@ std::map<std::string, SubscriptionType> Topic::subscription_types() const {
   for (const auto& [name, subscription] : subscriptions_) types.emplace(name, subscription->row().type);
   for (const auto& [name, waiting] : creating_) types.emplace(name, SubscriptionType::exclusive);
   return types;
+}
+
+void Topic::hold_subscriptions(std::move_only_function<void()> held) {
+  subscriptions_held_ = true;
+  if (removals_ == 0) return held();
+  when_held_ = std::move(held);
 }
 
 void Topic::release_subscriptions() {
@@ -414,6 +426,7 @@ void Topic::shut_down(const Error& reason) {
   for (auto& answer : std::exchange(terminating_, {})) answer(std::unexpected(reason));
   if (auto answer = std::exchange(drop_refused_, std::nullopt)) (*answer)(std::unexpected(reason));
   when_released_.clear();
+  when_held_ = nullptr;
   producers_.shut_down(reason);
   limits_.shut_down();
   for (const auto& [name, subscription] : subscriptions_) subscription->shut_down(reason);

@@ -63,8 +63,9 @@ class Topic : public std::enable_shared_from_this<Topic> {
   void remove_subscription(const std::string& name, std::size_t consumers_allowed, Answer<void> answer);
   /// Those that are there or on their way.
   [[nodiscard]] std::map<std::string, SubscriptionType> subscription_types() const;
-  /// Until release_subscriptions() none comes or goes; whoever asks for it waits.
-  void hold_subscriptions() { subscriptions_held_ = true; }
+  /// Until release_subscriptions() none comes or goes; whoever asks for it waits. `held` when no removal is
+  /// under way any more.
+  void hold_subscriptions(std::move_only_function<void()> held);
   void release_subscriptions();
   Result<ReaderPtr> add_reader(const ReaderStart& start, Permits permits, std::shared_ptr<DeliverySink> sink);
   void remove_reader(const std::shared_ptr<TopicReader>& reader) { readers_.erase(reader); }
@@ -138,6 +139,8 @@ class Topic : public std::enable_shared_from_this<Topic> {
   std::map<std::string, std::vector<Answer<SubscriptionPtr>>> creating_;
   bool subscriptions_held_ = false;
   std::vector<std::move_only_function<void()>> when_released_;
+  std::uint32_t removals_ = 0;  ///< of subscriptions, that are under way
+  std::move_only_function<void()> when_held_;
   std::set<std::shared_ptr<TopicReader>> readers_;
   std::optional<Error> ended_;
   bool trimming_ = false;
