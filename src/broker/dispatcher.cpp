@@ -11,7 +11,8 @@ constexpr std::uint64_t kReadEntriesMax = 1'000;
 constexpr std::uint32_t kWaitingRunMax = 64;
 /// Longer than any wait and short enough for a monotonic time.
 constexpr std::chrono::milliseconds kDelayMax = std::chrono::years{100};
-constexpr std::chrono::milliseconds kTimerMax = std::chrono::hours{1};
+/// The wall clock may be set forward, and the monotonic one stands still while the machine sleeps.
+constexpr std::chrono::milliseconds kTimerMax = std::chrono::seconds{10};
 
 EntryId behind(EntryId entry) {
   return EntryId{entry.value + 1};
@@ -71,12 +72,13 @@ void Dispatcher::stop_consumer(ConsumerNumber consumer) {
 
 void Dispatcher::set_type(SubscriptionType type, bool hold_delayed) {
   GEMINGA_ASSERT(recipients_.all().empty());
+  options_.hold_delayed = hold_delayed;
+  if (type == options_.type) return;
   // The books of the keys are kept for Key_Shared only, so they begin anew with what waits. What is still out
   // has only its acknowledgement on the way.
   keys_ = KeyOrder{};
   for (auto& [entry, state] : out_) state.keyed = false;
   options_.type = type;
-  options_.hold_delayed = hold_delayed;
   if (!key_shared()) return;
   for (const auto& [entry, state] : waiting_) keys_.waits(state.hash, entry, state.ready);
 }
@@ -295,7 +297,7 @@ std::optional<base::MonotonicTime> Dispatcher::next_due(Now now) const {
   if (!not_due_.empty()) due = std::min(due, not_due_.begin()->first);
   if (!ack_due_.empty()) due = std::min(due, ack_due_.begin()->first);
   if (!delayed_.empty()) {
-    // Not further than that ahead: the wall clock may be set, and the end of time does not fit here.
+    // Not further than that ahead; nor would the end of time fit here.
     const std::chrono::milliseconds left = delayed_.begin()->first.first - now.wall;
     due = std::min<base::MonotonicTime>(due, now.monotonic + std::min(left, kTimerMax));
   }

@@ -74,6 +74,7 @@ void Dispatcher::settle_batch(const storage::BatchAck& batch, Settling& settling
   if (at == out_.end() || at->second.settling) return;  // whole in the same call
   const std::uint32_t messages = at->second.messages;
   AckBits bits = of_messages(batch.acknowledged, messages);
+  if (count(bits, messages) == 0) return;
   Partly& partly = partly_[batch.entry];
   merge(partly.accepted, bits);
   if (count(partly.accepted, messages) < messages) {
@@ -176,7 +177,8 @@ void Dispatcher::wait_until(OutMap::iterator at, base::MonotonicTime due, bool c
                       .due = due,
                       .delivered = true};
   release(at);
-  if (!is_acknowledged(entry)) put_waiting(entry, state, now);  // the cursor may have moved over it
+  if (!is_acknowledged(entry)) return put_waiting(entry, state, now);
+  partly_.erase(entry);  // the cursor has moved over it
 }
 
 AckBits Dispatcher::durable_bits(EntryId entry) const {
@@ -210,7 +212,8 @@ void Dispatcher::skip_to(EntryId next) {
   storage::apply_acknowledge({.ranges = {{.first = EntryId{0}, .last = last}}}, cursor_);
   while (!waiting_.empty() && waiting_.begin()->first < next) drop_waiting(waiting_.begin());
   std::erase_if(delayed_, [&](const auto& held) { return held.first.second < next; });
-  partly_.erase(partly_.begin(), partly_.lower_bound(next));
+  // What is out is settled yet, in parts too.
+  std::erase_if(partly_, [&](const auto& each) { return each.first < next && !out_.contains(each.first); });
   read_position_ = std::max(read_position_, next);
 }
 

@@ -310,6 +310,36 @@ TEST_F(DispatcherSettleTest, AfterAFailureOnlyWhatIsDurableCountsOfABatch) {
   EXPECT_TRUE(last->entries.empty()) << "the one in the middle is still open";
 }
 
+TEST_F(DispatcherSettleTest, OfABatchThatWasSkippedPartsAreStillSettled) {
+  make(SubscriptionType::shared);
+  publish(0, {}, 3);
+  publish(0, {}, 3);
+  join(1);
+  pump();
+  const Settling first = begin_batch(1, 0, 0b001).value();
+  dispatcher_->skip_to(EntryId{2});
+  const Settling second = begin_batch(1, 0, 0b010).value();
+  dispatcher_->acknowledged(first);
+  dispatcher_->acknowledged(second);
+  dispatcher_->acknowledged(begin_batch(1, 0, 0b100).value());
+  EXPECT_EQ(dispatcher_->unacked_count(), 3U) << "only the other one is out";
+  dispatcher_->acknowledged(begin_batch(1, 1, 0b001).value());
+  ASSERT_TRUE(dispatcher_->return_entry(1, EntryId{1}, {}, true, now()));
+  EXPECT_EQ(dispatcher_->unacked_count(), 0U);
+  EXPECT_TRUE(pump().empty());
+}
+
+TEST_F(DispatcherSettleTest, AnAcknowledgementOfNoMessageOfABatchIsNothing) {
+  make(SubscriptionType::shared);
+  publish(0, {}, 3);
+  join(1);
+  pump();
+  const auto none = begin_batch(1, 0, 0b1000);
+  ASSERT_TRUE(none);
+  EXPECT_TRUE(none->entries.empty());
+  EXPECT_TRUE(none->batches.empty());
+}
+
 TEST_F(DispatcherSettleTest, BitsBehindTheLastMessageDoNotCount) {
   make(SubscriptionType::shared);
   publish(0, {}, 2);

@@ -75,6 +75,14 @@ TEST_F(DispatcherTest, DelayedIsNeverEarlyAndOthersOvertakeIt) {
   EXPECT_EQ(pump(), (std::vector<Got>{{.consumer = 1, .entry = 0, .redeliveries = 0}}));
 }
 
+TEST_F(DispatcherTest, WhatIsHeldIsLookedAtAgainSoonForTheWallClockMayJump) {
+  make(SubscriptionType::shared);
+  join(1);
+  publish(0, std::chrono::hours{2});
+  EXPECT_TRUE(pump().empty());
+  EXPECT_LE(dispatcher_->next_due(now()).value() - now().monotonic, std::chrono::seconds{10});
+}
+
 TEST_F(DispatcherTest, AMessageForTheEndOfTimeWakesNobody) {
   make(SubscriptionType::shared);
   join(1);
@@ -240,6 +248,22 @@ TEST_F(DispatcherTest, TypeMayChangeBetweenConsumers) {
   dispatcher_->set_type(SubscriptionType::key_shared, true);
   join(2);
   EXPECT_EQ(entries_of(pump()), (Gots{0, 1}));
+}
+
+TEST_F(DispatcherTest, WhatIsSettlingHoldsItsKeyAlsoWhenAllHaveLeft) {
+  make(SubscriptionType::key_shared);
+  join(1);
+  publish(7);
+  pump();
+  const Settling settling = begin(1, {0}).value();
+  dispatcher_->remove_consumer(1, now());
+  dispatcher_->set_type(SubscriptionType::key_shared, true);
+  join(2);
+  publish(7);
+  publish(8);
+  EXPECT_EQ(entries_of(pump()), (Gots{2})) << "should it fail, it comes before the newer one of its key";
+  dispatcher_->acknowledged(settling);
+  EXPECT_EQ(entries_of(pump()), (Gots{1}));
 }
 
 TEST_F(DispatcherTest, AStoppedConsumerGetsNothingMoreAndKeepsWhatIsOut) {
