@@ -53,7 +53,7 @@ struct TopicStats {
   std::uint64_t bytes_out = 0;
   std::uint64_t dropped =
       0;  ///< of a non-persistent topic: once for each subscription or reader without room
-  std::uint64_t stored_messages = 0;
+  std::uint64_t stored_messages = 0;  ///< a batch of another client counts as one
   std::uint64_t stored_bytes = 0;
   std::uint32_t producers = 0;
   std::optional<MessageId> last_message_id;

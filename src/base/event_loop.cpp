@@ -1,5 +1,6 @@
 #include "base/event_loop.hpp"
 
+#include <atomic>
 #include <future>
 #include <mutex>
 #include <pthread.h>
@@ -26,6 +27,7 @@ struct EventLoop::Impl {
   bool stopped = false;          // under mutex
   std::vector<Task> running;     // the loop's thread
   std::thread thread;
+  std::atomic<std::thread::id> id;  ///< its; nobody's when it has ended
 
   void run_mailbox() {
     {
@@ -47,6 +49,7 @@ EventLoop::EventLoop(std::string name) : impl_(std::make_unique<Impl>()) {
     pthread_setname_np(pthread_self(), name.c_str());
     impl->context.run();
   });
+  impl_->id = impl_->thread.get_id();
 }
 
 EventLoop::~EventLoop() {
@@ -66,7 +69,7 @@ bool EventLoop::post(Task task) {
 }
 
 bool EventLoop::here() const {
-  return impl_->thread.get_id() == std::this_thread::get_id();
+  return impl_->id == std::this_thread::get_id();
 }
 
 bool EventLoop::run(Task task) {
@@ -92,6 +95,7 @@ void EventLoop::stop() {
     impl_->context.stop();
   });
   impl_->thread.join();
+  impl_->id = std::thread::id();
   {
     const std::lock_guard lock(impl_->mutex);
     impl_->stopped = true;

@@ -48,7 +48,8 @@ struct Delivered {
   AckBits acknowledged;
 };
 
-/// Where the entries of a consumer or reader go. Called on the topic's core, in order.
+/// Where the entries of a consumer or reader go. Called on the topic's core, in order; of a non-persistent
+/// topic on the thread that publishes or connects, and there it must not call back.
 class DeliverySink {
  public:
   virtual ~DeliverySink() = default;
@@ -121,10 +122,10 @@ class Consumer {
   /// with this consumer: nothing was acknowledged), invalid_argument (up_to on a subscription that is
   /// shared).
   virtual void acknowledge(Acknowledgement what, Done<void> done) = 0;
-  /// They come again after `delay`, to anybody. `counts`: as a redelivery; else as if it had never been sent.
   /// Those of them that are out with this consumer, whatever the others are; `done` with the others, in
   /// order, after the rest is durable.
   virtual void acknowledge_each(std::vector<EntryId> entries, Done<std::vector<EntryId>> done) = 0;
+  /// They come again after `delay`, to anybody. `counts`: as a redelivery; else as if it had never been sent.
   virtual void redeliver(std::vector<EntryId> entries, std::chrono::milliseconds delay, bool counts) = 0;
   /// All that is out with it comes again at once, in order, counted as redelivered.
   virtual void redeliver_all() = 0;
