@@ -30,6 +30,38 @@ nlohmann::ordered_json lone(geminga::Bus& bus, const std::string& body, std::siz
   return {{"messages", count}, {"p50_us", took_us[count / 2]}, {"p99_us", took_us[count * 99 / 100]}};
 }
 
+/// The same while another producer writes 100 MB/s.
+nlohmann::ordered_json lone_beside_load(geminga::Bus& bus, const std::string& body, std::size_t count) {
+  constexpr double kBytesPerSecond = 100e6;
+  std::atomic<bool> stop{false};
+  std::atomic<std::uint64_t> failed{0};
+  std::uint64_t sent = 0;
+  double seconds = 0;
+  std::thread load([&] {
+    auto producer = bus.create_producer({.topic = "bench-load", .max_pending_messages = 100'000}).value();
+    const auto begin = Clock::now();
+    while (!stop) {
+      seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+      const auto due =
+          static_cast<std::uint64_t>(seconds * kBytesPerSecond / static_cast<double>(body.size()));
+      for (; sent < due; ++sent) {
+        producer.send_async({.body = body}, [&](const geminga::Result<geminga::MessageId>& id) {
+          if (!id) ++failed;
+        });
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    producer.flush().value();
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  auto result = lone(bus, body, count);
+  stop = true;
+  load.join();
+  result["load_mb_per_second"] = static_cast<double>(sent * body.size()) / seconds / 1e6;
+  result["load_failed"] = failed.load();
+  return result;
+}
+
 nlohmann::ordered_json rate(geminga::Bus& bus, const std::string& body, double seconds,
                             std::size_t producers) {
   std::atomic<std::uint64_t> durable{0};
@@ -70,13 +102,16 @@ int main(int argc, char** argv) {
   }
   const std::string body(std::strtoul(argv[2], nullptr, 10), 'x');
   auto bus = geminga::Bus::open(std::string("embedded:") + argv[1]).value();
-  const auto alone = lone(bus, body, std::max<std::size_t>(100, std::strtoul(argv[3], nullptr, 10)));
+  const std::size_t count = std::max<std::size_t>(100, std::strtoul(argv[3], nullptr, 10));
+  const auto alone = lone(bus, body, count);
+  const auto beside = lone_beside_load(bus, body, count);
   const auto full = rate(bus, body, std::strtod(argv[4], nullptr),
                          std::max<std::size_t>(1, std::strtoul(argv[5], nullptr, 10)));
   bus.close().value();
-  fmt::print(
-      "{}\n",
-      nlohmann::ordered_json{{"body_bytes", body.size()}, {"one_in_flight", alone}, {"many_in_flight", full}}
-          .dump());
+  fmt::print("{}\n", nlohmann::ordered_json{{"body_bytes", body.size()},
+                                            {"one_in_flight", alone},
+                                            {"one_in_flight_beside_100_mb_per_second", beside},
+                                            {"many_in_flight", full}}
+                         .dump());
   return 0;
 }

@@ -151,8 +151,12 @@ def print_table(report):
     many = publish["many_in_flight"]
     rows = [latency_row("floor: 4 KiB written and durable", report["floor_fdatasync"]),
             latency_row("publish of 1 KB, durable, one in flight", publish["one_in_flight"]),
+            latency_row("the same beside 100 MB/s", publish["one_in_flight_beside_100_mb_per_second"]),
             ("publish of 1 KB, durable, many in flight", "", "", f"{many['per_second']:.0f}/s, {many['mb_per_second']:.0f} MB/s"),
             ("storage engine alone, 1 KB", f"{log['lone']['p50_us']:.0f} us", f"{log['lone']['p99_us']:.0f} us", f"{log['publish']['per_second']:.0f}/s"),
+            *[(f"{name}, {who}", "", "", f"{report['read'][where][who]['per_second']:.0f}/s")
+              for where, name in (("tail", "read from memory"), ("catch_up", "read from the disk")) for who in ("reader", "consumer")],
+            ("storage engine alone, reading", "", "", f"{log['catch_up']['per_second']:.0f}/s from the disk, {log['tail']['per_second']:.0f}/s from memory"),
             perf_row("perf produce, 1 KB, 10,000 in flight", report["perf"]["produce"]),
             perf_row("perf produce, one in flight", report["perf"]["produce_lone"]),
             ("perf consume, catching up", "", "", f"{report['perf']['consume']['messages_per_second']:.0f}/s"),
@@ -182,6 +186,7 @@ def main():
                   "floor_fdatasync": floor_fdatasync(folder), "start_up": start_up(arguments.build, folder),
                   "idle_memory": idle_memory(arguments.build, folder), "query": queries(arguments.build, folder, arguments.queries)}
         report["publish"] = program_json(programs / "publish_bench", folder / "bus", 1024, 1000, 5, 4)
+        report["read"] = program_json(programs / "read_bench", "rates", folder / "read")
         report["perf"] = perf(arguments.build, folder / "perf")
         report["log"] = program_json(programs / "log_bench", "--json", "--dir", folder, "--size", 1024)
     finally:

@@ -30,6 +30,7 @@ struct Settings {
   double seconds = 10;
   std::size_t body_bytes = 100;
   std::uint64_t journal_mib = 1024;
+  std::uint32_t subscriptions = 10'000;
 };
 
 std::string name_of(std::uint32_t topic) {
@@ -143,6 +144,55 @@ json publish(const Settings& settings) {
   return report;
 }
 
+/// Subscriptions of a topic set, all in turn over the topics; then one message to each topic, which all of
+/// its subscriptions hold back.
+json subscribe(const Settings& settings) {
+  const auto broker = need(broker::Broker::open({.directory = settings.directory}));
+  const double before = resident_mib();
+  std::vector<broker::TopicPtr> topics(settings.topics);
+  InFlight requests(1'000);
+  std::atomic<std::uint64_t> failed{0};
+  const auto end = [&](const auto& result) {
+    if (!result) ++failed;
+    requests.end();
+  };
+  for (std::uint32_t topic = 0; topic < settings.topics; ++topic) {
+    requests.begin();
+    broker->open_topic(name_of(topic), true, [&, topic](const Result<broker::TopicPtr>& opened) {
+      if (opened) topics[topic] = *opened;
+      end(opened);
+    });
+  }
+  requests.wait_for_all();
+  const auto begin = Clock::now();
+  for (std::uint32_t i = 0; i < settings.subscriptions; ++i) {
+    requests.begin();
+    broker->create_subscription(topics[i % settings.topics], fmt::format("subscription-{}", i),
+                                InitialPosition::earliest, end);
+  }
+  requests.wait_for_all();
+  const double made = since(begin);
+  for (const broker::TopicPtr& topic : topics) {
+    requests.begin();
+    std::vector<broker::Publication> one;
+    storage::Append append{.topic = topic_id(*topic), .deliver_at = {}, .body = "m"};
+    append.body_crc = base::crc32c(append.body);
+    one.push_back({.topic = topic, .append = std::move(append)});
+    broker->publish(std::move(one), end);
+  }
+  requests.wait_for_all();
+  json report{{"topics", settings.topics},
+              {"subscriptions", settings.subscriptions},
+              {"failed", failed.load()},
+              {"seconds", made},
+              {"resident_mib", resident_mib()},
+              {"resident_before_mib", before},
+              {"backlog", broker->broker_stats().backlog}};
+  topics.clear();
+  need(broker->close());
+  return report;
+}
+
 /// Leaves a journal of that size behind that no checkpoint covers, as a kill does.
 json fill(const Settings& settings) {
   constexpr std::size_t kBody = 1024;
@@ -190,6 +240,9 @@ int main(int argc, char** argv) {
   steady->add_option("--rate", settings.per_second, "messages a second, all together");
   steady->add_option("--seconds", settings.seconds, "for how long");
   steady->add_option("--size", settings.body_bytes, "bytes of a message");
+  CLI::App* groups = verb("subscribe", "make subscriptions, and a message that each has to come", subscribe);
+  groups->add_option("--topics", settings.topics, "how many topics they are spread over");
+  groups->add_option("--subscriptions", settings.subscriptions, "how many, all together");
   verb("fill", "fill the journal, then end by SIGKILL", fill)
       ->add_option("--journal", settings.journal_mib, "MiB");
   CLI11_PARSE(app, argc, argv);
