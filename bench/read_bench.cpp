@@ -8,6 +8,7 @@
 
 #include <geminga/bus.hpp>
 
+#include "base/await.hpp"
 #include "broker/broker.hpp"
 #include "engines/embedded/embedded.hpp"
 #include "measure.hpp"
@@ -80,22 +81,70 @@ json consume(Bus& bus, const std::string& topic, std::uint64_t messages, std::ui
   return rate(messages * rounds, since(begin));
 }
 
+/// What a door gets: entries as they were stored, of which it gives the permits back.
+class Door final : public broker::DeliverySink {
+ public:
+  explicit Door(std::uint64_t messages) : left_(messages) {}
+  void on_entries(std::vector<broker::Delivered> entries) override {
+    broker::Permits back{.messages = static_cast<std::uint32_t>(entries.size())};
+    for (const broker::Delivered& each : entries) back.bytes += broker::permit_bytes(each.entry);
+    reader_.wait(nullptr);
+    (*reader_.load())->flow(back);
+    if (left_.fetch_sub(entries.size()) <= entries.size()) left_.notify_one();
+  }
+  void on_closed(Error reason) override { need<void>(std::unexpected(std::move(reason))); }
+  void read_all(broker::ReaderPtr reader) {
+    reader_ = &reader;
+    reader_.notify_one();
+    for (std::uint64_t now = left_; now > 0; now = left_) left_.wait(now);
+    need(base::await<void>([&](auto done) { reader->close(broker::Done<void>(std::move(done))); },
+                           std::chrono::seconds(30), "close"));
+  }
+
+ private:
+  std::atomic<std::uint64_t> left_;
+  std::atomic<broker::ReaderPtr*> reader_{nullptr};
+};
+
+json read_as_door(broker::Broker& broker, const std::string& topic, std::uint64_t messages,
+                  std::uint64_t rounds) {
+  const auto name = "persistent://public/default/" + topic;
+  const auto opened = need(base::await<broker::TopicPtr>(
+      [&](auto done) { broker.open_topic(name, false, broker::Done<broker::TopicPtr>(std::move(done))); },
+      std::chrono::seconds(30), "open"));
+  const auto begin = Clock::now();
+  for (std::uint64_t round = 0; round < rounds; ++round) {
+    const auto door = std::make_shared<Door>(messages);
+    door->read_all(need(base::await<broker::ReaderPtr>(
+        [&](auto done) {
+          broker.create_reader(opened, {.position = InitialPosition::earliest},
+                               {.messages = 10'000, .bytes = 8 << 20}, door,
+                               broker::Done<broker::ReaderPtr>(std::move(done)));
+        },
+        std::chrono::seconds(30), "read")));
+  }
+  return rate(messages * rounds, since(begin));
+}
+
 json reads(const Settings& settings) {
   constexpr std::uint64_t kRounds = 50;
-  const std::string url = "embedded:" + settings.directory;
   json report{{"body_bytes", settings.body_bytes}};
   {
-    auto bus = need(Bus::open(url));
+    const auto opened = need(engines::embedded::open({.directory = settings.directory}));
+    auto bus = opened.bus;
     keep(bus, "tail");
     keep(bus, "catch-up");
     publish(bus, "tail", settings.tail, settings.body_bytes);
-    report["tail"] = {{"reader", read(bus, "tail", settings.tail, kRounds)},
+    report["tail"] = {{"door", read_as_door(*opened.broker, "tail", settings.tail, kRounds)},
+                      {"reader", read(bus, "tail", settings.tail, kRounds)},
                       {"consumer", consume(bus, "tail", settings.tail, kRounds)}};
     publish(bus, "catch-up", settings.messages, settings.body_bytes);
     need(bus.close());
   }
-  auto bus = need(Bus::open(url));
-  report["catch_up"] = {{"reader", read(bus, "catch-up", settings.messages, 1)},
+  const auto opened = need(engines::embedded::open({.directory = settings.directory}));
+  auto bus = opened.bus;
+  report["catch_up"] = {{"door", read_as_door(*opened.broker, "catch-up", settings.messages, 1)},
+                        {"reader", read(bus, "catch-up", settings.messages, 1)},
                         {"consumer", consume(bus, "catch-up", settings.messages, 1)}};
   need(bus.close());
   return report;

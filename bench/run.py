@@ -155,7 +155,7 @@ def print_table(report):
             ("publish of 1 KB, durable, many in flight", "", "", f"{many['per_second']:.0f}/s, {many['mb_per_second']:.0f} MB/s"),
             ("storage engine alone, 1 KB", f"{log['lone']['p50_us']:.0f} us", f"{log['lone']['p99_us']:.0f} us", f"{log['publish']['per_second']:.0f}/s"),
             *[(f"{name}, {who}", "", "", f"{report['read'][where][who]['per_second']:.0f}/s")
-              for where, name in (("tail", "read from memory"), ("catch_up", "read from the disk")) for who in ("reader", "consumer")],
+              for where, name in (("tail", "read from memory"), ("catch_up", "read from the disk")) for who in ("door", "reader", "consumer")],
             ("storage engine alone, reading", "", "", f"{log['catch_up']['per_second']:.0f}/s from the disk, {log['tail']['per_second']:.0f}/s from memory"),
             perf_row("perf produce, 1 KB, 10,000 in flight", report["perf"]["produce"]),
             perf_row("perf produce, one in flight", report["perf"]["produce_lone"]),
