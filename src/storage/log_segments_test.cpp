@@ -323,6 +323,25 @@ TEST_F(LogSegmentsTest, CursorsSurviveCheckpoints) {
   EXPECT_EQ(cursor.batches[3], (BatchAck{.entry = EntryId{8}, .acknowledged = {7}}));
 }
 
+TEST_F(LogSegmentsTest, MetadataFromBeforeADeletionIsRefused) {
+  std::unique_ptr<base::FaultFileSystem> killed;
+  {
+    auto log = open();
+    publish_many(*log, 0, 3);
+    std::vector<Operation> drop;
+    drop.emplace_back(DropTopic{.topic = kSmall});
+    ASSERT_TRUE(commit(*log, std::move(drop)));
+    killed = files_.crash(base::FaultFileSystem::Loss::nothing, 0);
+  }
+  const auto opened = [&](const std::set<TopicId>& live, const std::set<TopicId>& tombstoned) {
+    return Log::open(*killed, base::Clock::system(), options(), live, tombstoned, listener_);
+  };
+  const auto refused = opened({kBig, kSmall}, {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::corrupted);
+  EXPECT_TRUE(opened({kBig}, {kSmall}));
+}
+
 TEST_F(LogSegmentsTest, AMissingSegmentTakesItsTopicsOffline) {
   {
     auto log = open();

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/log.hpp"
@@ -219,6 +221,14 @@ Result<> Log::Impl::refuse_unknown_topics(const std::set<TopicId>& live) const {
   topics_.visit([&](TopicId id, const Topic&) {
     if (!live.contains(id)) unknown = id;
   });
+  const auto dropped = std::ranges::find_if(live, [this](TopicId id) { return topics_.was_dropped(id); });
+  if (dropped != live.end())
+    return fail(
+        ErrorCode::corrupted,
+        fmt::format("metadata older than the log: the log of '{}' has dropped topic {}, which the "
+                    "metadata does not know as deleted. Was an old metadata file put back? Nothing was "
+                    "changed",
+                    options_.directory.string(), dropped->value));
   if (!unknown) return {};
   return fail(
       ErrorCode::corrupted,
