@@ -330,9 +330,12 @@ std::string TopicTable::offline_reason(TopicId id) const {
 void TopicTable::take_offline(TopicId id, const std::string& reason, bool lasts) {
   const std::lock_guard lock(mutex_);
   const auto found = topics_.find(id);
-  if (found == topics_.end() || found->second->offline.exchange(true)) return;
-  found->second->state.offline_reason = reason;
-  found->second->state.offline_lasts = lasts;
+  if (found == topics_.end()) return;
+  TopicState& state = found->second->state;
+  // What lasts is told rather than what another look may find mended.
+  if (found->second->offline.exchange(true) && (state.offline_lasts || !lasts)) return;
+  state.offline_reason = reason;
+  state.offline_lasts = lasts;
 }
 
 void TopicTable::visit(const std::function<void(TopicId, const Topic&)>& visitor) const {
