@@ -70,7 +70,7 @@ class Check {
   }
 
   Result<> read_metadata() {
-    const auto store = MetadataStore::open(directory_ / kMetadataFile, report_.uuid, false);
+    const auto store = MetadataStore::look(directory_ / kMetadataFile, report_.uuid);
     if (!store) return found(kMetadataFile, store.error());
     const auto row = (*store)->directory();
     const auto topics = (*store)->topics();
@@ -222,7 +222,9 @@ class Check {
           const bool damaged = std::ranges::find(record.damaged, body++) != record.damaged.end();
           read_entry(group.header.number, *header, damaged);
         } else if (const auto* trim = std::get_if<Trim>(&operation)) {
-          TopicState& state = known_[trim->topic].state;
+          const auto topic = known_.find(trim->topic);
+          if (topic == known_.end()) continue;  // dropped and forgotten meanwhile
+          TopicState& state = topic->second.state;
           state.first = std::max(state.first, std::min(trim->before, state.next));
         } else if (const auto* drop = std::get_if<DropTopic>(&operation)) {
           known_[drop->topic] = {};

@@ -162,5 +162,28 @@ TEST_F(FsckTest, ADirectoryInUseOrNoneIsAnError) {
   EXPECT_EQ(check_directory(base::FileSystem::system(), folder_.path()).error().code, ErrorCode::not_found);
 }
 
+TEST_F(FsckTest, ChangesNothingOfAnOlderDirectory) {
+  const fs::path older = folder_.path() / "older";
+  fs::copy(fs::path(GEMINGA_SOURCE_DIR) / "tests/golden/format-1", older);
+  const auto bytes = [&] {
+    return base::read_file(base::FileSystem::system(), older / kMetadataFile).value();
+  };
+  const std::string before = bytes();
+  EXPECT_TRUE(check(older).sound());
+  EXPECT_TRUE(bytes() == before);
+}
+
+TEST_F(FsckTest, EmptiedMetadataIsDamageAndStaysEmpty) {
+  const fs::path file = path() / kMetadataFile;
+  fs::resize_file(file, 0);
+  EXPECT_FALSE(check(path()).sound());
+  EXPECT_EQ(fs::file_size(file), 0U);
+  const auto directory = DataDirectory::acquire(base::FileSystem::system(), path()).value();
+  const auto opened = MetadataStore::open(file, directory->uuid(), false);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, ErrorCode::corrupted);
+  EXPECT_EQ(fs::file_size(file), 0U);
+}
+
 }  // namespace
 }  // namespace geminga::storage

@@ -5,6 +5,7 @@
 #include "base/file_system.hpp"
 #include "base/forget_cached.hpp"
 #include "base/try.hpp"
+#include "storage/checkpoint.hpp"
 #include "storage/metadata_commits.hpp"
 #include "storage/metadata_partitions.hpp"
 #include "storage/metadata_rows.hpp"
@@ -21,6 +22,15 @@ Result<DirectoryRow> directory_row(Sqlite& database) {
   return DirectoryRow{.uuid = select.text(0),
                       .format = static_cast<std::uint32_t>(select.integer(1)),
                       .sequence = select.integer(2)};
+}
+
+/// SQLite would take it for a new one, and write to it at once.
+Result<> refuse_an_emptied(const std::filesystem::path& file) {
+  std::error_code error;
+  if (std::filesystem::file_size(file, error) > 0 || error) return {};
+  return fail(
+      ErrorCode::corrupted,
+      fmt::format("the metadata file '{}' is empty; nothing was changed; restore a backup", file.string()));
 }
 
 }  // namespace
@@ -41,12 +51,28 @@ Result<std::unique_ptr<MetadataStore>> MetadataStore::open(const std::filesystem
                                                            const std::string& directory_uuid,
                                                            bool may_create) {
   GEMINGA_TRY_VOID(base::forget_cached_database(base::FileSystem::system(), file));
+  // A first start that was killed before the tables were made has left no checkpoint either.
+  const bool used = std::filesystem::exists(file.parent_path() / kCheckpointFile);
+  if (used) GEMINGA_TRY_VOID(refuse_an_emptied(file));
   GEMINGA_TRY(auto database, Sqlite::open(file, may_create));
-  GEMINGA_TRY_VOID(prepare_metadata_schema(*database, file, directory_uuid));
+  GEMINGA_TRY_VOID(prepare_metadata_schema(*database, file, directory_uuid, !used));
   if (may_create) GEMINGA_TRY_VOID(base::FileSystem::system().sync_directory(file.parent_path()));
   GEMINGA_TRY(const DirectoryRow directory, directory_row(*database));
   return std::unique_ptr<MetadataStore>(
       new MetadataStore(std::make_unique<MetadataCommits>(std::move(database), directory.sequence)));
+}
+
+Result<std::unique_ptr<MetadataStore>> MetadataStore::look(const std::filesystem::path& file,
+                                                           const std::string& directory_uuid) {
+  GEMINGA_TRY_VOID(base::forget_cached_database(base::FileSystem::system(), file));
+  GEMINGA_TRY_VOID(refuse_an_emptied(file));
+  GEMINGA_TRY(const auto stored, Sqlite::open(file, false));
+  GEMINGA_TRY(auto picture, Sqlite::open(":memory:", true));
+  GEMINGA_TRY_VOID(stored->copy_to(*picture));
+  GEMINGA_TRY_VOID(prepare_metadata_schema(*picture, file, directory_uuid, false));
+  GEMINGA_TRY(const DirectoryRow directory, directory_row(*picture));
+  return std::unique_ptr<MetadataStore>(
+      new MetadataStore(std::make_unique<MetadataCommits>(std::move(picture), directory.sequence)));
 }
 
 Result<DirectoryRow> MetadataStore::directory() const {

@@ -85,6 +85,10 @@ class MetadataStore {
   /// disk_error.
   static Result<std::unique_ptr<MetadataStore>> open(const std::filesystem::path& file,
                                                      const std::string& directory_uuid, bool may_create);
+  /// What stands in it now, as this program would read it; changes of it go nowhere, and nothing in the file
+  /// is changed. Errors: as open().
+  static Result<std::unique_ptr<MetadataStore>> look(const std::filesystem::path& file,
+                                                     const std::string& directory_uuid);
   ~MetadataStore();
 
   // Everything that stands in it, read once at the start. Any thread.

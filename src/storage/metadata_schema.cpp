@@ -103,7 +103,7 @@ Result<> check_uuid(Sqlite& database, const std::filesystem::path& file, const s
 }  // namespace
 
 Result<> prepare_metadata_schema(Sqlite& database, const std::filesystem::path& file,
-                                 const std::string& directory_uuid) {
+                                 const std::string& directory_uuid, bool may_create) {
   int version = 0;
   {
     GEMINGA_TRY(auto select, database.prepare("PRAGMA user_version"));
@@ -116,6 +116,11 @@ Result<> prepare_metadata_schema(Sqlite& database, const std::filesystem::path& 
         fmt::format("the metadata file '{}' has schema {}, this program knows schemas up to {}; nothing was "
                     "changed; use a newer geminga",
                     file.string(), version, kMetadataSchema));
+  if (version == 0 && !may_create)
+    return fail(
+        ErrorCode::corrupted,
+        fmt::format("the metadata file '{}' holds nothing of ours; nothing was changed; restore a backup",
+                    file.string()));
   if (version == 0) return create(database, directory_uuid);
   GEMINGA_TRY_VOID(check_structure(database, file));
   GEMINGA_TRY_VOID(check_uuid(database, file, directory_uuid));
