@@ -33,6 +33,18 @@ Result<> refuse_an_emptied(const std::filesystem::path& file) {
       fmt::format("the metadata file '{}' is empty; nothing was changed; restore a backup", file.string()));
 }
 
+/// SQLite writes its log anew from the beginning each time it was taken over into the file; so much it fills
+/// until then, twice. With this space taken in advance, names and policies can be changed on a disk that is
+/// full, and topics deleted.
+Result<> reserve_log(const std::filesystem::path& file) {
+  constexpr std::uint64_t kLogBytes = 8ULL << 20;
+  GEMINGA_TRY(const auto log,
+              base::FileSystem::system().open(file.string() + "-wal", {.mode = base::OpenMode::write}));
+  auto reserved = log->preallocate(0, kLogBytes);
+  if (!reserved && reserved.error().code == ErrorCode::disk_full) return {};  // as much as there is
+  return reserved;
+}
+
 }  // namespace
 
 MetadataStore::MetadataStore(std::unique_ptr<MetadataCommits> commits) : commits_(std::move(commits)) {}
@@ -56,6 +68,7 @@ Result<std::unique_ptr<MetadataStore>> MetadataStore::open(const std::filesystem
   if (used) GEMINGA_TRY_VOID(refuse_an_emptied(file));
   GEMINGA_TRY(auto database, Sqlite::open(file, may_create));
   GEMINGA_TRY_VOID(prepare_metadata_schema(*database, file, directory_uuid, !used));
+  GEMINGA_TRY_VOID(reserve_log(file));
   if (may_create) GEMINGA_TRY_VOID(base::FileSystem::system().sync_directory(file.parent_path()));
   GEMINGA_TRY(const DirectoryRow directory, directory_row(*database));
   return std::unique_ptr<MetadataStore>(

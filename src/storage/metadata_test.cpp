@@ -4,6 +4,7 @@
 #include <atomic>
 #include <fstream>
 #include <future>
+#include <sys/stat.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -50,6 +51,28 @@ class MetadataTest : public ::testing::Test {
 };
 
 constexpr char kName[] = "persistent://public/default/orders";
+
+TEST_F(MetadataTest, ItsLogHasSpaceOnADiskThatBecomesFull) {
+  auto store = with_namespace();
+  const std::string log = file().string() + "-wal";
+  const auto space = [&] {
+    struct stat info{};
+    EXPECT_EQ(stat(log.c_str(), &info), 0);
+    return std::pair(info.st_size, info.st_blocks);
+  };
+  const auto before = space();
+  EXPECT_GE(before.second * 512, 8 << 20);
+  // Many times what the log takes before it is written anew from its beginning.
+  const TopicRow row = topic(*store, kName).value();
+  for (int i = 0; i < 300; ++i) {
+    ASSERT_TRUE(MetadataStore::wait<void>([&](auto done) {
+      store->set_retention(row.id, {.time = std::chrono::seconds(i), .bytes = std::nullopt}, std::move(done));
+    }));
+  }
+  EXPECT_EQ(space(), before);
+  store.reset();
+  EXPECT_EQ(open().value()->topics().value().at(0).retention.time, std::chrono::seconds(299));
+}
 
 TEST_F(MetadataTest, KeepsNamesOverARestart) {
   TopicId id;
