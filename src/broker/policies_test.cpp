@@ -513,6 +513,43 @@ TEST_F(PoliciesTest, ProducersAndSubscriptionsShareARate) {
   EXPECT_LT(left->size() + right->size(), 200U);
 }
 
+TEST_F(PoliciesTest, ABusyTopicsRateIsSharedByItsSubscriptions) {
+  ASSERT_TRUE(subscription("a"));
+  ASSERT_TRUE(subscription("b"));
+  ASSERT_TRUE(publish(100));
+  set({.dispatch_messages_per_second = 10});
+  auto left = std::make_shared<Inbox>();
+  auto right = std::make_shared<Inbox>();
+  const auto consumer_a = consume(left, "a").value();
+  const auto consumer_b = consume(right, "b").value();
+  for (int i = 0; i < 40; ++i) {
+    clock_.advance(100ms);
+    ASSERT_TRUE(publish(1)) << "each group of the journal is a turn of the topic, long before its timer";
+    consumer_a->flow({.messages = 1, .bytes = 1});
+    static_cast<void>(stats());
+  }
+  EXPECT_GE(left->size(), 15U);
+  EXPECT_GE(right->size(), 15U);
+}
+
+TEST_F(PoliciesTest, ABusyConsumerTakesNotTheTurnsOfOthers) {
+  ASSERT_TRUE(subscription("a"));
+  ASSERT_TRUE(subscription("b"));
+  ASSERT_TRUE(publish(100));
+  set({.dispatch_messages_per_second = 10});
+  auto left = std::make_shared<Inbox>();
+  auto right = std::make_shared<Inbox>();
+  const auto consumer_a = consume(left, "a").value();
+  const auto consumer_b = consume(right, "b").value();
+  for (int i = 0; i < 40; ++i) {
+    clock_.advance(100ms);
+    consumer_a->flow({.messages = 1, .bytes = 1});
+    static_cast<void>(stats());
+  }
+  EXPECT_GE(left->size(), 15U);
+  EXPECT_GE(right->size(), 15U);
+}
+
 TEST_F(PoliciesTest, ReadersAreSentNoMoreThanTheRate) {
   set({.dispatch_bytes_per_second = 1'000});
   ASSERT_TRUE(publish(30, 100));

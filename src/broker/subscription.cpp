@@ -159,6 +159,7 @@ void Subscription::tell_end_of_topic() {
 
 void Subscription::pump() {
   if (shut_down_) return;
+  if (topic_.sends_in_turns()) return topic_.pump_all();
   tell_who_is_active();
   tell_end_of_topic();
   if (reading_ || pumping_ || seeking_ > 0 || read_again_) return;
@@ -188,6 +189,8 @@ bool Subscription::read(const Dispatcher::Want& want, Now now) {
                         }
                         topic->core().loop.post([self, topic, want, entries = std::move(entries)]() mutable {
                           self->read_done(want, without_holes(std::move(entries)));
+                          // Whatever came of it, the others have waited for it.
+                          if (topic->sends_in_turns()) topic->pump_all();
                         });
                       });
   if (!at_once) return false;

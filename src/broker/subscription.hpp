@@ -50,6 +50,8 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
 
   /// Sends what can be sent; called after anything changed.
   void pump();
+  /// What it may send now is being read.
+  [[nodiscard]] bool reading() const { return reading_; }
   /// Consumers hear `reason`; acknowledgements that wait are handed to the log; no timer is left.
   void shut_down(const Error& reason);
 

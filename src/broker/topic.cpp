@@ -41,23 +41,33 @@ void Topic::on_durable(const DurableNote& note) {
   messages_in_ += note.messages;
   bytes_in_ += note.bytes;
   limits_.note_used();
-  pump_all(0);
+  pump_all();
 }
 
-void Topic::pump_all(std::size_t turn) {
+void Topic::pump_all() {
   const std::size_t groups = subscriptions_.size() + (readers_.empty() ? 0 : 1);
   if (groups == 0) return;
-  auto next = std::next(subscriptions_.begin(), static_cast<std::ptrdiff_t>(turn % groups));
+  const bool in_turns = limits_.dispatch_rate().limited();
+  const auto open = [&] { return limits_.dispatch_rate().open(context_->now().monotonic); };
+  pumping_all_ = true;
+  const std::size_t first = limits_.dispatch_turn() % groups;
+  auto next = std::next(subscriptions_.begin(), static_cast<std::ptrdiff_t>(first));
   for (std::size_t i = 0; i < groups; ++i) {
+    const bool was_open = in_turns && open();
     if (next == subscriptions_.end() && readers_.empty()) next = subscriptions_.begin();
-    if (next != subscriptions_.end()) {
-      (next++)->second->pump();
-      continue;
+    if (next == subscriptions_.end()) {
+      // A reader that ends takes itself out of the set.
+      for (const auto& reader : std::vector(readers_.begin(), readers_.end())) reader->pump();
+      next = subscriptions_.begin();
+    } else {
+      const SubscriptionPtr& one = (next++)->second;
+      one->pump();
+      // What the rate allows now is its own: the others go on when it has read.
+      if (was_open && one->reading()) break;
     }
-    // A reader that ends takes itself out of the set.
-    for (const auto& reader : std::vector(readers_.begin(), readers_.end())) reader->pump();
-    next = subscriptions_.begin();
+    if (was_open && !open()) limits_.set_dispatch_turn(first + i + 1);
   }
+  pumping_all_ = false;
 }
 
 void Topic::count_out(std::uint64_t messages, std::uint64_t bytes) {
@@ -311,7 +321,7 @@ void Topic::termination_ends(const Result<>& done) {
   if (done) {
     terminated_ = true;
     producers_.shut_down(check_publishable().error());
-    pump_all(0);  // tells who has everything
+    pump_all();  // tells who has everything
   } else {
     context_->log->seal(row_.id, false);
   }

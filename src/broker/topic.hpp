@@ -79,9 +79,11 @@ class Topic : public std::enable_shared_from_this<Topic> {
   void finish_removal(Answer<void> answer);
   void set_retention(RetentionPolicy policy) { row_.retention = policy; }
   [[nodiscard]] const RetentionPolicy& retention() const { return row_.retention; }
-  /// Sends all that can be sent; begins with the turn-th subscription (behind the last: the readers), so that
-  /// a rate is shared fairly.
-  void pump_all(std::size_t turn);
+  /// Sends all that can be sent. Where a rate is shared, the subscriptions (and the readers, as one) take
+  /// turns: it begins behind the one that had what the rate allowed last.
+  void pump_all();
+  /// Whoever has something to send now asks for pump_all() instead.
+  [[nodiscard]] bool sends_in_turns() { return !pumping_all_ && limits_.dispatch_rate().limited(); }
   /// Forgets what nobody needs any more; called about once a second for topics where something changed or
   /// time matters.
   void trim();
@@ -143,6 +145,7 @@ class Topic : public std::enable_shared_from_this<Topic> {
   std::move_only_function<void()> when_held_;
   std::set<std::shared_ptr<TopicReader>> readers_;
   std::optional<Error> ended_;
+  bool pumping_all_ = false;
   bool trimming_ = false;
   EntryId trimmed_{first_};  ///< so far the log has forgotten
   bool telling_log_ = false;

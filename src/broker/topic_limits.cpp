@@ -89,7 +89,7 @@ void TopicLimits::set(const Policies& own, const Policies& of_namespace) {
   dispatch_.messages.set_rate(both.dispatch_messages_per_second.value_or(0), now);
   dispatch_.bytes.set_rate(both.dispatch_bytes_per_second.value_or(0), now);
   tick();
-  topic_.pump_all(0);  // the rate that held it may be gone
+  topic_.pump_all();  // the rate that held it may be gone
 }
 
 void TopicLimits::tick() {
@@ -200,11 +200,19 @@ void TopicLimits::release_held() {
   });
 }
 
+std::size_t TopicLimits::dispatch_turn() const {
+  return state_ ? state_->turn : 0;
+}
+
+void TopicLimits::set_dispatch_turn(std::size_t turn) {
+  if (state_) state_->turn = turn;
+}
+
 void TopicLimits::wait_for_dispatch(base::MonotonicTime now) {
   if (dispatch_.open(now) || !topic_.check_usable()) return;
   if (!state_->dispatch_timer) state_->dispatch_timer = std::make_unique<base::Timer>(topic_.core().loop);
   state_->dispatch_timer->set_after(dispatch_.wait(now), [weak = topic_.weak_from_this()] {
-    if (const auto topic = weak.lock()) topic->pump_all(++topic->limits().state_->turn);
+    if (const auto topic = weak.lock()) topic->pump_all();
   });
 }
 

@@ -31,6 +31,9 @@ class TopicLimits {
   /// The same where it was made; else null, and nothing is limited. Any thread.
   [[nodiscard]] PublishGate* gate_if_made() const { return made_gate_.load(std::memory_order_acquire); }
   [[nodiscard]] RateLimit& dispatch_rate() { return dispatch_; }
+  /// Which subscription is sent to first where they share a rate (behind the last one: the readers).
+  [[nodiscard]] std::size_t dispatch_turn() const;
+  void set_dispatch_turn(std::size_t turn);
   /// Where the dispatch rate allows nothing now, all are pumped again when it does.
   void wait_for_dispatch(base::MonotonicTime now);
   /// Something is held: tries again when it may pass.

@@ -27,6 +27,7 @@ void TopicReader::flow(Permits more) {
 }
 
 void TopicReader::pump() {
+  if (topic_.sends_in_turns()) return topic_.pump_all();
   while (sink_ && !reading_ && messages_ > 0 && bytes_ > 0 && position_ < topic_.end()) {
     const base::MonotonicTime now = topic_.context()->options.clock->monotonic_now();
     const RateLimit& rate = topic_.limits().dispatch_rate();
