@@ -26,6 +26,10 @@ void Subscription::forget_deliveries() {
 }
 
 void Subscription::skipped_to(std::uint64_t next) {
+  // What is out may be settled yet, part by part.
+  for (const auto& [entry, places] : partly) {
+    if (const auto its = out.find(entry); entry < next && its != out.end()) its->second.settled = places;
+  }
   skip_to(next);
   returned.erase(returned.begin(), returned.lower_bound(next));
   seen.erase(seen.begin(), seen.lower_bound(next));
@@ -114,9 +118,16 @@ void Model::acknowledged(const Record::Acknowledgement& what) {
   };
   for (const std::uint64_t entry : what.entries) whole(entry);
   for (const auto& [entry, places] : what.partly) {
+    const std::uint32_t count = topic(what.topic).messages.at(entry).count;
+    if (!at.open.contains(entry)) {  // skipped meanwhile: when all of it is settled, it is not out any more
+      const auto out = at.out.find(entry);
+      if (out == at.out.end()) continue;
+      out->second.settled.insert(places.begin(), places.end());
+      if (out->second.settled.size() == count) at.out.erase(out);
+      continue;
+    }
     Places& all = at.partly[entry];
     all.insert(places.begin(), places.end());
-    const std::uint32_t count = topic(what.topic).messages.at(entry).count;
     const auto left = static_cast<std::uint32_t>(count - all.size());
     if (left == 0) {
       whole(entry);

@@ -38,6 +38,7 @@ struct Subscription : Position {
     ConsumerNumber consumer = 0;
     std::uint32_t redeliveries = 0;
     std::uint32_t unacked = 1;  ///< messages
+    Places settled{};           ///< of one that was skipped while it was out
   };
   struct Returned {
     base::MonotonicTime due{};
