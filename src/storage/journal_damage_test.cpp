@@ -74,20 +74,21 @@ class JournalDamageTest : public ::testing::Test {
     std::vector<TopicId> damaged;
   };
   /// Recovery's reading of the journal with this content.
-  Outcome scan(const std::string& content) {
+  Outcome scan(const std::string& content, std::uint64_t covered = 0) {
     image_->put(path_, content);
     Outcome outcome{.scan = ScanResult{}, .bodies = {}, .damaged = {}};
-    outcome.scan = scan_journal(
-        *image_, {.directory = kDirectory, .uuid = raw_uuid(testing::kUuid)}, [&](const ScannedGroup& group) {
-          for (const JournalRecord& record : group.parsed.records) {
-            for (const std::string_view one : record.bodies) outcome.bodies.emplace_back(one);
-            for (const std::size_t damaged : record.damaged) {
-              EXPECT_EQ(damaged, 0U);
-              outcome.damaged.push_back(std::get<EntryHeader>(record.operations[0]).topic);
-            }
-          }
-          return Result<>();
-        });
+    outcome.scan =
+        scan_journal(*image_, {.directory = kDirectory, .uuid = raw_uuid(testing::kUuid), .covered = covered},
+                     [&](const ScannedGroup& group) {
+                       for (const JournalRecord& record : group.parsed.records) {
+                         for (const std::string_view one : record.bodies) outcome.bodies.emplace_back(one);
+                         for (const std::size_t damaged : record.damaged) {
+                           EXPECT_EQ(damaged, 0U);
+                           outcome.damaged.push_back(std::get<EntryHeader>(record.operations[0]).topic);
+                         }
+                       }
+                       return Result<>();
+                     });
     return outcome;
   }
   static void expect_bodies(const Outcome& outcome, std::uint64_t count) {
@@ -202,6 +203,24 @@ TEST_F(JournalDamageTest, ATornGroupStillProvesThatTheOneBeforeItWasDurable) {
   std::string in_headers = torn;
   in_headers[starts_[before] + kGroupHeaderBytes] ^= 4;
   EXPECT_EQ(scan(in_headers).scan.error().code, ErrorCode::corrupted);
+}
+
+TEST_F(JournalDamageTest, WhatTheCheckpointCoversMayBeDamaged) {
+  constexpr std::uint64_t kCovered = 2;
+  for (std::uint64_t group = 0; group < kGroups; ++group) {
+    std::string content = journal_;
+    content[starts_[group] + 20] ^= 1;
+    const Outcome outcome = scan(content, kCovered);
+    if (group < kCovered) {
+      ASSERT_TRUE(outcome.scan) << outcome.scan.error().message;
+      EXPECT_THAT(outcome.bodies, ::testing::ElementsAre(body(2), body(3)));
+      EXPECT_EQ(outcome.scan->tail.value().first, starts_[kCovered]);
+    } else if (group + 1 < kGroups) {
+      EXPECT_EQ(outcome.scan.error().code, ErrorCode::corrupted);
+    } else {
+      EXPECT_THAT(outcome.bodies, ::testing::ElementsAre(body(2)));
+    }
+  }
 }
 
 TEST_F(JournalDamageTest, TheOtherBodiesOfADamagedGroupStayAsTheyWere) {

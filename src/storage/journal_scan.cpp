@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/log.hpp"
 #include "base/try.hpp"
 
 namespace geminga::storage {
@@ -67,7 +68,12 @@ class Scan {
     std::optional<std::uint64_t> first_needed;
     while (offset < reader->size()) {
       GEMINGA_TRY(const auto header, header_at(*reader, candidate.generation, offset));
-      if (!header) break;
+      if (!header) {
+        GEMINGA_TRY(const auto needed, first_needed_behind(*reader, candidate, offset));
+        if (!needed) break;
+        offset = *needed;
+        continue;
+      }
       if (header->number > expected()) return gap(candidate, offset, header->number);
       if (header->number == expected()) {
         GEMINGA_TRY(ScannedGroup group, group_at(*reader, *header, offset));
@@ -93,6 +99,23 @@ class Scan {
     GEMINGA_TRY_VOID(remember(candidate, first_needed, offset, reader->size()));
     if (torn_) return {};
     return check_end(index, *reader, offset);
+  }
+
+  /// A header that cannot be read among groups that the checkpoint covers is nobody's loss: the first group
+  /// that is needed, if it stands behind `offset`. No message in front of it can hold a copy of it.
+  Result<std::optional<std::uint64_t>> first_needed_behind(JournalFileReader& reader,
+                                                           const JournalFileName& candidate,
+                                                           std::uint64_t offset) {
+    if (result_.groups > 0 || options_.covered == 0) return std::optional<std::uint64_t>();
+    for (std::uint64_t at = offset + kGroupAlignment; at < reader.size(); at += kGroupAlignment) {
+      GEMINGA_TRY(const auto header, header_at(reader, candidate.generation, at));
+      if (!header || header->number != expected() || header->durable != options_.covered) continue;
+      log::warn("storage",
+                "'{}' is damaged at offset {}, in groups that the checkpoint covers: nothing is lost",
+                candidate.path.string(), offset);
+      return std::optional(at);
+    }
+    return std::optional<std::uint64_t>();
   }
 
   /// No further group of this file follows at `offset`: the journal goes on in a later file, or ends here, or
