@@ -27,51 +27,68 @@ void TopicReader::flow(Permits more) {
 }
 
 void TopicReader::pump() {
-  if (topic_.sends_in_turns()) return topic_.pump_all();
-  while (sink_ && !reading_ && messages_ > 0 && bytes_ > 0 && position_ < topic_.end()) {
-    const base::MonotonicTime now = topic_.context()->options.clock->monotonic_now();
-    const RateLimit& rate = topic_.limits().dispatch_rate();
-    if (!rate.open(now)) return topic_.limits().wait_for_dispatch(now);
-    const auto room = static_cast<std::uint64_t>(std::min(messages_, kReadEntriesMax));
-    std::optional<Result<std::vector<storage::Entry>>> at_once;
-    reading_ = true;
-    const storage::ReadRequest request{
-        .topic = topic_.id(),
-        .from = position_,
-        .entries_max = static_cast<std::uint32_t>(std::min(room, rate.messages.ready(now))),
-        .bytes_max = std::min<std::uint64_t>(static_cast<std::uint64_t>(bytes_), 1ULL << 20)};
-    topic_.context()->log->read(request, [this, self = shared_from_this(), topic = topic_.shared_from_this(),
-                                          &at_once](Result<std::vector<storage::Entry>> entries) {
-      // On our own thread only when the log answers from memory, before read() returns.
-      if (topic_.core().loop.here()) {
-        at_once = std::move(entries);
-        return;
-      }
-      topic->core().loop.post([self, topic, entries = std::move(entries)]() mutable {
-        self->take(std::move(entries));
-        self->pump();
-      });
-    });
-    if (!at_once) return;
-    const EntryId before = position_;
-    take(std::move(*at_once));
-    if (position_ == before) return;
+  if (pumping_) return;  // a sink that gives permits back at once
+  pumping_ = true;
+  ask();
+  while (sink_ && came_) {
+    auto delivered = accept(*std::exchange(came_, std::nullopt));
+    if (delivered.empty()) {
+      wait_for_rate();
+      break;
+    }
+    ask();  // what must come from the disk is on its way while these are handed over
+    sink_->on_entries(std::move(delivered));
   }
+  pumping_ = false;
   if (sink_ && topic_.terminated() && position_ >= topic_.end() && !std::exchange(told_end_, true))
     sink_->on_end_of_topic();
 }
 
-void TopicReader::take(Result<std::vector<storage::Entry>> given) {
+/// True: nothing may go out now, and it goes on by itself.
+bool TopicReader::wait_for_rate() {
+  const base::MonotonicTime now = topic_.context()->options.clock->monotonic_now();
+  if (topic_.limits().dispatch_rate().open(now)) return false;
+  topic_.limits().wait_for_dispatch(now);
+  return true;
+}
+
+void TopicReader::ask() {
+  if (!sink_ || reading_ || came_ || messages_ <= 0 || bytes_ <= 0 || position_ >= topic_.end()) return;
+  if (wait_for_rate()) return;
+  const base::MonotonicTime now = topic_.context()->options.clock->monotonic_now();
+  const auto room = static_cast<std::uint64_t>(std::min(messages_, kReadEntriesMax));
+  const storage::ReadRequest request{
+      .topic = topic_.id(),
+      .from = position_,
+      .entries_max =
+          static_cast<std::uint32_t>(std::min(room, topic_.limits().dispatch_rate().messages.ready(now))),
+      .bytes_max = std::min<std::uint64_t>(static_cast<std::uint64_t>(bytes_), 1ULL << 20)};
+  reading_ = true;
+  topic_.context()->log->read(request, [self = shared_from_this(), topic = topic_.shared_from_this()](
+                                           Result<std::vector<storage::Entry>> entries) {
+    // On our own thread only when the log answers from memory, before read() returns.
+    if (topic->core().loop.here()) return self->come(std::move(entries));
+    topic->core().loop.post([self, topic, entries = std::move(entries)]() mutable {
+      self->come(std::move(entries));
+      self->pump();
+    });
+  });
+}
+
+void TopicReader::come(Answer entries) {
   reading_ = false;
-  if (!sink_) return;
+  came_ = std::move(entries);
+}
+
+/// What of it may go out now; the position and the permits are behind it then.
+std::vector<Delivered> TopicReader::accept(Answer given) {
+  std::vector<Delivered> delivered;
   auto entries = without_holes(std::move(given));
   if (!entries) {
     log::error("broker", "a reader of {} ends: {}", topic_.name(), entries.error().message);
     shut_down(entries.error());
-    return;
+    return delivered;
   }
-  if (entries->empty()) return;
-  std::vector<Delivered> delivered;
   delivered.reserve(entries->size());
   std::uint64_t messages = 0;
   std::uint64_t bytes = 0;
@@ -88,9 +105,8 @@ void TopicReader::take(Result<std::vector<storage::Entry>> given) {
     position_ = EntryId{entry.header.entry.value + 1};
     delivered.push_back({.entry = std::move(entry), .redelivery_count = 0});
   }
-  if (delivered.empty()) return;
-  topic_.count_out(messages, bytes);
-  sink_->on_entries(std::move(delivered));
+  if (!delivered.empty()) topic_.count_out(messages, bytes);
+  return delivered;
 }
 
 void TopicReader::close() {

@@ -17,7 +17,11 @@ class TopicReader : public std::enable_shared_from_this<TopicReader> {
   [[nodiscard]] EntryId start() const { return start_; }
 
  private:
-  void take(Result<std::vector<storage::Entry>> given);
+  using Answer = Result<std::vector<storage::Entry>>;
+  void ask();
+  bool wait_for_rate();
+  void come(Answer entries);
+  std::vector<Delivered> accept(Answer given);
 
   Topic& topic_;  ///< owns this
   const EntryId start_;
@@ -26,6 +30,8 @@ class TopicReader : public std::enable_shared_from_this<TopicReader> {
   std::int64_t bytes_;
   std::shared_ptr<DeliverySink> sink_;  ///< nullptr once closed
   bool reading_ = false;
+  bool pumping_ = false;
+  std::optional<Answer> came_;  ///< read, and not handed over yet
   bool told_end_ = false;
 };
 
