@@ -162,6 +162,7 @@ void BrokerImpl::drop_cursors_without_row(const std::map<storage::TopicId, stora
 /// comparisons.
 void BrokerImpl::start_trimming(std::size_t number) {
   Core& core = *context_->cores[number];
+  if (core.ended) return;
   trim_timers_[number] = std::make_unique<base::Timer>(core.loop);
   trim_timers_[number]->set_after(context_->options.trim_every, [this, number, &core] {
     for (const auto& [id, topic] : core.topics) {
@@ -174,18 +175,20 @@ void BrokerImpl::start_trimming(std::size_t number) {
   });
 }
 
+void BrokerImpl::end_topics(std::size_t number, const Error& reason) {
+  Core& core = *context_->cores[number];
+  if (!core.ended) core.ended = reason;
+  trim_timers_[number].reset();
+  for (const auto& [id, topic] : core.topics) topic->shut_down(reason);
+}
+
 Result<> BrokerImpl::close() {
   const std::lock_guard closing(close_mutex_);
   if (std::exchange(closed_, true)) return {};
-  context_->closing = true;
   const Error reason = broker_closed();
   volatile_topics_->close(reason);
   for (std::size_t i = 0; i < context_->cores.size(); ++i) {
-    Core& core = *context_->cores[i];
-    core.loop.run([&] {
-      trim_timers_[i].reset();
-      for (const auto& [id, topic] : core.topics) topic->shut_down(reason);
-    });
+    context_->cores[i]->loop.run([&] { end_topics(i, reason); });
   }
   // The log's last groups post to the cores, so those end after it.
   Result<> log_closed = context_->log ? context_->log->close() : Result<>{};
@@ -232,6 +235,9 @@ void BrokerImpl::on_durable(std::span<const storage::Entry> entries) {
 
 void BrokerImpl::on_disk_error(const Error& error) {
   if (context_->options.on_disk_error) context_->options.on_disk_error(error);
+  // Where the process goes on nobody shall wait for what cannot come: it comes after the restart.
+  for (std::size_t i = 0; i < context_->cores.size(); ++i)
+    context_->cores[i]->loop.post([this, i, error] { end_topics(i, error); });
 }
 
 /// The last step of a deletion. A row that is gone already was forgotten before a stop.

@@ -209,8 +209,9 @@ struct BrokerOptions {
   std::uint32_t delayed_max = 1'000'000;                 ///< entries of a subscription
   std::chrono::milliseconds trim_every{1'000};  ///< how often each topic forgets what nobody needs any more
   storage::UnsafeOptions unsafe;
-  /// Called once, on the journal thread, when a write or fsync failed: nothing more will be acknowledged;
-  /// `serve` ends with 74.
+  /// Called when a write or fsync failed, on the thread that met it (the journal's or the metadata's):
+  /// nothing more will be acknowledged, and where the process goes on, all that is connected is closed with
+  /// disk_error. `serve` ends with 74.
   std::function<void(const Error&)> on_disk_error;
   base::Clock* clock = &base::Clock::system();
   base::FileSystem* files = nullptr;  ///< nullptr: the machine's

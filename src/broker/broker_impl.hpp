@@ -86,6 +86,8 @@ class BrokerImpl final : public Broker, public storage::LogListener {
   void drop_cursors_without_row(const std::map<storage::TopicId, storage::TopicState>& recovered,
                                 const std::vector<storage::SubscriptionRow>& rows);
   void start_trimming(std::size_t number);
+  /// On that core: all that is connected to its topics hears `reason`, and nobody may connect any more.
+  void end_topics(std::size_t number, const Error& reason);
   Result<> load_policies();
   [[nodiscard]] Policies policies_of_namespace(const Topic& topic) const;
   void delete_inactive(const TopicPtr& topic);

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -14,10 +15,12 @@
 
 namespace geminga::broker {
 
-/// One event loop and the topics that live on it. `topics` is touched on the loop only.
+/// One event loop and the topics that live on it; these are touched on the loop only.
 struct Core {
   explicit Core(std::string name) : loop(std::move(name)) {}
   std::unordered_map<storage::TopicId, TopicPtr> topics;
+  /// Why nobody may connect to a topic any more: the broker stops, or the disk failed.
+  std::optional<Error> ended;
   base::EventLoop loop;
 };
 
@@ -29,7 +32,6 @@ struct Context {
   std::unique_ptr<storage::MetadataStore> metadata;
   std::unique_ptr<storage::Log> log;
   std::vector<std::unique_ptr<Core>> cores;
-  std::atomic<bool> closing{false};          ///< topics take nothing new
   std::atomic<std::uint64_t> held_bytes{0};  ///< of all producers, by policies of their topics
 
   [[nodiscard]] Core& core_of(storage::TopicId topic) const { return *cores[topic.value % cores.size()]; }

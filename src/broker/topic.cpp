@@ -396,7 +396,7 @@ void Topic::finish_removal(Answer<void> answer) {
     log::warn("broker", "{} was deleted, its space is not free yet: {}", self->name(),
               receipt.error().message);
     self->core_.loop.post([self, answer = std::move(answer)]() mutable {
-      if (self->context_->closing) return answer(std::unexpected(broker_closed()));
+      if (self->core_.ended) return answer(std::unexpected(*self->core_.ended));
       self->drop_refused_ = std::move(answer);
     });
   };
@@ -421,15 +421,13 @@ void Topic::drop_again() {
 }
 
 Result<> Topic::check_usable() const {
-  if (ended_) return std::unexpected(*ended_);
-  if (context_->closing) return std::unexpected(broker_closed());
+  if (core_.ended) return std::unexpected(*core_.ended);
   if (deleted())
     return fail(ErrorCode::topic_not_found, fmt::format("topic {} was deleted; open it again", row_.name));
   return {};
 }
 
 void Topic::shut_down(const Error& reason) {
-  if (!ended_) ended_ = reason;
   // Whatever is under way for them, nobody shall wait for the disk now.
   for (auto& [name, waiting] : std::exchange(creating_, {}))
     for (auto& answer : waiting) answer(std::unexpected(reason));

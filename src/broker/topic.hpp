@@ -49,7 +49,7 @@ class Topic : public std::enable_shared_from_this<Topic> {
   void on_durable(const DurableNote& note);
   [[nodiscard]] Producers& producers() { return producers_; }
   [[nodiscard]] TopicLimits& limits() { return limits_; }
-  /// Why nobody may connect any more, if so: deleted, or the broker stops.
+  /// Why nobody may connect any more, if so: deleted, the broker stops, or the disk failed.
   [[nodiscard]] Result<> check_usable() const;
   [[nodiscard]] std::optional<std::uint64_t> producer_epoch() const { return row_.producer_epoch; }
   void set_producer_epoch(std::uint64_t epoch) { row_.producer_epoch = epoch; }
@@ -144,7 +144,6 @@ class Topic : public std::enable_shared_from_this<Topic> {
   std::uint32_t removals_ = 0;  ///< of subscriptions, that are under way
   std::move_only_function<void()> when_held_;
   std::set<std::shared_ptr<TopicReader>> readers_;
-  std::optional<Error> ended_;
   bool pumping_all_ = false;
   bool trimming_ = false;
   EntryId trimmed_{first_};  ///< so far the log has forgotten

@@ -307,5 +307,59 @@ TEST_F(TopicOnAFullDiskTest, ADeletionEndsWhenThereIsSpace) {
   EXPECT_TRUE(done) << done.error().message;
 }
 
+class TopicOnAFailingDiskTest : public TopicOnAFullDiskTest {
+ protected:
+  Result<ConsumerPtr> subscribe(const TopicPtr& to, const std::string& name, std::shared_ptr<Sink> sink) {
+    return wait_for<ConsumerPtr>([&](auto done) {
+      broker_->subscribe(to, {.subscription = name, .permits = {.messages = 10, .bytes = 1 << 20}},
+                         std::move(sink), std::move(done));
+    });
+  }
+  Result<ReaderPtr> read(const TopicPtr& from, std::shared_ptr<Sink> sink) {
+    return wait_for<ReaderPtr>([&](auto done) {
+      broker_->create_reader(from, {}, {.messages = 10, .bytes = 1 << 20}, std::move(sink), std::move(done));
+    });
+  }
+};
+
+TEST_F(TopicOnAFailingDiskTest, EverybodyHearsThatNothingMoreComes) {
+  std::promise<Error> told;
+  options_.on_disk_error = [&](const Error& error) { told.set_value(error); };
+  options_.cores = 2;
+  open();
+  const TopicPtr t = topic().value();
+  const TopicPtr other = wait_for<TopicPtr>([&](auto done) {
+                           broker_->open_topic("persistent://public/default/other", true, std::move(done));
+                         }).value();
+  const auto consuming = std::make_shared<Sink>();
+  const auto reading = std::make_shared<Sink>();
+  const auto elsewhere = std::make_shared<Sink>();
+  std::promise<Error> publishing;
+  const ConsumerPtr consumer = subscribe(t, "s", consuming).value();
+  const ReaderPtr reader = read(t, reading).value();
+  const ConsumerPtr idle = subscribe(other, "s", elsewhere).value();
+  const ProducerPtr producer =
+      wait_for<ProducerPtr>([&](auto done) {
+        broker_->create_producer(t, {.on_closed = [&](const Error& reason) { publishing.set_value(reason); }},
+                                 std::move(done));
+      }).value();
+  files_.stop_at(files_.operations() + 1);
+  EXPECT_EQ(publish(t, 10).error().code, ErrorCode::disk_error);
+
+  std::future<Error> all[] = {told.get_future(), consuming->closed(), reading->closed(), elsewhere->closed(),
+                              publishing.get_future()};
+  for (std::future<Error>& heard : all) {
+    ASSERT_EQ(heard.wait_for(kPatience), std::future_status::ready);
+    EXPECT_EQ(heard.get().code, ErrorCode::disk_error);
+  }
+  EXPECT_EQ(subscribe(t, "s", std::make_shared<Sink>()).error().code, ErrorCode::disk_error);
+  EXPECT_EQ(read(t, std::make_shared<Sink>()).error().code, ErrorCode::disk_error);
+  // The names are on another disk, as it were: what is made now ends before it begins.
+  const TopicPtr late = wait_for<TopicPtr>([&](auto done) {
+                          broker_->open_topic("persistent://public/default/late", true, std::move(done));
+                        }).value();
+  EXPECT_EQ(read(late, std::make_shared<Sink>()).error().code, ErrorCode::disk_error);
+}
+
 }  // namespace
 }  // namespace geminga::broker
