@@ -20,7 +20,7 @@ class PartitionRemoval : public std::enable_shared_from_this<PartitionRemoval> {
     std::string name;
     bool force = false;
     std::vector<TopicPtr> partitions;
-    std::function<void()> gone;  ///< the deletion is durable: nobody may find it any more
+    std::function<void()> gone;  ///< called once, when the deletion is durable: nobody may find it any more
   };
   PartitionRemoval(ContextPtr context, Plan plan, Answer<void> answer)
       : context_(std::move(context)), plan_(std::move(plan)), answer_(std::move(answer)) {}

@@ -141,13 +141,16 @@ void BrokerImpl::delete_partitioned_topic(std::string name, bool force, Done<voi
   in_turn([this, name, force, answer = Answer<void>(std::move(done))](Turn turn) mutable {
     if (partition_table_.count(name) == 0)
       return answer(fail(ErrorCode::topic_not_found, fmt::format("topic {} does not exist", name)));
-    auto finish = [turn, answer = std::move(answer)](Result<> result) mutable { answer(std::move(result)); };
     const auto all = all_partitions(name);
+    // From then on the name is free. What is left may wait for space on the disk, others must not.
+    auto free_name = [this, name, all, turn]() mutable {
+      gone(name, all);
+      turn = nullptr;
+    };
     std::make_shared<PartitionRemoval>(
         context_,
-        PartitionRemoval::Plan{
-            .name = name, .force = force, .partitions = all, .gone = [this, name, all] { gone(name, all); }},
-        Answer<void>(std::move(finish)))
+        PartitionRemoval::Plan{.name = name, .force = force, .partitions = all, .gone = std::move(free_name)},
+        std::move(answer))
         ->run();
   });
 }

@@ -307,6 +307,34 @@ TEST_F(TopicOnAFullDiskTest, ADeletionEndsWhenThereIsSpace) {
   EXPECT_TRUE(done) << done.error().message;
 }
 
+TEST_F(TopicOnAFullDiskTest, ADeletionThatWaitsForSpaceHoldsUpNoOtherPartitionedTopic) {
+  const auto create = [&](const std::string& name) {
+    return wait_for<void>([&](auto done) { broker_->create_partitioned_topic(name, 2, std::move(done)); });
+  };
+  open();
+  const TopicPtr t = topic().value();
+  ASSERT_TRUE(create_subscription(t, "s"));
+  const std::string orders = "persistent://public/default/orders";
+  ASSERT_TRUE(create(orders));
+  TopicPtr partition = wait_for<TopicPtr>([&](auto done) {
+                         broker_->open_topic(orders + "-partition-0", false, std::move(done));
+                       }).value();
+  use_up(t);
+  auto promise = std::make_shared<std::promise<Result<>>>();
+  auto deleted = promise->get_future();
+  broker_->delete_topic(orders, true, [promise](Result<> done) { promise->set_value(std::move(done)); });
+  const auto another = create("persistent://public/default/another");
+  EXPECT_TRUE(another) << another.error().message;
+  const auto again = create(orders);
+  EXPECT_TRUE(again) << "the name is free: " << again.error().message;
+  EXPECT_NE(deleted.wait_for(std::chrono::seconds(0)), std::future_status::ready) << "the disk is full";
+  // Whoever still holds a partition when the broker has gone changes nothing there any more.
+  broker_.reset();
+  ASSERT_EQ(deleted.wait_for(kPatience), std::future_status::ready);
+  EXPECT_EQ(deleted.get().error().code, ErrorCode::closed);
+  partition = nullptr;
+}
+
 class TopicOnAFailingDiskTest : public TopicOnAFullDiskTest {
  protected:
   Result<ConsumerPtr> subscribe(const TopicPtr& to, const std::string& name, std::shared_ptr<Sink> sink) {
