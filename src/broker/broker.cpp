@@ -16,8 +16,7 @@ void publish_all(const Context& context, std::vector<Publication> publications,
 }  // namespace
 
 Result<std::unique_ptr<Broker>> Broker::open(BrokerOptions options) {
-  auto context = std::make_shared<Context>();
-  context->options = std::move(options);
+  auto context = std::make_shared<Context>(std::move(options));
   base::FileSystem& files =
       context->options.files != nullptr ? *context->options.files : base::FileSystem::system();
   context->options.files = &files;

@@ -4,11 +4,13 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/event_loop.hpp"
 #include "broker/broker.hpp"
 #include "broker/dispatcher.hpp"
+#include "broker/state_budget.hpp"
 #include "storage/directory.hpp"
 #include "storage/log.hpp"
 #include "storage/metadata.hpp"
@@ -27,11 +29,15 @@ struct Core {
 /// What all parts of a broker stand on. Handles that users keep hold it alive, so a late call finds stopped
 /// loops, never freed ones.
 struct Context {
+  explicit Context(BrokerOptions given)
+      : options(std::move(given)), state_budget(options.state_bytes_max, options.state_each_min) {}
+
   BrokerOptions options;
   std::unique_ptr<storage::DataDirectory> directory;
   std::unique_ptr<storage::MetadataStore> metadata;
   std::unique_ptr<storage::Log> log;
   std::vector<std::unique_ptr<Core>> cores;
+  StateBudget state_budget;
   std::atomic<std::uint64_t> held_bytes{0};  ///< of all producers, by policies of their topics
 
   [[nodiscard]] Core& core_of(storage::TopicId topic) const { return *cores[topic.value % cores.size()]; }

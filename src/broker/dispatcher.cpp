@@ -12,6 +12,8 @@ constexpr std::uint32_t kWaitingRunMax = 64;
 /// Longer than any wait and short enough for a monotonic time.
 constexpr std::chrono::milliseconds kDelayMax = std::chrono::years{100};
 /// The wall clock may be set forward, and the monotonic one stands still while the machine sleeps.
+/// When others may have given back what a subscription waits for.
+constexpr std::chrono::milliseconds kLookAtBudgetAfter{100};
 constexpr std::chrono::milliseconds kTimerMax = std::chrono::seconds{10};
 
 EntryId behind(EntryId entry) {
@@ -25,7 +27,8 @@ Dispatcher::Dispatcher(DispatcherOptions options, storage::CursorState cursor, S
       cursor_(std::move(cursor)),
       send_(std::move(send)),
       read_position_(cursor_.next),
-      recipients_(options.partition) {
+      recipients_(options.partition),
+      state_(options.state_budget) {
   for (const storage::BatchAck& batch : cursor_.batches)
     partly_.emplace(batch.entry, Partly{.accepted = batch.acknowledged});
 }
@@ -88,6 +91,7 @@ void Dispatcher::set_type(SubscriptionType type, bool hold_delayed) {
 
 std::optional<Dispatcher::Want> Dispatcher::next_read(EntryId end, Now now) {
   wake_due(now);
+  state_.set(state_bytes());
   std::int64_t room = 0;
   for (const auto& [number, recipient] : recipients_.all()) {
     const bool in_line = !one_active() || number == recipients_.active();
@@ -177,6 +181,7 @@ void Dispatcher::offer_waiting(storage::Entry entry, Now now) {
 bool Dispatcher::offer_unread(storage::Entry& entry, Now now) {
   const EntryId id = entry.header.entry;
   if (is_acknowledged(id)) return true;
+  state_.set(state_bytes());
   if (!paused().empty()) return false;
   if (options_.hold_delayed && entry.header.deliver_at && *entry.header.deliver_at > now.wall) {
     if (!options_.lose_delayed || id.value % 4 != 0)
@@ -301,6 +306,7 @@ std::optional<base::MonotonicTime> Dispatcher::next_due(Now now) const {
     const std::chrono::milliseconds left = delayed_.begin()->first.first - now.wall;
     due = std::min<base::MonotonicTime>(due, now.monotonic + std::min(left, kTimerMax));
   }
+  if (state_.spent()) due = std::min<base::MonotonicTime>(due, now.monotonic + kLookAtBudgetAfter);
   return due == kNever ? std::nullopt : std::optional(due);
 }
 
@@ -309,7 +315,20 @@ std::string_view Dispatcher::paused() const {
   if (delayed_.size() >= options_.delayed_max) return "too many messages are held until their time";
   if (waiting_.size() >= options_.waiting_max)
     return "too many messages wait for their key or their consumer";
+  if (state_.spent()) return "what all subscriptions have not settled takes all the memory there is for it";
   return {};
+}
+
+/// Near enough for a budget. The log has positions, too.
+std::uint64_t Dispatcher::state_bytes() const {
+  constexpr std::uint64_t kNode = 48;  // of a tree or on the heap, beside its value
+  return out_.size() * (sizeof(OutMap::value_type) + kNode) +
+         ack_due_.size() * (sizeof(decltype(ack_due_)::value_type) + kNode) +
+         waiting_.size() *
+             (sizeof(WaitingMap::value_type) + sizeof(decltype(not_due_)::value_type) + 2 * kNode) +
+         partly_.size() * (sizeof(decltype(partly_)::value_type) + 2 * kNode) +
+         2 * cursor_.acknowledged.size() * sizeof(storage::EntryRange) +
+         2 * cursor_.batches.size() * (sizeof(storage::BatchAck) + kNode);
 }
 
 }  // namespace geminga::broker

@@ -16,6 +16,7 @@
 #include "broker/broker.hpp"
 #include "broker/key_order.hpp"
 #include "broker/recipients.hpp"
+#include "broker/state_budget.hpp"
 #include "broker/token_bucket.hpp"
 #include "storage/log.hpp"
 
@@ -33,6 +34,7 @@ struct DispatcherOptions {
   bool lose_delayed = false;              ///< storage::UnsafeOptions
   std::int32_t partition = -1;            ///< of the topic; see Recipients
   RateLimit* rate = nullptr;              ///< shared with others; nullptr: none
+  StateBudget* state_budget = nullptr;    ///< shared with all others; nullptr: none
 };
 
 /// What both clocks say; taken once a turn.
@@ -183,6 +185,7 @@ class Dispatcher {
   void pass_on_from(ConsumerNumber before, Now now);
   void pass_over_acknowledged();
   void wake_due(Now now);
+  [[nodiscard]] std::uint64_t state_bytes() const;
   void put_waiting(EntryId entry, Waiting state, Now now);
   void drop_waiting(WaitingMap::iterator at);
   [[nodiscard]] std::optional<EntryId> first_sendable() const;
@@ -222,6 +225,7 @@ class Dispatcher {
   std::set<std::pair<base::MonotonicTime, EntryId>> not_due_;
   std::map<std::pair<Timestamp, EntryId>, std::uint32_t> delayed_;  ///< to the hash of its key
   std::uint32_t usual_messages_ = 1;                                ///< of an entry, as the last one had
+  StateShare state_;                                                ///< as of the last entry that was read
   std::uint64_t unacked_ = 0, redelivered_ = 0, messages_out_ = 0, bytes_out_ = 0;
 };
 

@@ -228,6 +228,43 @@ TEST_F(DispatcherTest, FirstDeliveriesOfAKeyAreInOrderWhateverJoinsAndLeaves) {
   EXPECT_GT(seen.size(), 1'000U);
 }
 
+TEST_F(DispatcherTest, PausesWhileAllSubscriptionsTogetherHaveTooMuch) {
+  StateBudget budget(100'000, 1'000);
+  StateShare others(&budget);
+  others.set(100'000);
+  make(SubscriptionType::shared, {.state_budget = &budget});
+  for (int i = 0; i < 100; ++i) publish();
+  join(1);
+  const std::size_t few = pump().size();
+  EXPECT_GT(few, 0U) << "a little is every one's";
+  EXPECT_LT(few, 20U);
+  EXPECT_NE(dispatcher_->paused(), "");
+  EXPECT_TRUE(dispatcher_->next_due(now())) << "nobody else would wake it";
+  EXPECT_TRUE(pump().empty());
+  others.set(0);
+  EXPECT_EQ(pump().size(), 100 - few);
+  EXPECT_EQ(dispatcher_->paused(), "");
+  for (std::uint64_t entry = 1; entry < 100; entry += 2) acknowledge(1, entry);
+  pump();
+  const std::uint64_t behind_gaps = budget.bytes();
+  EXPECT_GT(behind_gaps, 50 * sizeof(storage::EntryRange));
+  for (std::uint64_t entry = 0; entry < 100; entry += 2) acknowledge(1, entry);
+  pump();
+  EXPECT_EQ(budget.bytes(), 0U);
+}
+
+TEST_F(DispatcherTest, WhatItHasInMemoryIsGivenBackAtItsEnd) {
+  StateBudget budget(100'000, 0);
+  make(SubscriptionType::shared, {.state_budget = &budget});
+  publish();
+  publish();
+  join(1);
+  pump();
+  EXPECT_GT(budget.bytes(), 0U);
+  dispatcher_.reset();
+  EXPECT_EQ(budget.bytes(), 0U);
+}
+
 TEST_F(DispatcherTest, PausesAtItsBoundAndGoesOn) {
   make(SubscriptionType::shared, {.unacked_max = 2});
   for (int i = 0; i < 4; ++i) publish();

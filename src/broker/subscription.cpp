@@ -26,14 +26,15 @@ bool holds_delayed(SubscriptionType type) {
   return type == SubscriptionType::shared || type == SubscriptionType::key_shared;
 }
 
-DispatcherOptions dispatcher_options(const Context& context, Topic& topic, SubscriptionType type) {
+DispatcherOptions dispatcher_options(Context& context, Topic& topic, SubscriptionType type) {
   return {.type = type,
           .hold_delayed = holds_delayed(type),
           .unacked_max = context.options.unacked_per_subscription_max,
           .delayed_max = context.options.delayed_max,
           .lose_delayed = context.options.unsafe.lose_delayed,
           .partition = topic.partition(),
-          .rate = &topic.limits().dispatch_rate()};
+          .rate = &topic.limits().dispatch_rate(),
+          .state_budget = &context.state_budget};
 }
 
 }  // namespace

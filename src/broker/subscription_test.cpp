@@ -271,6 +271,36 @@ TEST_F(SubscriptionTest, RedeliverAllBringsEverythingAgainInOrder) {
   EXPECT_EQ(expect_next(*inbox, "c").redelivery_count, 1U);
 }
 
+TEST_F(SubscriptionTest, SubscriptionsShareAMemoryBudgetAndLoseNothingByIt) {
+  options_.state_bytes_max = 2'000;
+  options_.state_each_min = 500;
+  reopen();
+  const TopicPtr t = topic();
+  constexpr std::uint64_t kCount = 40;
+  for (std::uint64_t i = 0; i < kCount; ++i) publish(t, std::to_string(i));
+  auto one = std::make_shared<Inbox>();
+  auto two = std::make_shared<Inbox>();
+  SubscribeOptions other = options_of(SubscriptionType::shared);
+  other.subscription = "other";
+  const ConsumerPtr first = subscribe(t, one).value();
+  const ConsumerPtr second = subscribe(t, two, other).value();
+  const auto deadline = std::chrono::steady_clock::now() + testing::kPatience;
+  while (broker_->broker_stats().paused < 2 && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::yield();
+  for (const SubscriptionStats& each : stats(t).subscriptions)
+    EXPECT_NE(each.dispatch_paused.find("memory"), std::string::npos) << each.name;
+  EXPECT_LT(one->size() + two->size(), kCount);
+  EXPECT_GE(broker_->broker_stats().state_bytes, 2'000U);
+  for (std::uint64_t i = 0; i < kCount; ++i) {
+    expect_next(*one, std::to_string(i));
+    ASSERT_TRUE(acknowledge(first, EntryId{i}));
+  }
+  for (std::uint64_t i = 0; i < kCount; ++i) {
+    expect_next(*two, std::to_string(i));
+    ASSERT_TRUE(acknowledge(second, EntryId{i}));
+  }
+}
+
 TEST_F(SubscriptionTest, LimitsOfUnacknowledgedMessagesHoldDispatchAndAreSaid) {
   options_.unacked_per_consumer_max = 2;
   options_.unacked_per_subscription_max = 3;
