@@ -42,8 +42,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   files.put(path, bytes);
   const auto reader = SegmentReader::open(files, path, kDirectory, kNumber, data[0] % 4 < 2);
   if (!reader) return 0;
+  const auto footer = (*reader)->read_footer();
+  if (!footer) return 0;
   BlockPool blocks(0);
-  for (const FooterLine& line : (*reader)->footer()) {
+  for (const FooterLine& line : *footer) {
     static_cast<void>((*reader)->verify(line));
     for (const EntryId from : {line.extent.first, line.extent.last}) {
       std::vector<Entry> entries;

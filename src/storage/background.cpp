@@ -224,13 +224,13 @@ Result<> Background::rewrite_sparse() {
   const std::vector<std::uint64_t> sparse = find_sparse();
   std::vector<SegmentStore::Move> moves;
   for (const std::uint64_t number : sparse) {
-    const auto reader = parts_.segments.reader(number);
-    if (!reader) {
+    const auto footer = parts_.segments.read_footer(number);
+    if (!footer) {
       // Whoever reads of it is told.
-      if (reader.error().code != ErrorCode::unavailable) parts_.segments.keep(number);
+      if (footer.error().code != ErrorCode::unavailable) parts_.segments.keep(number);
       return {};
     }
-    for (const FooterLine& line : (*reader)->footer()) {
+    for (const FooterLine& line : *footer) {
       if (const auto first = parts_.topics.live_from(line.topic, line.extent))
         moves.push_back({.topic = line.topic, .from = line.extent, .first = *first});
     }

@@ -153,27 +153,30 @@ class Check {
     const std::string name = segment_file_name(number);
     ++report_.segments;
     const auto reader = SegmentReader::open(files_, directory_ / name, raw_uuid_, number);
-    if (!reader) {
-      GEMINGA_TRY_VOID(found(name, reader.error()));
+    const auto footer =
+        reader ? (*reader)->read_footer() : Result<std::vector<FooterLine>>(std::unexpected(reader.error()));
+    if (!footer) {
+      GEMINGA_TRY_VOID(found(name, footer.error()));
     }
-    for (const auto& [topic, extent] : by_segment_[number])
-      GEMINGA_TRY_VOID(check_extent(name, reader ? reader->get() : nullptr, topic, extent));
+    for (const auto& [topic, extent] : by_segment_[number]) {
+      ++report_.extents;
+      if (footer)
+        GEMINGA_TRY_VOID(check_extent(name, **reader, *footer, topic, extent));
+      else
+        hurt(topic, kept(topic, extent));
+    }
     return {};
   }
 
-  Result<> check_extent(const std::string& name, SegmentReader* reader, TopicId topic, const Extent& extent) {
-    ++report_.extents;
-    if (reader == nullptr) {
-      hurt(topic, kept(topic, extent));
-      return {};
-    }
-    const auto lines = std::ranges::equal_range(reader->footer(), topic, {}, &FooterLine::topic);
+  Result<> check_extent(const std::string& name, SegmentReader& reader, std::span<const FooterLine> footer,
+                        TopicId topic, const Extent& extent) {
+    const auto lines = std::ranges::equal_range(footer, topic, {}, &FooterLine::topic);
     const auto line = std::ranges::find(lines, extent, &FooterLine::extent);
     if (line == lines.end()) {
       damage(name, fmt::format(
                        "it does not hold entries {} to {} of topic {}, which the checkpoint looks for in it",
                        extent.first.value, extent.last.value, topic.value));
-    } else if (auto verified = reader->verify(*line); !verified) {
+    } else if (auto verified = reader.verify(*line); !verified) {
       GEMINGA_TRY_VOID(found(name, verified.error()));
     } else {
       return {};

@@ -78,7 +78,8 @@ class SegmentWriter {
   bool finished_ = false;
 };
 
-/// Reads an immutable segment. Any thread.
+/// Reads an immutable segment. Any thread. It holds descriptors and no memory to speak of, however many
+/// topics the segment has: many of them stay open.
 class SegmentReader {
  public:
   /// Errors: not_found, corrupted (the file is not what it should be), disk_error.
@@ -89,7 +90,8 @@ class SegmentReader {
   /// The bodies stand in blocks of `blocks`. Errors: corrupted (with the entry), disk_error.
   Result<> read(const Extent& extent, EntryId from, const ReadRequest& request, BlockPool& blocks,
                 std::vector<Entry>& into, std::uint64_t& bytes);
-  [[nodiscard]] const std::vector<FooterLine>& footer() const { return footer_; }
+  /// The lines of the footer, from the disk: one for each extent. Errors: corrupted, disk_error.
+  Result<std::vector<FooterLine>> read_footer();
   /// Reads an extent and compares its CRC. Errors: corrupted (with topic and entries), disk_error.
   Result<> verify(const FooterLine& line);
 
@@ -110,9 +112,15 @@ class SegmentReader {
   base::FileSystem& files_;
   const std::unique_ptr<base::File> file_;
   const bool verify_;
+  struct FooterPlace {
+    std::uint64_t segment = 0;
+    std::uint64_t offset = 0;
+    std::uint64_t lines = 0;
+    std::uint32_t crc = 0;
+  };
+  FooterPlace footer_;  // set by load(), which has found that it lies in the file
   std::mutex mutex_;
   std::unique_ptr<base::File> direct_;  // under mutex until it is open; then it stays
-  std::vector<FooterLine> footer_;
 };
 
 }  // namespace geminga::storage

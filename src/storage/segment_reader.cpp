@@ -51,13 +51,20 @@ Result<> SegmentReader::load(const RawUuid& uuid, std::uint64_t number) {
   if (trailer->footer_offset > size - kSegmentTrailerBytes ||
       trailer->extents > (size - kSegmentTrailerBytes - trailer->footer_offset) / kFooterLineBytes)
     return damaged("its footer lies outside of the file");
-  std::vector<std::byte> footer(trailer->extents * kFooterLineBytes);
-  GEMINGA_TRY_VOID(file_->read_at(trailer->footer_offset, footer));
-  if (base::crc32c(footer) != trailer->footer_crc) return damaged("its footer is damaged");
-  auto lines = decode_footer(footer, number, trailer->footer_offset);
-  if (!lines) return damaged("its footer names bytes outside of the file");
-  footer_ = *std::move(lines);
+  footer_ = {.segment = number,
+             .offset = trailer->footer_offset,
+             .lines = trailer->extents,
+             .crc = trailer->footer_crc};
   return {};
+}
+
+Result<std::vector<FooterLine>> SegmentReader::read_footer() {
+  std::vector<std::byte> bytes(footer_.lines * kFooterLineBytes);
+  GEMINGA_TRY_VOID(file_->read_at(footer_.offset, bytes));
+  if (base::crc32c(bytes) != footer_.crc) return damaged("its footer is damaged");
+  auto lines = decode_footer(bytes, footer_.segment, footer_.offset);
+  if (!lines) return damaged("its footer names bytes outside of the file");
+  return *std::move(lines);
 }
 
 Result<std::uint64_t> SegmentReader::offset_of(const Extent& extent, EntryId entry) {

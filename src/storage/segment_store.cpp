@@ -224,10 +224,15 @@ Result<std::shared_ptr<SegmentReader>> SegmentStore::reader(std::uint64_t number
   std::shared_ptr<SegmentReader> shared = std::move(opened);
   const std::lock_guard lock(mutex_);
   if (!segments_.contains(number)) return shared;  // removed while it was opened; it reads on to its end
-  // Which one goes is of little weight: opening again costs three small reads.
+  // Which one goes is of little weight: opening again costs two small reads.
   if (readers_.size() >= kReadersMax) readers_.erase(readers_.begin());
   readers_[number] = shared;
   return shared;
+}
+
+Result<std::vector<FooterLine>> SegmentStore::read_footer(std::uint64_t number) {
+  GEMINGA_TRY(const auto segment, reader(number));
+  return segment->read_footer();
 }
 
 std::uint64_t SegmentStore::count() const {

@@ -71,6 +71,8 @@ class SegmentStore {
   // --- any thread ---
   /// Errors: not_found (removed meanwhile), corrupted, disk_error.
   Result<std::shared_ptr<SegmentReader>> reader(std::uint64_t number);
+  /// The extents that the segment was written with. Errors: as reader().
+  Result<std::vector<FooterLine>> read_footer(std::uint64_t number);
   [[nodiscard]] std::uint64_t count() const;
   [[nodiscard]] std::uint64_t bytes() const;
 

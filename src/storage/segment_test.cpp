@@ -121,9 +121,20 @@ TEST_F(SegmentTest, VerifyNamesTheTopicOfADamagedExtent) {
   content[extent.offset + 120] ^= 1;
   files_.put(kPath, content);
   const auto reader = SegmentReader::open(files_, kPath, kDirectory, 7).value();
-  const auto verified = reader->verify(reader->footer().at(1));
+  const auto verified = reader->verify(reader->read_footer().value().at(1));
   ASSERT_FALSE(verified);
   EXPECT_THAT(verified.error().message, ::testing::HasSubstr("of topic 4"));
+}
+
+// With many topics it is large, and many readers are open at a time.
+TEST_F(SegmentTest, WhoReadsEntriesHoldsNoFooter) {
+  const Extent extent = write(4, 20);
+  std::string content = files_.content(kPath);
+  content[extent.offset + extent.bytes] ^= 1;  // the first line
+  files_.put(kPath, content);
+  EXPECT_EQ(read(extent, {.topic = kTopic, .from = {}}).value().size(), 4U);
+  const auto reader = SegmentReader::open(files_, kPath, kDirectory, 7).value();
+  EXPECT_EQ(reader->read_footer().error().code, ErrorCode::corrupted);
 }
 
 TEST_F(SegmentTest, ATruncatedFileIsRefused) {
