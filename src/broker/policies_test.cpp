@@ -3,6 +3,7 @@
 #include <future>
 #include <thread>
 
+#include "base/log.hpp"
 #include "broker/broker_fixture.hpp"
 
 namespace geminga::broker {
@@ -606,6 +607,33 @@ TEST_F(PoliciesTest, TheTopicsOwnGoBeforeTheNamespacesAndBothAreKept) {
   ASSERT_TRUE(send(producer().value()).get());
   clock_.advance(61s);
   EXPECT_TRUE(eventually([&] { return backlog() == 0; })) << "the namespace's ttl after the restart";
+}
+
+TEST_F(PoliciesTest, WhatAWrongClockDatedIsSaidAndKeptUntilThen) {
+  constexpr auto kWrong = 24h * 365;
+  ASSERT_TRUE(subscription());
+  clock_.jump(kWrong);
+  ASSERT_TRUE(publish(1));
+  clock_.jump(-kWrong);
+  ASSERT_TRUE(log::configure({.level = log::Level::warn}));
+  ::testing::internal::CaptureStderr();
+  set({.message_ttl = 1h});
+  const auto backlog = [&] {
+    look();
+    return stats().subscriptions.front().backlog;
+  };
+  for (int i = 0; i < 2; ++i) {
+    clock_.advance(25min);
+    EXPECT_EQ(backlog(), 1U);
+  }
+  const std::string lines = ::testing::internal::GetCapturedStderr();
+  ASSERT_TRUE(log::configure({.level = log::Level::off}));
+  const std::size_t first = lines.find("wrong clock");
+  ASSERT_NE(first, std::string::npos) << lines;
+  const std::size_t again = lines.find("wrong clock", first + 1);
+  EXPECT_EQ(again, std::string::npos) << "once an hour: " << lines;
+  clock_.advance(kWrong + 1h);
+  EXPECT_TRUE(eventually([&] { return backlog() == 0; }));
 }
 
 }  // namespace

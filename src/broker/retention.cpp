@@ -6,6 +6,12 @@
 #include "broker/topic.hpp"
 
 namespace geminga::broker {
+namespace {
+
+constexpr std::chrono::minutes kAheadMax{1};
+constexpr std::chrono::hours kSayAgainAfter{1};
+
+}  // namespace
 
 /// Pulsar's rule: what every subscription has acknowledged is kept while it is within both the time and the
 /// size limit. A topic without any subscription keeps everything until retention is set for it.
@@ -24,6 +30,7 @@ void Topic::trim() {
   }
   const Timestamp since = context_->now().wall - *policy.time;
   if (!oldest_kept_ || oldest_kept_->first != first_) return look_at_oldest();
+  say_when_ahead(oldest_kept_->second);
   if (oldest_kept_->second >= since) return trim_to(within_size);
   trimming_ = true;
   find_by_time(shared_from_this(), first_, acknowledged, since,
@@ -32,6 +39,20 @@ void Topic::trim() {
                  // In doubt nothing is forgotten for its age.
                  self->trim_to(std::max(within_time.value_or(self->first_), within_size));
                });
+}
+
+/// Publish times never go back: one message under a wrong clock dates all that follow. How old they are
+/// nobody knows then, and in doubt nothing is forgotten.
+void Topic::say_when_ahead(Timestamp oldest) {
+  const Now now = context_->now();
+  if (oldest <= now.wall + kAheadMax) return;
+  if (said_ahead_ && now.monotonic < *said_ahead_ + kSayAgainAfter) return;
+  said_ahead_ = now.monotonic;
+  log::warn(
+      "broker",
+      "{}: the oldest message was published under a wrong clock, at {}; until then nothing expires or is "
+      "forgotten for its age. Retention by size, skip and acknowledgements go on",
+      row_.name, base::to_iso8601(oldest));
 }
 
 EntryId Topic::kept_by_size() const {

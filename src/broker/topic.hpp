@@ -87,6 +87,9 @@ class Topic : public std::enable_shared_from_this<Topic> {
   /// Forgets what nobody needs any more; called about once a second for topics where something changed or
   /// time matters.
   void trim();
+  /// Says so, once an hour, where its oldest message is dated ahead of the clock: by age nothing of it goes
+  /// until then.
+  void say_when_ahead(Timestamp oldest);
   void shut_down(const Error& reason);
 
   [[nodiscard]] const std::map<std::string, SubscriptionPtr>& subscriptions() const { return subscriptions_; }
@@ -146,6 +149,7 @@ class Topic : public std::enable_shared_from_this<Topic> {
   std::set<std::shared_ptr<TopicReader>> readers_;
   bool pumping_all_ = false;
   bool trimming_ = false;
+  std::optional<base::MonotonicTime> said_ahead_;
   EntryId trimmed_{first_};  ///< so far the log has forgotten
   bool telling_log_ = false;
   std::optional<std::pair<EntryId, Timestamp>> oldest_kept_;  ///< when it was published

@@ -149,6 +149,7 @@ void TopicLimits::read_oldest(EntryId entry) {
 }
 
 void TopicLimits::saw_oldest(Timestamp published) {
+  topic_.say_when_ahead(published);
   const Timestamp now = topic_.context()->now().wall;
   const std::chrono::seconds age_max = in_force().backlog_age.value_or(kNoLimit);
   const std::chrono::seconds ttl = in_force().message_ttl.value_or(kNoLimit);
