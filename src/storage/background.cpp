@@ -5,6 +5,7 @@
 
 #include "base/assert.hpp"
 #include "base/log.hpp"
+#include "base/thread.hpp"
 #include "base/try.hpp"
 #include "storage/directory.hpp"
 #include "storage/disk_bounds.hpp"
@@ -23,8 +24,9 @@ constexpr std::uint64_t kHysteresisShare = 4;            // publishing resumes a
 Background::Background(Parts parts, std::function<void()> wake_journal)
     : parts_(parts), wake_journal_(std::move(wake_journal)) {}
 
-void Background::start() {
-  thread_ = std::thread([this] { run(); });
+Result<> Background::start() {
+  GEMINGA_TRY(thread_, base::start_thread([this] { run(); }));
+  return {};
 }
 
 void Background::stop() {

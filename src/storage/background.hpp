@@ -48,7 +48,8 @@ class Background {
   Result<> not_needed(std::vector<std::uint64_t> segments, std::uint64_t covered);
   /// Segment only: a recovery that reads more than memory may hold.
   Result<> spill();
-  void start();
+  /// Errors: unavailable (no thread can be had).
+  Result<> start();
   void stop();
   void needs_metadata(std::uint64_t sequence);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <system_error>
 #include <utility>
 
 #include "base/try.hpp"
@@ -87,11 +88,15 @@ void JournalFileReader::read_ahead() {
   ahead_.begin = kWindowBytes;
   ahead_.offset = window_.end();
   ahead_.bytes = 0;
-  reading_ahead_ = std::async(std::launch::async, [this]() -> Result<> {
-    GEMINGA_TRY(ahead_.bytes,
-                file_->read_at(ahead_.offset, ahead_.memory.span().subspan(ahead_.begin, kWindowBytes)));
-    return {};
-  });
+  try {
+    reading_ahead_ = std::async(std::launch::async, [this]() -> Result<> {
+      GEMINGA_TRY(ahead_.bytes,
+                  file_->read_at(ahead_.offset, ahead_.memory.span().subspan(ahead_.begin, kWindowBytes)));
+      return {};
+    });
+  } catch (const std::system_error&) {
+    // No thread can be had now: the next window is read when it is needed.
+  }
 }
 
 }  // namespace geminga::storage

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "base/fault_file_system.hpp"
+#include "storage/testing.hpp"
 
 namespace geminga::storage {
 namespace {
@@ -54,6 +55,12 @@ TEST_F(JournalReaderTest, ReadsOnOverEveryBorderOfAWindow) {
       expect(offset + 80, group - 80);
     }
   }
+}
+
+TEST_F(JournalReaderTest, ReadsOnWithoutAThread) {
+  make(16 * kMiB);
+  const testing::WithoutThreads none;
+  for (std::uint64_t offset = 0; offset < reader_->size(); offset += 3 * kMiB) expect(offset, 3 * kMiB);
 }
 
 TEST_F(JournalReaderTest, JumpsAsItIsTold) {

@@ -2,6 +2,7 @@
 
 #include "base/assert.hpp"
 #include "base/log.hpp"
+#include "base/thread.hpp"
 #include "base/try.hpp"
 #include "storage/disk_bounds.hpp"
 #include "storage/log_impl.hpp"
@@ -55,8 +56,8 @@ Log::Impl::~Impl() {
 }
 
 Result<> Log::Impl::start_threads() {
-  background_.start();
-  journal_thread_ = std::thread([this] { run_journal(); });
+  GEMINGA_TRY_VOID(background_.start());
+  GEMINGA_TRY(journal_thread_, base::start_thread([this] { run_journal(); }));
   return {};
 }
 

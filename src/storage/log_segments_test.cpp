@@ -382,6 +382,19 @@ TEST_F(LogSegmentsTest, AFileThatCannotBeOpenedNowTakesNoTopicOffline) {
   expect_all(*log, 400);
 }
 
+TEST_F(LogSegmentsTest, WithoutAThreadSegmentsAreReadAndNoLogOpens) {
+  auto log = open();
+  publish_many(*log, 0, 400);
+  {
+    const testing::WithoutThreads none;
+    expect_all(*log, 400);
+    ASSERT_TRUE(log->close());
+    EXPECT_EQ(try_open().error().code, ErrorCode::unavailable);
+  }
+  log = open();
+  expect_all(*log, 400);
+}
+
 TEST_F(LogSegmentsTest, AHurtIndexSkipsNothing) {
   {
     auto log = open();

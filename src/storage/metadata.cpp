@@ -71,8 +71,8 @@ Result<std::unique_ptr<MetadataStore>> MetadataStore::open(const std::filesystem
   GEMINGA_TRY_VOID(reserve_log(file));
   if (may_create) GEMINGA_TRY_VOID(base::FileSystem::system().sync_directory(file.parent_path()));
   GEMINGA_TRY(const DirectoryRow directory, directory_row(*database));
-  return std::unique_ptr<MetadataStore>(
-      new MetadataStore(std::make_unique<MetadataCommits>(std::move(database), directory.sequence)));
+  GEMINGA_TRY(auto commits, MetadataCommits::start(std::move(database), directory.sequence));
+  return std::unique_ptr<MetadataStore>(new MetadataStore(std::move(commits)));
 }
 
 Result<std::unique_ptr<MetadataStore>> MetadataStore::look(const std::filesystem::path& file,
@@ -84,8 +84,8 @@ Result<std::unique_ptr<MetadataStore>> MetadataStore::look(const std::filesystem
   GEMINGA_TRY_VOID(stored->copy_to(*picture));
   GEMINGA_TRY_VOID(prepare_metadata_schema(*picture, file, directory_uuid, false));
   GEMINGA_TRY(const DirectoryRow directory, directory_row(*picture));
-  return std::unique_ptr<MetadataStore>(
-      new MetadataStore(std::make_unique<MetadataCommits>(std::move(picture), directory.sequence)));
+  GEMINGA_TRY(auto commits, MetadataCommits::start(std::move(picture), directory.sequence));
+  return std::unique_ptr<MetadataStore>(new MetadataStore(std::move(commits)));
 }
 
 Result<DirectoryRow> MetadataStore::directory() const {

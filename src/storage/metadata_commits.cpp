@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include "base/log.hpp"
+#include "base/thread.hpp"
 
 namespace geminga::storage {
 namespace {
@@ -22,8 +23,12 @@ Error in_words(Error error) {
 
 }  // namespace
 
-MetadataCommits::MetadataCommits(std::unique_ptr<Sqlite> database, std::uint64_t sequence)
-    : database_(std::move(database)), sequence_(sequence), thread_([this] { run(); }) {}
+Result<std::unique_ptr<MetadataCommits>> MetadataCommits::start(std::unique_ptr<Sqlite> database,
+                                                                std::uint64_t sequence) {
+  std::unique_ptr<MetadataCommits> commits(new MetadataCommits(std::move(database), sequence));
+  GEMINGA_TRY(commits->thread_, base::start_thread([at = commits.get()] { at->run(); }));
+  return commits;
+}
 
 MetadataCommits::~MetadataCommits() {
   static_cast<void>(close());

@@ -26,8 +26,9 @@ class MetadataCommits {
   template <class T>
   using Change = std::move_only_function<Result<T>(Sqlite&)>;
 
-  /// `sequence`: of the last commit.
-  MetadataCommits(std::unique_ptr<Sqlite> database, std::uint64_t sequence);
+  /// `sequence`: of the last commit. Errors: unavailable (no thread can be had).
+  static Result<std::unique_ptr<MetadataCommits>> start(std::unique_ptr<Sqlite> database,
+                                                        std::uint64_t sequence);
   ~MetadataCommits();
 
   /// Queues a change; `done` gets its result after the commit. Errors: closed, what the commit failed with.
@@ -71,6 +72,8 @@ class MetadataCommits {
   Result<> close();
 
  private:
+  MetadataCommits(std::unique_ptr<Sqlite> database, std::uint64_t sequence)
+      : database_(std::move(database)), sequence_(sequence) {}
   using Answer = std::move_only_function<void(const Error* failed_commit)>;
   /// With a database: makes the change and returns what to call after the commit. Without: answers the error.
   using Work = std::move_only_function<Answer(Sqlite* database, const Error* failure)>;

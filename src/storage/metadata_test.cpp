@@ -52,6 +52,14 @@ class MetadataTest : public ::testing::Test {
 
 constexpr char kName[] = "persistent://public/default/orders";
 
+TEST_F(MetadataTest, WithoutAThreadItDoesNotOpen) {
+  {
+    const testing::WithoutThreads none;
+    EXPECT_EQ(open().error().code, ErrorCode::unavailable);
+  }
+  EXPECT_TRUE(open());
+}
+
 TEST_F(MetadataTest, ItsLogHasSpaceOnADiskThatBecomesFull) {
   auto store = with_namespace();
   const std::string log = file().string() + "-wal";

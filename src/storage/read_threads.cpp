@@ -5,22 +5,34 @@
 #include <fmt/format.h>
 
 #include "base/log.hpp"
+#include "base/thread.hpp"
 #include "base/try.hpp"
 
 namespace geminga::storage {
 
 void ReadThreads::read(ReadRequest request, Done done) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!stopping_) {
-      waiting_.push_back({request, std::move(done)});
-      if (busy_ + waiting_.size() > threads_.size() && threads_.size() < kMax)
-        threads_.emplace_back([this] { run(); });
-      wake_.notify_one();
-      return;
-    }
+  std::unique_lock lock(mutex_);
+  if (stopping_) {
+    lock.unlock();
+    return done(fail(ErrorCode::closed, "the log is closed"));
   }
-  done(fail(ErrorCode::closed, "the log is closed"));
+  if (have_thread()) {
+    waiting_.push_back({request, std::move(done)});
+    wake_.notify_one();
+    return;
+  }
+  lock.unlock();
+  done(execute(request));
+}
+
+bool ReadThreads::have_thread() {
+  if (busy_ + waiting_.size() < threads_.size() || threads_.size() == kMax) return true;
+  if (auto thread = base::start_thread([this] { run(); }))
+    threads_.push_back(*std::move(thread));
+  else if (!std::exchange(hindered_, true))
+    log::warn("storage", "{}; segments are read by fewer threads, or by those who ask",
+              thread.error().message);
+  return !threads_.empty();
 }
 
 void ReadThreads::stop() {

@@ -24,7 +24,7 @@ class ReadThreads {
 
   ReadThreads(TopicTable& topics, SegmentStore& segments) : topics_(topics), segments_(segments) {}
   ~ReadThreads() { stop(); }
-  /// Any thread; `done` comes on a read thread.
+  /// Any thread; `done` comes on a read thread, or on the caller's where no thread can be had.
   void read(ReadRequest request, Done done);
   /// Answers what waits with `closed`.
   void stop();
@@ -37,6 +37,8 @@ class ReadThreads {
     ReadRequest request;
     Done done;
   };
+  /// Starts one where all have work already. False: there is none at all. Under the lock.
+  bool have_thread();
   void run();
   Result<std::vector<Entry>> execute(const ReadRequest& request);
   Result<std::vector<Entry>> read_extents(const ReadRequest& request, const TopicTable::ReadPlan& plan);
@@ -48,7 +50,8 @@ class ReadThreads {
   std::condition_variable wake_;
   std::deque<Job> waiting_;
   std::vector<std::thread> threads_;
-  std::size_t busy_ = 0;  ///< threads with a job; each that is not takes one that waits
+  std::size_t busy_ = 0;   ///< threads with a job; each that is not takes one that waits
+  bool hindered_ = false;  ///< a thread could not be started, which was told
   bool stopping_ = false;
 };
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <future>
 #include <mutex>
+#include <pthread.h>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,28 @@ class TemporaryDirectory {
 
  private:
   std::filesystem::path path_;
+};
+
+/// No thread can be started while it lives: each would get a stack that no machine has.
+class WithoutThreads {
+ public:
+  WithoutThreads() {
+    pthread_attr_t none;
+    EXPECT_EQ(pthread_getattr_default_np(&before_), 0);
+    EXPECT_EQ(pthread_getattr_default_np(&none), 0);
+    EXPECT_EQ(pthread_attr_setstacksize(&none, std::size_t{1} << 48), 0);
+    EXPECT_EQ(pthread_setattr_default_np(&none), 0);
+    pthread_attr_destroy(&none);
+  }
+  ~WithoutThreads() {
+    EXPECT_EQ(pthread_setattr_default_np(&before_), 0);
+    pthread_attr_destroy(&before_);
+  }
+  WithoutThreads(const WithoutThreads&) = delete;
+  WithoutThreads& operator=(const WithoutThreads&) = delete;
+
+ private:
+  pthread_attr_t before_{};
 };
 
 /// Keeps everything that became durable.
