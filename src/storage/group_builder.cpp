@@ -12,8 +12,6 @@ namespace geminga::storage {
 namespace {
 
 constexpr std::size_t kScratchBytes = 128 << 10;
-// A record that does not fit into memory a few times over would break the bounds of the log.
-constexpr std::uint64_t kRecordBytesMax = 128ULL << 20;
 
 struct Sizes {
   std::uint32_t count = 0;  ///< of the operations that are written

@@ -94,7 +94,7 @@ std::optional<GroupHeader> decode_group_header(std::span<const std::byte> bytes)
       .records = in.get<std::uint32_t>(GroupAt::kRecords),
       .bytes = in.get<std::uint64_t>(GroupAt::kBytes),
   };
-  if (header.bytes > (1ULL << 40)) return std::nullopt;
+  if (header.bytes > kRecordBytesMax) return std::nullopt;
   return header;
 }
 

@@ -19,6 +19,9 @@ inline constexpr std::uint64_t kGroupAlignment = 4096;
 inline constexpr std::size_t kGroupHeaderBytes = 64;
 inline constexpr std::size_t kRecordHeaderBytes = 24;
 inline constexpr std::size_t kRecordAlignment = 8;
+/// A record that does not fit into memory a few times over would break the bounds of the log. A group holds
+/// one of this size at most, or several small ones.
+inline constexpr std::uint64_t kRecordBytesMax = 128ULL << 20;
 
 struct GroupHeader {
   RawUuid directory{};
@@ -33,7 +36,7 @@ struct GroupHeader {
 std::uint64_t group_bytes(const GroupHeader& header);
 /// `into` has kGroupHeaderBytes.
 void encode_group_header(const GroupHeader& header, std::span<std::byte> into);
-/// Nothing when it is no group header or its CRC is wrong.
+/// Nothing when it is no group header, its CRC is wrong, or it names more bytes than a group has.
 std::optional<GroupHeader> decode_group_header(std::span<const std::byte> bytes);
 
 /// Bytes of a record with its padding.

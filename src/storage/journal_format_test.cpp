@@ -1,5 +1,7 @@
 #include "storage/journal_format.hpp"
 
+#include <array>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -56,6 +58,14 @@ TEST(JournalFormatTest, AGroupComesBackAsItWas) {
   EXPECT_EQ(entry.entry.value, 0U);
   EXPECT_EQ(std::get<Acknowledge>(parsed.records[0].operations[1]).ranges[0],
             (EntryRange{EntryId{3}, EntryId{4}}));
+}
+
+TEST(JournalFormatTest, NoGroupIsLargerThanTheLargestRecord) {
+  std::array<std::byte, kGroupHeaderBytes> bytes{};
+  for (const std::uint64_t more : {0, 1}) {
+    encode_group_header({.bytes = kRecordBytesMax + more}, bytes);
+    EXPECT_EQ(decode_group_header(bytes).has_value(), more == 0);
+  }
 }
 
 TEST(JournalFormatTest, EveryOperationComesBackAsItWas) {
