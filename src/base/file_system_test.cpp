@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "base/fault_file_system.hpp"
+#include "base/make_directories.hpp"
 #include "base/uuid.hpp"
 
 namespace geminga::base {
@@ -52,6 +53,17 @@ TEST_F(FileSystemTest, DirectFilesTakeAlignedBlocks) {
   ASSERT_TRUE(file->write_at(0, block));
   ASSERT_TRUE(file->write_at(kDirectAlignment, block));
   EXPECT_EQ(read_file(files_, path_ / "a").value(), std::string(2 * kDirectAlignment, 'b'));
+}
+
+TEST_F(FileSystemTest, MakesEachLevelOfAPathDurable) {
+  FaultFileSystem files;
+  for (const std::uint64_t level : {1, 2, 3}) {
+    files.fail_at(files.operations() + level, ErrorCode::disk_error);
+    EXPECT_FALSE(make_directories(files, "/" + std::to_string(level) + "/b/c"));
+  }
+  ASSERT_TRUE(make_directories(files_, path_ / "a" / "b" / "c"));
+  ASSERT_TRUE(make_directories(files_, path_ / "a" / "b" / "c"));
+  EXPECT_TRUE(std::filesystem::is_directory(path_ / "a" / "b" / "c"));
 }
 
 TEST_F(FileSystemTest, SaysWhatIsWrongWithWhichFile) {

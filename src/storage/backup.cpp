@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/file_system.hpp"
+#include "base/make_directories.hpp"
 #include "base/try.hpp"
 #include "storage/checkpoint.hpp"
 #include "storage/directory.hpp"
@@ -51,13 +52,7 @@ Result<> copy_file(base::FileSystem& files, const fs::path& from, const fs::path
 
 Result<> make_empty(base::FileSystem& files, const fs::path& directory) {
   GEMINGA_TRY(const bool there, files.exists(directory));
-  if (!there) {
-    const fs::path parent = directory.has_parent_path() ? directory.parent_path() : fs::path(".");
-    std::error_code ignored;  // whatever is wrong, make_directory() names it
-    fs::create_directories(parent, ignored);
-    GEMINGA_TRY_VOID(files.make_directory(directory));
-    return files.sync_directory(parent);
-  }
+  if (!there) return base::make_directories(files, directory);
   GEMINGA_TRY(const auto entries, files.list(directory));
   for (const base::DirectoryEntry& entry : entries) {
     if (entry.name == "lost+found") continue;

@@ -8,6 +8,7 @@
 
 #include "base/file_system.hpp"
 #include "base/log.hpp"
+#include "base/make_directories.hpp"
 #include "base/try.hpp"
 #include "base/uuid.hpp"
 
@@ -108,7 +109,7 @@ class DataDirectory::Impl {
 
   Result<> acquire() {
     GEMINGA_TRY(const bool there, in_words(files_.exists(path_)));
-    if (!there) GEMINGA_TRY_VOID(make());
+    if (!there) GEMINGA_TRY_VOID(in_words(base::make_directories(files_, path_)));
     // A newer directory is refused before anything in it is touched.
     GEMINGA_TRY_VOID(read_format());
     GEMINGA_TRY_VOID(lock());
@@ -152,14 +153,6 @@ class DataDirectory::Impl {
   Result<T> in_words(Result<T> result) const {
     if (result) return result;
     return std::unexpected(not_writable(path_, result.error()));
-  }
-
-  Result<> make() {
-    const fs::path parent = path_.has_parent_path() ? path_.parent_path() : fs::path(".");
-    std::error_code ignored;  // whatever is wrong, make_directory() names it
-    if (path_.has_parent_path()) fs::create_directories(parent, ignored);
-    GEMINGA_TRY_VOID(in_words(files_.make_directory(path_)));
-    return in_words(files_.sync_directory(parent));
   }
 
   Result<> read_format() {
