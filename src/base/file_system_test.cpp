@@ -55,6 +55,13 @@ TEST_F(FileSystemTest, DirectFilesTakeAlignedBlocks) {
   EXPECT_EQ(read_file(files_, path_ / "a").value(), std::string(2 * kDirectAlignment, 'b'));
 }
 
+TEST_F(FileSystemTest, AShortPieceIsNotTheEndOfTheFile) {
+  // The kernel gives this one line by line, never whole blocks.
+  const auto file = files_.open("/proc/self/smaps", {}).value();
+  std::vector<std::byte> into(3 * kDirectAlignment);
+  EXPECT_EQ(file->read_at(0, into).value(), into.size());
+}
+
 TEST_F(FileSystemTest, MakesEachLevelOfAPathDurable) {
   FaultFileSystem files;
   for (const std::uint64_t level : {1, 2, 3}) {

@@ -41,7 +41,7 @@ auto uninterrupted(Call call) {
 
 class PosixFile final : public File {
  public:
-  PosixFile(int fd, fs::path path) : fd_(fd), path_(std::move(path)) {}
+  PosixFile(int fd, fs::path path, bool direct) : fd_(fd), path_(std::move(path)), direct_(direct) {}
   ~PosixFile() override { ::close(fd_); }
 
   Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> into) override {
@@ -52,9 +52,10 @@ class PosixFile final : public File {
       });
       if (got < 0) return failed("read", path_, errno);
       done += static_cast<std::size_t>(got);
-      // A piece that is not a whole number of blocks ends at the end of the file; direct input could not go
-      // on from there.
-      if (got == 0 || got % static_cast<ssize_t>(kDirectAlignment) != 0) break;
+      if (got == 0) break;
+      // Direct input gives whole blocks but at the end of the file, and could not go on from there. Through
+      // the page cache a short piece also stands in front of what cannot be read: that shows when it goes on.
+      if (direct_ && got % static_cast<ssize_t>(kDirectAlignment) != 0) break;
     }
     return done;
   }
@@ -118,6 +119,7 @@ class PosixFile final : public File {
 
   const int fd_;
   const fs::path path_;
+  const bool direct_;
 };
 
 class PosixLock final : public FileLock {
@@ -147,17 +149,15 @@ class PosixFileSystem final : public FileSystem {
  public:
   Result<std::unique_ptr<File>> open(const fs::path& path, OpenOptions options) override {
     const int flags = flags_of(options.mode) | O_CLOEXEC;
-    int fd = -1;
-    if (options.direct) {
-      fd = uninterrupted([&] { return ::open(path.c_str(), flags | O_DIRECT, 0600); });
+    bool direct = options.direct;
+    int fd = uninterrupted([&] { return ::open(path.c_str(), direct ? flags | O_DIRECT : flags, 0600); });
+    if (fd < 0 && errno == EINVAL && direct) {
+      direct = false;
       // Some file systems refuse O_DIRECT only after they have made the file.
-      if (fd < 0 && errno == EINVAL)
-        fd = uninterrupted([&] { return ::open(path.c_str(), flags & ~O_EXCL, 0600); });
-    } else {
-      fd = uninterrupted([&] { return ::open(path.c_str(), flags, 0600); });
+      fd = uninterrupted([&] { return ::open(path.c_str(), flags & ~O_EXCL, 0600); });
     }
     if (fd < 0) return not_opened("open", path, errno);
-    return std::make_unique<PosixFile>(fd, path);
+    return std::make_unique<PosixFile>(fd, path, direct);
   }
 
   Result<> make_directory(const fs::path& path) override {
