@@ -250,6 +250,11 @@ void MetadataStore::set_subscription_type(SubscriptionId id, SubscriptionType ty
 void MetadataStore::set_retention(TopicId id, RetentionPolicy policy, Done<void> done) {
   commits_->write<void>(
       [id, policy](Sqlite& database) -> Result<> {
+        GEMINGA_TRY(auto same, database.prepare("SELECT 1 FROM topics WHERE retention_seconds IS ? AND "
+                                                "retention_bytes IS ? AND id = ? AND tombstone = 0"));
+        bind_retention(same, 1, policy);
+        GEMINGA_TRY(const bool nothing_new, same.bind(3, id.value).step());
+        if (nothing_new) return {};
         GEMINGA_TRY(auto change,
                     database.prepare("UPDATE topics SET retention_seconds = ?, retention_bytes = ? "
                                      "WHERE id = ? AND tombstone = 0"));

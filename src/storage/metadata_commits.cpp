@@ -83,25 +83,32 @@ void MetadataCommits::run() {
   }
 }
 
-Result<> MetadataCommits::change_all(std::vector<Work>& batch, std::vector<Answer>& answers) {
+Result<bool> MetadataCommits::change_all(std::vector<Work>& batch, std::vector<Answer>& answers) {
   const std::lock_guard lock(database_mutex_);
   GEMINGA_TRY_VOID(database_->run("BEGIN IMMEDIATE"));
+  const std::int64_t changes_before = database_->total_changes();
   for (Work& work : batch) {
     answers.push_back(work(database_.get(), nullptr));
     // A disk that is full or fails makes SQLite take back all of it by itself.
     if (!database_->in_transaction()) return std::unexpected(database_->last_error());
   }
-  auto committed = database_->run("UPDATE directory SET sequence = sequence + 1; COMMIT");
-  if (!committed && database_->in_transaction())
+  const bool changed = database_->total_changes() != changes_before;
+  auto ended = database_->run(changed ? "UPDATE directory SET sequence = sequence + 1; COMMIT" : "ROLLBACK");
+  if (ended) return changed;
+  if (database_->in_transaction())
     static_cast<void>(database_->run("ROLLBACK"));  // the commit's error is the one to tell
-  return committed;
+  return std::unexpected(std::move(ended).error());
 }
 
 void MetadataCommits::commit(std::vector<Work>& batch) {
   std::vector<Answer> answers;
   std::optional<Error> failed = failure_;
+  bool committed = false;
   if (!failed) {
-    if (auto changed = change_all(batch, answers); !changed) failed = in_words(std::move(changed).error());
+    if (auto changed = change_all(batch, answers))
+      committed = *changed;
+    else
+      failed = in_words(std::move(changed).error());
   }
   const bool ends = failed && !failure_ && ends_it(*failed);
   if (ends) {
@@ -110,7 +117,7 @@ void MetadataCommits::commit(std::vector<Work>& batch) {
               failed->message + ". No change is taken any more; restart after the disk is in order"};
     log::error("storage", "{}", failure_->message);
   }
-  if (!failed) committed_one();
+  if (committed) committed_one();
   for (Answer& answer : answers) answer(failed ? &*failed : nullptr);
   for (std::size_t i = answers.size(); i < batch.size(); ++i) batch[i](nullptr, &*failed);
   if (!ends) return;

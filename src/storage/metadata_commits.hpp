@@ -91,7 +91,8 @@ class MetadataCommits {
   void submit(Work work);
   void run();
   void commit(std::vector<Work>& batch);
-  Result<> change_all(std::vector<Work>& batch, std::vector<Answer>& answers);
+  /// False: nothing was to be changed, so nothing was written.
+  Result<bool> change_all(std::vector<Work>& batch, std::vector<Answer>& answers);
   void committed_one();
 
   std::mutex database_mutex_;  // guards the connection

@@ -52,6 +52,27 @@ class MetadataTest : public ::testing::Test {
 
 constexpr char kName[] = "persistent://public/default/orders";
 
+TEST_F(MetadataTest, WhatChangesNothingWritesNothing) {
+  auto store = with_namespace();
+  const TopicId id = topic(*store, kName).value().id;
+  std::atomic<int> commits = 0;
+  store->on_commit([&](std::uint64_t) { ++commits; });
+  const auto retain = [&](RetentionPolicy policy) {
+    return MetadataStore::wait<void>([&](auto done) { store->set_retention(id, policy, std::move(done)); });
+  };
+  const RetentionPolicy hour{.time = std::chrono::hours(1), .bytes = std::nullopt};
+  ASSERT_TRUE(retain(hour));
+  const std::uint64_t sequence = store->directory().value().sequence;
+  ASSERT_TRUE(retain(hour));
+  EXPECT_EQ(topic(*store, kName).error().code, ErrorCode::already_exists);
+  EXPECT_EQ(store->directory().value().sequence, sequence);
+  EXPECT_EQ(commits, 1);
+  ASSERT_TRUE(retain({.time = std::nullopt, .bytes = 5}));
+  EXPECT_EQ(store->directory().value().sequence, sequence + 1);
+  ASSERT_TRUE(store->close());
+  EXPECT_EQ(open().value()->topics().value().at(0).retention.bytes, 5U);
+}
+
 TEST_F(MetadataTest, WithoutAThreadItDoesNotOpen) {
   {
     const testing::WithoutThreads none;

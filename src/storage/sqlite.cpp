@@ -164,6 +164,10 @@ int Sqlite::changes() const {
   return sqlite3_changes(connection_);
 }
 
+std::int64_t Sqlite::total_changes() const {
+  return sqlite3_total_changes64(connection_);
+}
+
 std::uint64_t Sqlite::last_row_id() const {
   return static_cast<std::uint64_t>(sqlite3_last_insert_rowid(connection_));
 }

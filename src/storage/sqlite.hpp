@@ -51,6 +51,8 @@ class Sqlite {
   Result<> copy_to(Sqlite& other);
   /// Rows that the last statement changed.
   [[nodiscard]] int changes() const;
+  /// Rows that were changed since it was opened.
+  [[nodiscard]] std::int64_t total_changes() const;
   [[nodiscard]] bool in_transaction() const;
   /// Of the last call that failed.
   [[nodiscard]] Error last_error() const;
