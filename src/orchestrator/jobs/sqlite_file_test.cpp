@@ -39,6 +39,15 @@ TEST_F(SqliteJobStoreTest, AFailingWriteDoesNotSpoilItsGroup) {
   EXPECT_THAT(history("r50"), ElementsAre("PENDING"));
 }
 
+TEST_F(SqliteJobStoreTest, NobodyElseReadsTheFile) {
+  insert("r1");
+  using std::filesystem::perms;
+  for (const char* name : {"jobs.db", "jobs.db-wal"})
+    EXPECT_EQ(std::filesystem::status(folder_.path() / name).permissions(),
+              perms::owner_read | perms::owner_write)
+        << name;
+}
+
 TEST_F(SqliteJobStoreTest, AnErrorThatIsNotTheDisksEndsOneWriteOnly) {
   sqlite3* raw = nullptr;
   ASSERT_EQ(sqlite3_open((folder_.path() / "jobs.db").c_str(), &raw), SQLITE_OK);

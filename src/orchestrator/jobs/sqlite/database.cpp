@@ -106,6 +106,10 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& fi
   sqlite3_busy_timeout(raw, 10'000);
   // A file that is no database shows itself at the first statement.
   if (mode == Mode::read_write) {
+    // It holds what users said. The log of SQLite takes the mode of its database.
+    std::error_code ignored;  // somebody else's file in a directory of ours: then it stays as it is
+    std::filesystem::permissions(
+        file, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, ignored);
     GEMINGA_TRY_VOID(database->execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL"));
     // No commit may fail because there is no descriptor or no space for a file that nobody keeps.
     GEMINGA_TRY_VOID(database->execute("PRAGMA temp_store=MEMORY"));
