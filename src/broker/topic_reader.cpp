@@ -9,7 +9,7 @@
 namespace geminga::broker {
 
 namespace {
-constexpr std::int64_t kReadEntriesMax = 1'000;
+constexpr std::int64_t kReadEntriesMax = 2'000;
 }
 
 TopicReader::TopicReader(Topic& topic, EntryId position, Permits permits, std::shared_ptr<DeliverySink> sink)
@@ -62,7 +62,7 @@ void TopicReader::ask() {
       .from = position_,
       .entries_max =
           static_cast<std::uint32_t>(std::min(room, topic_.limits().dispatch_rate().messages.ready(now))),
-      .bytes_max = std::min<std::uint64_t>(static_cast<std::uint64_t>(bytes_), 1ULL << 20)};
+      .bytes_max = std::min<std::uint64_t>(static_cast<std::uint64_t>(bytes_), 2ULL << 20)};
   reading_ = true;
   topic_.context()->log->read(request, [self = shared_from_this(), topic = topic_.shared_from_this()](
                                            Result<std::vector<storage::Entry>> entries) {
