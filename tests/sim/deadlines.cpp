@@ -1,5 +1,6 @@
 // What must come to be when a step was taken, and what the statistics must say then.
 #include <algorithm>
+#include <future>
 
 #include "world.hpp"
 
@@ -63,6 +64,30 @@ std::string World::overdue() const {
   return {};
 }
 
+/// For whoever has to find out why something did not come.
+std::string World::what_the_broker_says() {
+  std::string all;
+  for (const auto& [name, topic] : topics) {
+    auto promise = std::make_shared<std::promise<Result<TopicStats>>>();
+    broker().stats(topic, [promise](Result<TopicStats> stats) { promise->set_value(std::move(stats)); });
+    auto answer = promise->get_future();
+    if (answer.wait_for(std::chrono::seconds(5)) != std::future_status::ready) {
+      all += fmt::format("\n{}: no answer", name);
+      continue;
+    }
+    const auto stats = answer.get();
+    if (!stats) continue;
+    for (const SubscriptionStats& each : stats->subscriptions) {
+      all += fmt::format("\n{} {} (type {}): backlog {}, unacked {}, delayed {}, paused '{}'", name,
+                         each.name, static_cast<int>(each.type), each.backlog, each.unacked, each.delayed,
+                         each.dispatch_paused);
+      for (const ConsumerStats& one : each.connected)
+        all += fmt::format("; {} unacked {} permits {}", one.name, one.unacked, one.permits);
+    }
+  }
+  return all;
+}
+
 void World::settle() {
   for (auto& [name, topic] : model.topics) {
     Model::note_trimmable(topic, now());
@@ -72,8 +97,10 @@ void World::settle() {
       subscription.held_ever |= subscription.hold_delayed;
   }
   std::string late;
-  mail_->read_until([&] { return (late = overdue()).empty(); }, [&] { return late; });
-  if (!topics.empty()) check_statistics(random.pick(topics).first);
+  // Without power everybody is told that nothing more comes; the next step is a crash.
+  mail_->read_until([&] { return machine.power_is_gone() || (late = overdue()).empty(); },
+                    [&] { return late + what_the_broker_says(); });
+  if (!topics.empty() && !machine.power_is_gone()) check_statistics(random.pick(topics).first);
 }
 
 // --- statistics

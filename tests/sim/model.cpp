@@ -185,6 +185,7 @@ void Model::restarted() {
   for (auto& [name, topic] : topics) {
     topic.messages_in = 0;
     topic.messages_out = 0;
+    topic.epoch_doubtful = topic.epoch_asked > topic.epoch.value_or(0);
     for (auto& [ignored, subscription] : topic.subscriptions) {
       subscription.forget_deliveries();
       subscription.messages_out = 0;

@@ -89,6 +89,8 @@ struct Topic {
   std::map<std::string, Subscription> subscriptions;
   std::map<std::string, Name> names;   ///< of producers that number their messages
   std::optional<std::uint64_t> epoch;  ///< of the last exclusive producer
+  std::uint64_t epoch_asked = 0;       ///< the highest that one who asked may have got
+  bool epoch_doubtful = false;         ///< a stop or crash came before the answer
   bool doubtful = false;               ///< its creation or deletion was not answered with success
 
   // Statistics, until the next restart.

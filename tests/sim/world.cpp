@@ -28,7 +28,9 @@ class Sink final : public broker::DeliverySink {
   void on_active_change(bool active) override {
     mail_->said([take = take_.active, active] { take(active); });
   }
-  void on_closed(Error) override {}
+  void on_closed(Error) override {
+    mail_->said([] {});  // what is waited for may come no more: look again
+  }
 
  private:
   const Machine& machine_;

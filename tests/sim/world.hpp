@@ -69,6 +69,7 @@ class World {
   /// Waits for the answers to what was started.
   void wait_for_answers() { mail_->read_answers(); }
   /// Waits until everything that is due was delivered, and looks at the statistics of one topic.
+  std::string what_the_broker_says();
   void settle();
   /// A power cut or a kill, crashes of the start, the comparison of the disk with the model, a start.
   void crash();

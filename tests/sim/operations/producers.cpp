@@ -53,7 +53,12 @@ void connected(World& world, std::uint64_t number, std::optional<std::uint64_t> 
   Topic& topic = world.model.topic(producer.topic);
   producer.state = State::connected;
   producer.handle = std::move(handle);
-  if (producer.exclusive()) topic.epoch = epoch.value_or(topic.epoch.value_or(0) + 1);
+  if (producer.exclusive()) {
+    const std::uint64_t next = epoch.value_or(topic.epoch.value_or(0) + 1);
+    const std::uint64_t most = topic.epoch_doubtful ? std::max(next, topic.epoch_asked) : next;
+    topic.epoch = std::clamp(producer.handle->epoch().value_or(0), next, most);
+    topic.epoch_doubtful = false;
+  }
   const auto expected = producer.exclusive() ? topic.epoch : std::nullopt;
   if (producer.handle->epoch() != expected)
     breach("{}: {} has epoch {}, not {}", producer.topic, producer.name, producer.handle->epoch().value_or(0),
@@ -88,6 +93,7 @@ void next_in_line(World& world, const std::string& topic) {
 /// The answer to one that has waited; it comes when it may.
 void on_granted(World& world, std::uint64_t number, std::optional<std::uint64_t> epoch,
                 Result<broker::ProducerPtr> given) {
+  if (!given && world.machine.power_is_gone()) return;  // everybody hears of it
   const auto found = world.producers.find(number);
   if (found == world.producers.end() || world.model.topic(found->second.topic).doubtful) return;  // deleted
   const State state = found->second.state;
@@ -99,6 +105,7 @@ void on_granted(World& world, std::uint64_t number, std::optional<std::uint64_t>
 }
 
 void on_closed(World& world, std::uint64_t number, const Error& reason) {
+  if (world.machine.power_is_gone()) return;  // everybody hears of it
   const auto found = world.producers.find(number);
   if (found == world.producers.end() || world.model.topic(found->second.topic).doubtful) return;  // deleted
   LiveProducer& producer = found->second;
@@ -140,12 +147,16 @@ bool register_producer(World& world) {
                     .name = fmt::format("p{}", world.random.below(3)),
                     .access = draw_access(world)};
   std::optional<std::uint64_t> epoch;
-  if (asks.exclusive() && world.random.chance(30))
+  if (asks.exclusive() && world.random.chance(30) && !world.model.topic(asks.topic).epoch_doubtful)
     epoch = world.random.below(world.model.topic(asks.topic).epoch.value_or(0) + 2);
   const auto refused = refusal(world, asks, epoch);
   const bool waits = !refused && asks.access == ProducerAccess::wait_for_exclusive &&
                      !world.connected_producers(asks.topic).empty();
   if (!refused && asks.access == ProducerAccess::exclusive_with_fencing) take_over(world, asks.topic);
+  if (!refused && asks.exclusive()) {
+    Topic& topic = world.model.topic(asks.topic);
+    topic.epoch_asked = std::max(epoch.value_or(0), std::max(topic.epoch_asked, topic.epoch.value_or(0)) + 1);
+  }
   const std::uint64_t number = world.next_number();
   asks.state = waits ? State::waiting : State::asked;
   world.producers.emplace(number, asks);

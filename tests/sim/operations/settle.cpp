@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "operations.hpp"
 
 namespace geminga::sim {
@@ -176,12 +178,22 @@ bool give_back(World& world) {
   return true;
 }
 
+/// Only where nothing more can be on its way to the consumer: nobody could tell whether it was given back,
+/// too.
 bool give_all_back(World& world) {
   const auto held = draw_consumer(world);
   if (!held) return false;
-  Model::return_all(*held->subscription, held->consumer, true, world.now());
-  held->with->handle->redeliver_all();
-  expect_to_be_heard(world, *held);
+  world.broker().stats(
+      world.topics.at(held->with->topic), world.success<TopicStats>("stats", [&world, held](const auto&) {
+        const Topic& topic = world.model.topic(held->with->topic);
+        const bool quiet = std::ranges::none_of(held->subscription->open, [&](std::uint64_t entry) {
+          return Model::due(topic, *held->subscription, entry, world.now());
+        });
+        if (!quiet) return;
+        Model::return_all(*held->subscription, held->consumer, true, world.now());
+        held->with->handle->redeliver_all();
+        expect_to_be_heard(world, *held);
+      }));
   return true;
 }
 
