@@ -116,7 +116,8 @@ TEST_F(MetadataPartitionsTest, IsDeletedAtOnce) {
   EXPECT_FALSE(store_->topics().value()[0].tombstone) << "all or nothing";
   ASSERT_TRUE(remove(ids));
   EXPECT_THAT(store_->partitioned_topics().value(), IsEmpty());
-  for (const TopicRow& row : store_->topics().value()) EXPECT_TRUE(row.tombstone) << row.name;
+  const auto left = store_->topics().value();
+  for (const TopicRow& row : left) EXPECT_TRUE(row.tombstone) << row.name;
   EXPECT_EQ(remove({}).error().code, ErrorCode::topic_not_found);
   EXPECT_EQ(set(4).error().code, ErrorCode::topic_not_found);
   EXPECT_EQ(grow(4).error().code, ErrorCode::topic_not_found);
