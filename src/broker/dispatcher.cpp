@@ -11,9 +11,9 @@ constexpr std::uint64_t kReadEntriesMax = 1'000;
 constexpr std::uint32_t kWaitingRunMax = 64;
 /// Longer than any wait and short enough for a monotonic time.
 constexpr std::chrono::milliseconds kDelayMax = std::chrono::years{100};
-/// The wall clock may be set forward, and the monotonic one stands still while the machine sleeps.
 /// When others may have given back what a subscription waits for.
 constexpr std::chrono::milliseconds kLookAtBudgetAfter{100};
+/// The wall clock may be set forward, and the monotonic one stands still while the machine sleeps.
 constexpr std::chrono::milliseconds kTimerMax = std::chrono::seconds{10};
 
 EntryId behind(EntryId entry) {
