@@ -206,11 +206,14 @@ struct BrokerOptions {
   /// Over one of them dispatch pauses, and stats and log say so.
   std::uint64_t unacked_per_subscription_max = 200'000;  ///< messages
   std::uint64_t unacked_per_consumer_max = 50'000;       ///< messages, on Shared and Key_Shared
-  std::uint32_t delayed_max = 1'000'000;                 ///< entries of a subscription
   /// In memory of what is not settled, of all subscriptions together: messages that are out or wait, and
   /// acknowledged ranges behind a gap. `state_each_min` of it is each subscription's in any case.
   std::uint64_t state_bytes_max = 64ULL << 20;
   std::uint64_t state_each_min = 64ULL << 10;
+  /// In memory of what is held until its time, of all subscriptions together; the rest is read again from the
+  /// log when its time comes near. `delayed_each_min` entries of each subscription are there in any case.
+  std::uint64_t delayed_bytes_max = 32ULL << 20;
+  std::uint32_t delayed_each_min = 1'000;
   std::chrono::milliseconds trim_every{1'000};  ///< how often each topic forgets what nobody needs any more
   storage::UnsafeOptions unsafe;
   /// Called when a write or fsync failed, on the thread that met it (the journal's or the metadata's):
@@ -233,9 +236,10 @@ struct BrokerStats {
   std::uint64_t topics = 0, subscriptions = 0;
   std::uint64_t producers = 0, consumers = 0, readers = 0;  ///< connected
   std::uint64_t backlog = 0, delayed = 0, acknowledged_ranges = 0;
-  std::uint64_t unacked = 0;                           ///< messages
-  std::uint64_t state_bytes = 0, state_bytes_max = 0;  ///< BrokerOptions::state_bytes_max
-  std::uint64_t paused = 0;                            ///< subscriptions whose dispatch a limit holds back
+  std::uint64_t unacked = 0;                               ///< messages
+  std::uint64_t state_bytes = 0, state_bytes_max = 0;      ///< BrokerOptions::state_bytes_max
+  std::uint64_t delayed_bytes = 0, delayed_bytes_max = 0;  ///< in memory of what is `delayed`
+  std::uint64_t paused = 0;                                ///< subscriptions whose dispatch a limit holds back
   std::uint64_t held_bytes = 0;  ///< of sends that policies hold back; BrokerOptions::publish_budget_bytes
 };
 

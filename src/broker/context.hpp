@@ -9,6 +9,7 @@
 
 #include "base/event_loop.hpp"
 #include "broker/broker.hpp"
+#include "broker/delay_index.hpp"
 #include "broker/dispatcher.hpp"
 #include "broker/state_budget.hpp"
 #include "storage/directory.hpp"
@@ -30,7 +31,9 @@ struct Core {
 /// loops, never freed ones.
 struct Context {
   explicit Context(BrokerOptions given)
-      : options(std::move(given)), state_budget(options.state_bytes_max, options.state_each_min) {}
+      : options(std::move(given)),
+        state_budget(options.state_bytes_max, options.state_each_min),
+        delay_budget(options.delayed_bytes_max, options.delayed_each_min) {}
 
   BrokerOptions options;
   std::unique_ptr<storage::DataDirectory> directory;
@@ -38,6 +41,7 @@ struct Context {
   std::unique_ptr<storage::Log> log;
   std::vector<std::unique_ptr<Core>> cores;
   StateBudget state_budget;
+  DelayBudget delay_budget;
   std::atomic<std::uint64_t> held_bytes{0};  ///< of all producers, by policies of their topics
 
   [[nodiscard]] Core& core_of(storage::TopicId topic) const { return *cores[topic.value % cores.size()]; }

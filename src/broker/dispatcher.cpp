@@ -20,6 +20,11 @@ EntryId behind(EntryId entry) {
   return EntryId{entry.value + 1};
 }
 
+/// Of a header with a deliver-at.
+Held held_by(const storage::EntryHeader& header) {
+  return {.deliver_at = *header.deliver_at, .entry = header.entry, .hash = header.key_hash};
+}
+
 }  // namespace
 
 Dispatcher::Dispatcher(DispatcherOptions options, storage::CursorState cursor, Send send)
@@ -28,7 +33,8 @@ Dispatcher::Dispatcher(DispatcherOptions options, storage::CursorState cursor, S
       send_(std::move(send)),
       read_position_(cursor_.next),
       recipients_(options.partition),
-      state_(options.state_budget) {
+      state_(options.state_budget),
+      delayed_(options.delay_budget) {
   for (const storage::BatchAck& batch : cursor_.batches)
     partly_.emplace(batch.entry, Partly{.accepted = batch.acknowledged});
 }
@@ -98,24 +104,42 @@ std::optional<Dispatcher::Want> Dispatcher::next_read(EntryId end, Now now) {
     if (in_line && recipient.can_take()) room += recipient.messages;
   }
   if (room == 0 || !rate_allows(now)) return std::nullopt;
+  // The search for what is delayed may be long; it shares the disk with what can be sent.
+  const auto delayed = want_delayed();
+  delayed_had_turn_ = delayed && !delayed_had_turn_;
+  if (delayed_had_turn_) return delayed;
   if (auto waiting = want_waiting()) return waiting;
-  pass_over_acknowledged();
-  if (!paused().empty() || read_position_ >= end) return std::nullopt;
-  auto messages = static_cast<std::uint64_t>(room);
+  if (auto unread = want_unread(end, static_cast<std::uint64_t>(room), now)) return unread;
+  return delayed;
+}
+
+std::optional<Dispatcher::Want> Dispatcher::want_unread(EntryId end, std::uint64_t room, Now now) {
+  // What is acknowledged is not read again, as after a restart behind one early message that is held for days.
+  read_position_ = behind_acknowledged(read_position_);
+  if (!paused().empty() || delayed_.due(now.wall) || read_position_ >= end) return std::nullopt;
+  std::uint64_t messages = room;
   if (options_.rate != nullptr) messages = std::min(messages, options_.rate->messages.ready(now.monotonic));
-  const std::uint64_t entries = (messages - 1) / usual_messages_ + 1;
+  const std::uint64_t entries = all_held_ ? kReadEntriesMax : (messages - 1) / usual_messages_ + 1;
   return Want{.from = read_position_,
               .entries_max = static_cast<std::uint32_t>(std::min(entries, kReadEntriesMax)),
-              .waiting = false,
+              .headers_only = all_held_,
               .epoch = epoch_};
 }
 
-/// What is acknowledged is not read again, as after a restart behind one early message that is held for days.
-void Dispatcher::pass_over_acknowledged() {
+std::optional<Dispatcher::Want> Dispatcher::want_delayed() {
+  const auto from = delayed_.next_scan(cursor_.next, read_position_);
+  if (!from) return std::nullopt;
+  return Want{.from = behind_acknowledged(*from),
+              .entries_max = static_cast<std::uint32_t>(kReadEntriesMax),
+              .what = Want::What::delayed,
+              .headers_only = true,
+              .epoch = epoch_};
+}
+
+EntryId Dispatcher::behind_acknowledged(EntryId at) const {
   const auto& ranges = cursor_.acknowledged;
-  const auto next = std::ranges::upper_bound(ranges, read_position_, {}, &storage::EntryRange::first);
-  if (next != ranges.begin() && std::prev(next)->last >= read_position_)
-    read_position_ = behind(std::prev(next)->last);
+  const auto next = std::ranges::upper_bound(ranges, at, {}, &storage::EntryRange::first);
+  return next != ranges.begin() && std::prev(next)->last >= at ? behind(std::prev(next)->last) : at;
 }
 
 std::optional<EntryId> Dispatcher::first_sendable() const {
@@ -131,7 +155,7 @@ std::optional<EntryId> Dispatcher::first_sendable() const {
 std::optional<Dispatcher::Want> Dispatcher::want_waiting() {
   const auto first = first_sendable();
   if (!first) return std::nullopt;
-  Want want{.from = *first, .entries_max = 1, .waiting = true, .epoch = epoch_};
+  Want want{.from = *first, .entries_max = 1, .what = Want::What::waiting, .epoch = epoch_};
   for (auto next = std::next(ready_.find(*first)); next != ready_.end() && want.entries_max < kWaitingRunMax;
        ++next) {
     if (next->value != want.from.value + want.entries_max) break;
@@ -143,16 +167,28 @@ std::optional<Dispatcher::Want> Dispatcher::want_waiting() {
 void Dispatcher::feed(const Want& want, std::vector<storage::Entry> entries, Now now) {
   if (want.epoch != epoch_) return;
   wake_due(now);  // while it was read: nothing newer of a key may pass by what has become due
-  if (!want.waiting) {
-    for (storage::Entry& entry : entries) {
-      if (entry.header.entry < read_position_) continue;
-      if (!rate_allows(now)) return;
-      usual_messages_ = std::max(1U, entry.header.message_count);
-      if (!offer_unread(entry, now)) return;
-      read_position_ = behind(entry.header.entry);
-    }
-    return;
+  switch (want.what) {
+    case Want::What::unread:
+      return feed_unread(want, std::move(entries), now);
+    case Want::What::waiting:
+      return feed_waiting(want, std::move(entries), now);
+    case Want::What::delayed:
+      return feed_delayed(entries);
   }
+}
+
+void Dispatcher::feed_unread(const Want& want, std::vector<storage::Entry> entries, Now now) {
+  all_held_ = !entries.empty();
+  for (storage::Entry& entry : entries) {
+    if (entry.header.entry < read_position_) continue;
+    if (!rate_allows(now)) return;
+    usual_messages_ = std::max(1U, entry.header.message_count);
+    if (!offer_unread(want, entry, now)) return;
+    read_position_ = behind(entry.header.entry);
+  }
+}
+
+void Dispatcher::feed_waiting(const Want& want, std::vector<storage::Entry> entries, Now now) {
   const EntryId end{want.from.value + want.entries_max};
   auto given = entries.begin();
   for (EntryId id = want.from; id < end; id = behind(id)) {
@@ -164,6 +200,18 @@ void Dispatcher::feed(const Want& want, std::vector<storage::Entry> entries, Now
       if (const auto gone = waiting_.find(id); gone != waiting_.end()) drop_waiting(gone);
     }
   }
+}
+
+/// What was read before and is neither acknowledged nor out nor waiting is held until its time.
+void Dispatcher::feed_delayed(const std::vector<storage::Entry>& entries) {
+  const EntryId end = delayed_.scan_end();
+  for (const storage::Entry& entry : entries) {
+    const EntryId id = entry.header.entry;
+    if (id >= end || !entry.header.deliver_at || !delayed_.sought(*entry.header.deliver_at, id)) continue;
+    if (is_acknowledged(id) || out_.contains(id) || waiting_.contains(id)) continue;
+    if (!loses(id)) delayed_.found(held_by(entry.header));
+  }
+  delayed_.scanned_to(entries.empty() ? end : behind(entries.back().header.entry));
 }
 
 void Dispatcher::offer_waiting(storage::Entry entry, Now now) {
@@ -178,18 +226,19 @@ void Dispatcher::offer_waiting(storage::Entry entry, Now now) {
   send(to, std::move(entry), redeliveries, now);
 }
 
-bool Dispatcher::offer_unread(storage::Entry& entry, Now now) {
+bool Dispatcher::offer_unread(const Want& want, storage::Entry& entry, Now now) {
   const EntryId id = entry.header.entry;
   if (is_acknowledged(id)) return true;
   state_.set(state_bytes());
-  if (!paused().empty()) return false;
+  if (!paused().empty() || delayed_.due(now.wall)) return false;
   if (options_.hold_delayed && entry.header.deliver_at && *entry.header.deliver_at > now.wall) {
-    if (!options_.lose_delayed || id.value % 4 != 0)
-      delayed_.emplace(std::pair(*entry.header.deliver_at, id), entry.header.key_hash);
+    if (!loses(id)) delayed_.hold(held_by(entry.header));
     return true;
   }
+  all_held_ = false;
   const bool key_free = !key_shared() || keys_.may_send_new(entry.header.key_hash);
   const ConsumerNumber to = key_free ? choose(entry.header.key_hash) : 0;
+  if (to != 0 && want.headers_only) return false;  // the next read has its body
   if (to != 0) {
     send(to, std::move(entry), 0, now);
     return true;
@@ -268,10 +317,10 @@ void Dispatcher::wake_due(Now now) {
     ready_.insert(entry);
     if (key_shared()) keys_.becomes_ready(state.hash, entry);
   }
-  while (!delayed_.empty() && delayed_.begin()->first.first <= now.wall) {
-    const auto [key, hash] = *delayed_.begin();
-    delayed_.erase(delayed_.begin());
-    put_waiting(key.second, {.hash = hash}, now);
+  while (ready_.size() < options_.waiting_max) {
+    const auto held = delayed_.take_due(now.wall);
+    if (!held) break;
+    put_waiting(held->entry, {.hash = held->hash}, now);
   }
 }
 
@@ -301,9 +350,9 @@ std::optional<base::MonotonicTime> Dispatcher::next_due(Now now) const {
   base::MonotonicTime due = kNever;
   if (!not_due_.empty()) due = std::min(due, not_due_.begin()->first);
   if (!ack_due_.empty()) due = std::min(due, ack_due_.begin()->first);
-  if (!delayed_.empty()) {
+  if (const auto at = delayed_.next_due(now.wall)) {
     // Not further than that ahead; nor would the end of time fit here.
-    const std::chrono::milliseconds left = delayed_.begin()->first.first - now.wall;
+    const std::chrono::milliseconds left = *at - now.wall;
     due = std::min<base::MonotonicTime>(due, now.monotonic + std::min(left, kTimerMax));
   }
   if (state_.spent()) due = std::min<base::MonotonicTime>(due, now.monotonic + kLookAtBudgetAfter);
@@ -312,7 +361,6 @@ std::optional<base::MonotonicTime> Dispatcher::next_due(Now now) const {
 
 std::string_view Dispatcher::paused() const {
   if (unacked_ >= options_.unacked_max) return "too many messages are delivered and not acknowledged";
-  if (delayed_.size() >= options_.delayed_max) return "too many messages are held until their time";
   if (waiting_.size() >= options_.waiting_max)
     return "too many messages wait for their key or their consumer";
   if (state_.spent()) return "what all subscriptions have not settled takes all the memory there is for it";

@@ -14,6 +14,7 @@
 #include "base/clock.hpp"
 #include "broker/ack_bits.hpp"
 #include "broker/broker.hpp"
+#include "broker/delay_index.hpp"
 #include "broker/key_order.hpp"
 #include "broker/recipients.hpp"
 #include "broker/state_budget.hpp"
@@ -29,8 +30,8 @@ struct DispatcherOptions {
   SubscriptionType type = SubscriptionType::exclusive;
   bool hold_delayed = true;
   std::uint64_t unacked_max = 200'000;    ///< messages
-  std::uint32_t delayed_max = 1'000'000;  ///< entries
   std::uint32_t waiting_max = 20'000;     ///< entries; put aside for their key or their consumer
+  DelayBudget* delay_budget = nullptr;    ///< shared with others; nullptr: no limit
   bool lose_delayed = false;              ///< storage::UnsafeOptions
   std::int32_t partition = -1;            ///< of the topic; see Recipients
   RateLimit* rate = nullptr;              ///< shared with others; nullptr: none
@@ -54,7 +55,7 @@ struct Settling {
 ///
 /// An entry behind the cursor is in one of these states:
 ///   unread        at or behind read_position()
-///   delayed       read before its deliver-at; only its id is kept
+///   delayed       read before its deliver-at; see DelayIndex
 ///   waiting       to be sent again (or, Key_Shared, put aside for its key), now or from a due time on; only
 ///                 its id is kept
 ///   out           sent to one consumer, neither acknowledged nor returned
@@ -86,10 +87,12 @@ class Dispatcher {
 
   // --- what to read: call until nothing is wanted, feed each answer ---
   struct Want {
+    enum class What : std::uint8_t { unread, waiting, delayed };
     EntryId from;
     std::uint32_t entries_max = 0;
-    bool waiting = false;     ///< entries that wait; else unread ones
-    std::uint64_t epoch = 0;  ///< an answer to what was asked before move_cursor() is dropped
+    What what = What::unread;
+    bool headers_only = false;  ///< bodies are not looked at
+    std::uint64_t epoch = 0;    ///< an answer to what was asked before move_cursor() is dropped
   };
   /// `end` is behind the last durable entry.
   std::optional<Want> next_read(EntryId end, Now now);
@@ -183,18 +186,25 @@ class Dispatcher {
   // dispatcher.cpp
   [[nodiscard]] static base::MonotonicTime later(Now now, std::chrono::milliseconds delay);
   void pass_on_from(ConsumerNumber before, Now now);
-  void pass_over_acknowledged();
   void wake_due(Now now);
   [[nodiscard]] std::uint64_t state_bytes() const;
   void put_waiting(EntryId entry, Waiting state, Now now);
   void drop_waiting(WaitingMap::iterator at);
   [[nodiscard]] std::optional<EntryId> first_sendable() const;
   std::optional<Want> want_waiting();
+  std::optional<Want> want_delayed();
+  std::optional<Want> want_unread(EntryId end, std::uint64_t room, Now now);
+  /// The first from there on that is not acknowledged, or lies behind some that are.
+  [[nodiscard]] EntryId behind_acknowledged(EntryId at) const;
+  void feed_unread(const Want& want, std::vector<storage::Entry> entries, Now now);
+  void feed_waiting(const Want& want, std::vector<storage::Entry> entries, Now now);
+  void feed_delayed(const std::vector<storage::Entry>& entries);
+  [[nodiscard]] bool loses(EntryId entry) const { return options_.lose_delayed && entry.value % 4 == 0; }
   /// Who may get a message of this hash now and has permits for it; 0: nobody.
   ConsumerNumber choose(std::uint32_t hash);
   void offer_waiting(storage::Entry entry, Now now);
-  /// False: no consumer can take it; it stays unread.
-  bool offer_unread(storage::Entry& entry, Now now);
+  /// False: it stays unread. No consumer can take it, or its body is missing.
+  bool offer_unread(const Want& want, storage::Entry& entry, Now now);
   void send(ConsumerNumber to, storage::Entry entry, std::uint32_t redeliveries, Now now);
 
   void start_ack_timeout(EntryId entry, Out& out, Now now);
@@ -223,9 +233,11 @@ class Dispatcher {
   WaitingMap waiting_;
   std::set<EntryId> ready_;
   std::set<std::pair<base::MonotonicTime, EntryId>> not_due_;
-  std::map<std::pair<Timestamp, EntryId>, std::uint32_t> delayed_;  ///< to the hash of its key
-  std::uint32_t usual_messages_ = 1;                                ///< of an entry, as the last one had
-  StateShare state_;                                                ///< as of the last entry that was read
+  StateShare state_;                  ///< as of the last entry that was read
+  DelayIndex delayed_;
+  bool delayed_had_turn_ = false;
+  bool all_held_ = false;             ///< of what was read last nothing could be sent
+  std::uint32_t usual_messages_ = 1;  ///< of an entry, as the last one had
   std::uint64_t unacked_ = 0, redelivered_ = 0, messages_out_ = 0, bytes_out_ = 0;
 };
 

@@ -65,7 +65,10 @@ class DispatcherModelTest : public testing::TestWithParam<Kind> {
 
   void SetUp() override {
     dispatcher_ = std::make_unique<Dispatcher>(
-        DispatcherOptions{.type = GetParam().type, .hold_delayed = true, .partition = GetParam().partition},
+        DispatcherOptions{.type = GetParam().type,
+                          .hold_delayed = true,
+                          .delay_budget = &delay_budget_,
+                          .partition = GetParam().partition},
         storage::CursorState{},
         [this](ConsumerNumber to, const Delivered& delivered) { sent(to, delivered); });
   }
@@ -75,7 +78,7 @@ class DispatcherModelTest : public testing::TestWithParam<Kind> {
     entry.header.entry = EntryId{topic_.size()};
     entry.header.key_hash = static_cast<std::uint32_t>(draw(7)) + 1;
     entry.header.message_count = static_cast<std::uint32_t>(draw(3)) + 1;
-    if (draw(10) == 0) entry.header.deliver_at = clock_.wall_now() + std::chrono::milliseconds{1 + draw(5)};
+    if (draw(4) == 0) entry.header.deliver_at = clock_.wall_now() + std::chrono::milliseconds{1 + draw(40)};
     topic_.push_back(entry);
     Model::Entry& modelled = model_.entries.emplace_back();
     modelled.messages = entry.header.message_count;
@@ -246,7 +249,26 @@ class DispatcherModelTest : public testing::TestWithParam<Kind> {
     }
   }
 
+  /// Everybody leaves, one comes back, and takes and acknowledges all there is.
+  void drain() {
+    while (!pending_.empty()) finish_acknowledge();
+    while (!model_.consumers.empty()) leave(model_.consumers.begin()->first);
+    clock_.advance(std::chrono::seconds{1});
+    const ConsumerNumber last = ++last_consumer_;
+    model_.consumers[last] = {.permits = 1'000'000};
+    dispatcher_->add_consumer(last, {.messages = 1'000'000, .bytes = 1LL << 40}, now());
+    pump();
+    while (const auto entry = any_out()) {
+      const auto settling = dispatcher_->begin_acknowledge(last, {.entries = {*entry}});
+      ASSERT_TRUE(settling);
+      pending_.push_back({.settling = *settling, .consumer = last});
+      finish_acknowledge();
+      pump();
+    }
+  }
+
   base::ManualClock clock_;
+  DelayBudget delay_budget_{0, 4};
   std::uint64_t random_ = 20261122;
   std::vector<storage::Entry> topic_;
   Model model_;
@@ -263,6 +285,10 @@ TEST_P(DispatcherModelTest, CountsAreThoseOfASimpleModelUnderRandomOperations) {
   }
   EXPECT_GT(model_.messages_out, 300U);
   EXPECT_LT(model_.backlog(), model_.entries.size());
+  ASSERT_NO_FATAL_FAILURE(drain());
+  EXPECT_EQ(model_.backlog(), 0U) << "what was held came too";
+  EXPECT_EQ(delay_budget_.bytes(), 0U);
+  ASSERT_NO_FATAL_FAILURE(compare(-1));
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, DispatcherModelTest,

@@ -211,7 +211,7 @@ void Dispatcher::skip_to(EntryId next) {
   const EntryId last{next.value - 1};
   storage::apply_acknowledge({.ranges = {{.first = EntryId{0}, .last = last}}}, cursor_);
   while (!waiting_.empty() && waiting_.begin()->first < next) drop_waiting(waiting_.begin());
-  std::erase_if(delayed_, [&](const auto& held) { return held.first.second < next; });
+  delayed_.drop_before(next, read_position_);
   // What is out is settled yet, in parts too.
   std::erase_if(partly_, [&](const auto& each) { return each.first < next && !out_.contains(each.first); });
   read_position_ = std::max(read_position_, next);

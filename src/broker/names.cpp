@@ -225,6 +225,8 @@ BrokerStats BrokerImpl::broker_stats() const {
   stats.held_bytes = context_->held_bytes;
   stats.state_bytes = context_->state_budget.bytes();
   stats.state_bytes_max = context_->state_budget.bytes_max();
+  stats.delayed_bytes = context_->delay_budget.bytes();
+  stats.delayed_bytes_max = context_->delay_budget.bytes_max();
   for (const auto& core : context_->cores) {
     core->loop.run([&stats, &core] {
       for (const auto& [id, topic] : core->topics) topic->add_to(stats);

@@ -30,7 +30,7 @@ DispatcherOptions dispatcher_options(Context& context, Topic& topic, Subscriptio
   return {.type = type,
           .hold_delayed = holds_delayed(type),
           .unacked_max = context.options.unacked_per_subscription_max,
-          .delayed_max = context.options.delayed_max,
+          .delay_budget = &context.delay_budget,
           .lose_delayed = context.options.unsafe.lose_delayed,
           .partition = topic.partition(),
           .rate = &topic.limits().dispatch_rate(),
@@ -169,6 +169,11 @@ void Subscription::pump() {
   while (!reading_ && !read_again_) {
     const auto want = dispatcher_.next_read(topic_.end(), now);
     if (!want || !read(*want, now)) break;
+    // The search for what is delayed may be long: others of this core have a turn between its steps.
+    if (want->what == Dispatcher::Want::What::delayed) {
+      pump_later();
+      break;
+    }
   }
   pumping_ = false;
   hand_over();
@@ -177,10 +182,18 @@ void Subscription::pump() {
   say_when_paused();
 }
 
+void Subscription::pump_later() {
+  if (pump_posted_) return;
+  pump_posted_ = topic_.core().loop.post([self = shared_from_this()] {
+    self->pump_posted_ = false;
+    self->pump();
+  });
+}
+
 bool Subscription::read(const Dispatcher::Want& want, Now now) {
   std::optional<Result<std::vector<storage::Entry>>> at_once;
   reading_ = true;
-  context_->log->read({.topic = topic_.id(), .from = want.from, .entries_max = want.entries_max},
+  context_->log->read({.topic = topic_.id(), .from = want.from, .entries_max = want.entries_max, .headers_only = want.headers_only},
                       [self = shared_from_this(), topic = topic_.shared_from_this(), want,
                        &at_once](Result<std::vector<storage::Entry>> entries) {
                         // On our own thread only when the log answers from memory, before read() returns.
@@ -200,7 +213,7 @@ bool Subscription::read(const Dispatcher::Want& want, Now now) {
     reading_failed(at_once->error());
     return false;
   }
-  if (at_once->value().empty() && !want.waiting) return false;
+  if (at_once->value().empty() && want.what == Dispatcher::Want::What::unread) return false;
   dispatcher_.feed(want, std::move(**at_once), now);
   return true;
 }
@@ -209,7 +222,7 @@ void Subscription::read_done(const Dispatcher::Want& want, Result<std::vector<st
   reading_ = false;
   if (shut_down_ || seeking_ > 0) return;
   if (!entries) return reading_failed(entries.error());
-  if (entries->empty() && !want.waiting) return;
+  if (entries->empty() && want.what == Dispatcher::Want::What::unread) return;
   pumping_ = true;
   dispatcher_.feed(want, std::move(*entries), context_->now());
   pumping_ = false;

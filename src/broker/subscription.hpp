@@ -84,6 +84,7 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   void adopt_type(const SubscribeOptions& options);
   void tell_who_is_active();
   void tell_end_of_topic();
+  void pump_later();
   bool read(const Dispatcher::Want& want, Now now);
   void read_done(const Dispatcher::Want& want, Result<std::vector<storage::Entry>> entries);
   void reading_failed(const Error& error);
@@ -122,6 +123,7 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   bool flush_posted_ = false;
   bool reading_ = false;
   bool pumping_ = false;
+  bool pump_posted_ = false;
   bool paused_ = false;
   bool shut_down_ = false;
 };

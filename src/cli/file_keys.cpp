@@ -192,9 +192,15 @@ constexpr FileKey<OrchestratorSettings> kOrchestratorTable[] = {
         "calls_max", "tool calls in flight; above, signals wait on the bus"),
 };
 
+constexpr FileKey<EmbeddedSettings> kEmbeddedTable[] = {
+    row<&EmbeddedSettings::delay_index_bytes, 0, Limits{}.max, EmbeddedSettings>(
+        "delay_index_bytes", "memory of what is held until its time; what comes later stays in the log"),
+};
+
 }  // namespace
 
 const std::span<const FileKey<ServerSettings>> kServerKeys = kServerTable;
 const std::span<const FileKey<OrchestratorSettings>> kOrchestratorKeys = kOrchestratorTable;
+const std::span<const FileKey<EmbeddedSettings>> kEmbeddedKeys = kEmbeddedTable;
 
 }  // namespace geminga::cli

@@ -6,6 +6,7 @@
 
 #include <geminga/error.hpp>
 
+#include "cli/embedded_settings.hpp"
 #include "mcp/server_config.hpp"
 #include "orchestrator/settings.hpp"
 
@@ -26,5 +27,7 @@ struct FileKey {
 extern const std::span<const FileKey<mcp::ServerSettings>> kServerKeys;
 /// [orchestrator]
 extern const std::span<const FileKey<orchestrator::OrchestratorSettings>> kOrchestratorKeys;
+/// [embedded]
+extern const std::span<const FileKey<EmbeddedSettings>> kEmbeddedKeys;
 
 }  // namespace geminga::cli

@@ -45,6 +45,7 @@ Verb serve_verb() {
               "beats the file.",
           .options = std::move(options),
           .listings = {listing_of("[orchestrator] in geminga.toml", kOrchestratorKeys),
+                       listing_of("[embedded] in geminga.toml", kEmbeddedKeys),
                        listing_of("[servers.NAME] in geminga.toml", kServerKeys)},
           .examples = {{"geminga serve", "data in ./geminga-data, HTTP on 127.0.0.1:8080, no MCP server yet"},
                        {"geminga serve --mcp mcp.json --rules rules.toml", "with tools"},

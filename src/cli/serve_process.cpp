@@ -153,7 +153,9 @@ Result<> open_bus(Parts& parts, const ServeSettings& settings) {
     return {};
   }
   GEMINGA_TRY(engines::embedded::Opened opened,
-              engines::embedded::open({.directory = settings.data_dir, .on_disk_error = on_disk_error}));
+              engines::embedded::open({.directory = settings.data_dir,
+                                       .delayed_bytes_max = settings.embedded.delay_index_bytes,
+                                       .on_disk_error = on_disk_error}));
   parts.bus = std::move(opened.bus);
   parts.broker = std::move(opened.broker);
   return {};

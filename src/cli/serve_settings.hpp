@@ -8,6 +8,7 @@
 #include <geminga/error.hpp>
 
 #include "base/log.hpp"
+#include "cli/embedded_settings.hpp"
 #include "cli/verb.hpp"
 #include "mcp/server_config.hpp"
 #include "orchestrator/settings.hpp"
@@ -30,6 +31,7 @@ struct ServeSettings {
   log::Config log;
   mcp::SettingsByServer servers;
   orchestrator::OrchestratorSettings orchestrator;
+  EmbeddedSettings embedded;
 };
 
 /// Finds a variable of the environment; nullptr when it is not set.

@@ -187,6 +187,8 @@ TEST_F(Settings, WhatTheOrchestratorCannotUseIsNamedWithLineKeyValueAndRemedy) {
   EXPECT_EQ(wrong("calls_max = true"),
             at + "'calls_max' in [orchestrator]: 'true' does not do; write a whole number from 1 to 100000");
   EXPECT_EQ(error("\norchestrator = 3\n"), at + "[orchestrator] must be a table");
+  EXPECT_EQ(error("\nembedded = 3\n"), at + "[embedded] must be a table");
+  EXPECT_NE(error("[embedded]\ndelay_index_byte = 3\n").find("delay_index_bytes"), std::string::npos);
 }
 
 /// Reads the guide as it would be a file of the user's.
@@ -200,6 +202,7 @@ TEST_F(Settings, TheGuideShowsEveryKeyWithItsDefault) {
     EXPECT_TRUE(shows(key.name, key.show(orchestrator::OrchestratorSettings{}))) << key.name;
   for (const auto& key : kServerKeys)
     EXPECT_TRUE(shows(key.name, key.show(mcp::ServerSettings{}))) << key.name;
+  for (const auto& key : kEmbeddedKeys) EXPECT_TRUE(shows(key.name, key.show(EmbeddedSettings{}))) << key.name;
 }
 
 /// What --help prints as a default is what the file may hold.
@@ -213,6 +216,7 @@ TEST(FileKeys, ADefaultCanBeReadBack) {
   };
   for (const auto& key : kOrchestratorKeys) read_back(key, orchestrator::OrchestratorSettings{});
   for (const auto& key : kServerKeys) read_back(key, mcp::ServerSettings{});
+  for (const auto& key : kEmbeddedKeys) read_back(key, EmbeddedSettings{});
 }
 
 TEST_F(Settings, AFileThatIsNamedMustBeThere) {

@@ -15,6 +15,7 @@ namespace {
 constexpr std::string_view kServers = "servers";
 constexpr std::string_view kTools = "tools";
 constexpr std::string_view kOrchestrator = "orchestrator";
+constexpr std::string_view kEmbedded = "embedded";
 
 /// Where an error is: "geminga.toml:12".
 struct Source {
@@ -144,12 +145,14 @@ Result<> read_servers(const Source& source, const toml::node& node, ServeSetting
   return {};
 }
 
-Result<> read_orchestrator(const Source& source, const toml::node& node, ServeSettings& settings) {
-  const std::string where = fmt::format("[{}]", kOrchestrator);
+template <class Target>
+Result<> read_keys(const Source& source, std::string_view name, std::span<const FileKey<Target>> keys,
+                   const toml::node& node, Target& target) {
+  const std::string where = fmt::format("[{}]", name);
   const toml::table* table = node.as_table();
   if (table == nullptr) return source.error(node.source(), where + " must be a table");
   for (const auto& [key, value] : *table)
-    GEMINGA_TRY_VOID(apply_key(source, where, kOrchestratorKeys, key, value, settings.orchestrator));
+    GEMINGA_TRY_VOID(apply_key(source, where, keys, key, value, target));
   return {};
 }
 
@@ -160,13 +163,17 @@ Result<> apply_table(const Source& source, ServeSettings& settings, const toml::
       continue;
     }
     if (key.str() == kOrchestrator) {
-      GEMINGA_TRY_VOID(read_orchestrator(source, value, settings));
+      GEMINGA_TRY_VOID(read_keys(source, kOrchestrator, kOrchestratorKeys, value, settings.orchestrator));
+      continue;
+    }
+    if (key.str() == kEmbedded) {
+      GEMINGA_TRY_VOID(read_keys(source, kEmbedded, kEmbeddedKeys, value, settings.embedded));
       continue;
     }
     const auto found = std::find_if(kSettings.begin(), kSettings.end(),
                                     [&](const Setting& setting) { return setting.key == key.str(); });
     if (found == kSettings.end()) {
-      std::vector<std::string> known{std::string(kServers), std::string(kOrchestrator)};
+      std::vector<std::string> known{std::string(kServers), std::string(kOrchestrator), std::string(kEmbedded)};
       for (const Setting& setting : kSettings) known.emplace_back(setting.key);
       return source.unknown_key(key, "", known);
     }

@@ -95,6 +95,9 @@ struct ReadRequest {
   EntryId from;
   std::uint32_t entries_max = 1'000;
   std::uint64_t bytes_max = 1ULL << 20;  ///< at least one entry is returned, whatever its size
+  /// Bodies are not asked for: those on the disk are left out, not checked and, where they are large, not
+  /// read.
+  bool headers_only = false;
 };
 
 struct LogStats {

@@ -87,7 +87,7 @@ class SegmentReader {
                                                      const std::filesystem::path& path, const RawUuid& uuid,
                                                      std::uint64_t number, bool verify = true);
   /// Appends entries of `extent` from `from` on until the request's limits; `bytes` counts the bodies so far.
-  /// The bodies stand in blocks of `blocks`. Errors: corrupted (with the entry), disk_error.
+  /// The bodies, where they are asked for, stand in blocks of `blocks`. Errors: corrupted (with the entry), disk_error.
   Result<> read(const Extent& extent, EntryId from, const ReadRequest& request, BlockPool& blocks,
                 std::vector<Entry>& into, std::uint64_t& bytes);
   /// The lines of the footer, from the disk: one for each extent. Errors: corrupted, disk_error.
@@ -99,6 +99,8 @@ class SegmentReader {
   SegmentReader(base::FileSystem& files, std::filesystem::path path, std::unique_ptr<base::File> file,
                 bool verify);
   Result<> load(const RawUuid& uuid, std::uint64_t number);
+  Result<> read_headers(const Extent& extent, EntryId from, const ReadRequest& request, BlockPool& blocks,
+                        std::vector<Entry>& into);
   Result<std::uint64_t> offset_of(const Extent& extent, EntryId entry);
   struct Piece {
     std::span<const std::byte> bytes;  ///< fewer than asked for only at the end of the file

@@ -16,6 +16,9 @@ constexpr std::uint64_t kVerifyPieceBytes = 1 << 20;
 // A read of this size goes around the page cache: who catches up reads everything once, and to fill fresh
 // pages of the cache costs more than the disk does.
 constexpr std::uint64_t kDirectBytesMin = 256 << 10;
+constexpr std::uint64_t kHeadersPieceBytes = 1 << 20;
+// Behind a body of this size only a header is read, to see how far the next one is.
+constexpr std::uint64_t kLargeBodyBytes = 64 << 10;
 
 }  // namespace
 
@@ -113,6 +116,7 @@ Result<SegmentReader::Piece> SegmentReader::read_piece(std::uint64_t offset, std
 
 Result<> SegmentReader::read(const Extent& extent, EntryId from, const ReadRequest& request,
                              BlockPool& blocks, std::vector<Entry>& into, std::uint64_t& bytes) {
+  if (request.headers_only) return read_headers(extent, from, request, blocks, into);
   GEMINGA_TRY(std::uint64_t offset, offset_of(extent, std::max(from, extent.first)));
   const std::uint64_t end = extent.offset + extent.bytes;
   std::uint64_t piece = std::min(request.bytes_max + kIndexStepBytes, end - offset);
@@ -150,6 +154,30 @@ Result<> SegmentReader::read(const Extent& extent, EntryId from, const ReadReque
     piece = std::min(std::max(piece, needed), end - offset);
   }
   return {};
+}
+
+/// A body of which the piece has the beginning only is passed over.
+Result<> SegmentReader::read_headers(const Extent& extent, EntryId from, const ReadRequest& request,
+                                     BlockPool& blocks, std::vector<Entry>& into) {
+  GEMINGA_TRY(std::uint64_t offset, offset_of(extent, std::max(from, extent.first)));
+  const std::uint64_t end = extent.offset + extent.bytes;
+  std::uint64_t piece = kHeadersPieceBytes;
+  while (offset < end && into.size() < request.entries_max) {
+    GEMINGA_TRY(const Piece block, read_piece(offset, std::min(piece, end - offset), blocks));
+    std::uint64_t consumed = 0;
+    while (consumed + kEntryHeaderBytes <= block.bytes.size() && into.size() < request.entries_max) {
+      const auto header = decode_entry_header(block.bytes.subspan(consumed));
+      if (!header || header->topic != request.topic)
+        return damaged(
+            fmt::format("no entry of topic {} stands at offset {}", request.topic.value, offset + consumed));
+      if (header->entry >= from) into.push_back({*header, {}, nullptr});
+      consumed += kEntryHeaderBytes + header->body_bytes;
+      piece = header->body_bytes < kLargeBodyBytes ? kHeadersPieceBytes : kEntryHeaderBytes;
+    }
+    if (consumed == 0) return damaged("it is cut off");
+    offset += consumed;
+  }
+  return offset <= end ? Result<>{} : damaged("an entry passes its extent");
 }
 
 Result<> SegmentReader::verify(const FooterLine& line) {

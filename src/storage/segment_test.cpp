@@ -92,6 +92,37 @@ TEST_F(SegmentTest, ReadsAnEntryThatIsLargerThanTheLimit) {
   EXPECT_EQ(one[0].body.size(), 300'003U);
 }
 
+TEST_F(SegmentTest, HeadersComeWithoutBodiesWhateverTheSizeOfThese) {
+  for (const std::size_t bytes : {1U, 5'000U, 100'000U, 300'000U}) {
+    const Extent extent = write(30, bytes);
+    for (const std::uint64_t from : {0ULL, 117ULL}) {
+      const auto all =
+          read(extent, {.topic = kTopic, .from = EntryId{from}, .bytes_max = 1, .headers_only = true}).value();
+      ASSERT_EQ(all.size(), from == 0 ? 30U : 13U) << bytes;
+      for (const Entry& entry : all) {
+        EXPECT_EQ(entry.header.entry.value, std::max<std::uint64_t>(from, 100) + (&entry - all.data()));
+        EXPECT_TRUE(entry.body.empty());
+      }
+    }
+    const auto some = read(extent, {.topic = kTopic, .from = EntryId{102}, .entries_max = 3, .headers_only = true});
+    EXPECT_EQ(some.value().size(), 3U);
+  }
+}
+
+TEST_F(SegmentTest, HeadersOfADamagedExtentAreRefusedAndItsBodiesNotLookedAt) {
+  const Extent extent = write(4, 20);
+  const std::string content = files_.content(kPath);
+  std::string hurt = content;
+  hurt[extent.offset + 100] ^= 1;  // a body
+  files_.put(kPath, hurt);
+  EXPECT_EQ(read(extent, {.topic = kTopic, .from = {}, .headers_only = true}).value().size(), 4U);
+  hurt = content;
+  hurt[extent.offset + 10] ^= 1;
+  files_.put(kPath, hurt);
+  EXPECT_EQ(read(extent, {.topic = kTopic, .from = {}, .headers_only = true}).error().code,
+            ErrorCode::corrupted);
+}
+
 TEST_F(SegmentTest, NoFlippedBitGivesAWrongBody) {
   const Extent extent = write(4, 20);
   const std::string content = files_.content(kPath);

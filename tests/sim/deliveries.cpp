@@ -6,13 +6,16 @@
 namespace geminga::sim {
 namespace {
 
-/// First deliveries of a key come in publish order, whoever joins and leaves.
+/// First deliveries of a key come in publish order, whoever joins and leaves; nothing comes before what was
+/// published earlier and held, and is due.
 void check_key_order(const Topic& topic, const Subscription& at, const std::string& name,
                      const Arrival& arrival, Now now) {
   const std::string& key = topic.messages.at(arrival.entry).key;
   for (const std::uint64_t earlier : at.open) {
     if (earlier >= arrival.entry) return;
     if (topic.messages.at(earlier).key != key || Model::held(topic, at, earlier, now)) continue;
+    // Of several that were held the one with the earlier time may come first.
+    if (topic.messages.at(earlier).deliver_at > topic.messages.at(arrival.entry).deliver_at) continue;
     // It was still out with this very consumer when the later one was sent: their ways have crossed.
     const auto back = at.returned.find(earlier);
     if (back != at.returned.end() && back->second.on_its_way && back->second.from == arrival.consumer)

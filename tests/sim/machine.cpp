@@ -43,11 +43,14 @@ Machine::~Machine() {
 }
 
 broker::BrokerOptions Machine::options() {
-  // Small enough that rolls of the journal, flushes, checkpoints and reads from segments are ordinary.
+  // Small enough that rolls of the journal, flushes, checkpoints, reads from segments and delays that do not
+  // fit into memory are ordinary.
   return {.directory = folder_ / "data",
           .memory_table_bytes = 48 << 10,
           .journal_bytes_max = 1 << 20,
           .journal_file_bytes = 48 << 10,
+          .delayed_bytes_max = 0,
+          .delayed_each_min = 4,
           .trim_every = std::chrono::hours{1},  // by Broker::trim only
           .unsafe = unsafe_,
           .clock = &clock_,
