@@ -32,6 +32,7 @@ struct ConsumerStats {
 struct SubscriptionStats {
   std::string name;
   SubscriptionType type = SubscriptionType::exclusive;
+  Properties properties;  ///< given when it was made; `geminga.delay` among them, see docs/bus.md
   bool durable = true;
   std::uint64_t backlog = 0;       ///< not acknowledged, delivered or not
   std::uint64_t unacked = 0;       ///< delivered and not settled

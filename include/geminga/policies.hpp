@@ -21,6 +21,12 @@ enum class BacklogAction : std::uint8_t {
   consumer_backlog_eviction,  ///< the oldest unacknowledged messages count as acknowledged
 };
 
+/// What exclusive and failover subscriptions do with a message that has a time of delivery.
+enum class DelayOnOrdered : std::uint8_t {
+  deliver,  ///< it comes at once, in order, as in Pulsar
+  hold,     ///< it comes at its time, and later messages overtake it, as on the other types
+};
+
 /// Limits of a namespace's topics, or of one topic. A field that is not set is decided by the namespace, and
 /// where that does not set it either, there is no limit. 0 says "no limit" where the namespace has one.
 /// Times follow the wall clock: a jump forward makes messages older.
@@ -43,6 +49,9 @@ struct Policies {
   std::optional<std::uint64_t> publish_bytes_per_second;
   std::optional<std::uint64_t> dispatch_messages_per_second;  ///< of the topic, to all its subscriptions
   std::optional<std::uint64_t> dispatch_bytes_per_second;
+  /// For subscriptions that do not say it themselves by their property `geminga.delay`; those of a Bus do.
+  /// Not set: deliver. What is held already stays so until its time.
+  std::optional<DelayOnOrdered> delay_on_ordered;
   // Those that are there already stay.
   std::optional<std::uint32_t> max_producers;
   std::optional<std::uint32_t> max_consumers;  ///< on all subscriptions of the topic together

@@ -13,9 +13,10 @@
 namespace geminga::base {
 namespace {
 
-// In the order of BacklogAction.
+// In the order of BacklogAction and of DelayOnOrdered.
 constexpr std::array<std::string_view, 3> kActions = {"producer_request_hold", "producer_exception",
                                                       "consumer_backlog_eviction"};
+constexpr std::array<std::string_view, 2> kDelays = {"deliver", "hold"};
 
 // A hundred years; a sum with a point in time stays far from its end.
 constexpr std::uint64_t kSecondsMax = 100ULL * 366 * 24 * 3600;
@@ -24,6 +25,9 @@ std::uint64_t number_of(std::chrono::seconds value) {
   return static_cast<std::uint64_t>(value.count());
 }
 std::uint64_t number_of(BacklogAction value) {
+  return static_cast<std::uint64_t>(value);
+}
+std::uint64_t number_of(DelayOnOrdered value) {
   return static_cast<std::uint64_t>(value);
 }
 std::uint64_t number_of(std::uint64_t value) {
@@ -37,6 +41,10 @@ bool take(std::uint64_t number, std::chrono::seconds& value) {
 bool take(std::uint64_t number, BacklogAction& value) {
   value = static_cast<BacklogAction>(number);
   return number < kActions.size();
+}
+bool take(std::uint64_t number, DelayOnOrdered& value) {
+  value = static_cast<DelayOnOrdered>(number);
+  return number < kDelays.size();
 }
 bool take(std::uint64_t number, std::uint32_t& value) {
   value = static_cast<std::uint32_t>(number);
@@ -83,15 +91,18 @@ Policies merged(Policies own, const Policies& wider) {
   return to_policies(values).value_or(std::move(own));
 }
 
-std::string_view to_string(BacklogAction action) {
-  return kActions[static_cast<std::size_t>(action)];
+std::span<const std::string_view> names_of_values(std::string_view policy) {
+  if (policy == "backlog_action") return kActions;
+  if (policy == "delay_on_ordered") return kDelays;
+  return {};
 }
 
-Result<BacklogAction> parse_backlog_action(std::string_view text) {
-  const auto found = std::ranges::find(kActions, text);
-  if (found != kActions.end()) return static_cast<BacklogAction>(found - kActions.begin());
+Result<std::uint64_t> parse_value(std::string_view policy, std::string_view name) {
+  const auto names = names_of_values(policy);
+  const auto found = std::ranges::find(names, name);
+  if (found != names.end()) return static_cast<std::uint64_t>(found - names.begin());
   return fail(ErrorCode::invalid_argument,
-              fmt::format("'{}' is no backlog action; there are: {}", text, fmt::join(kActions, ", ")));
+              fmt::format("'{}' is no value of {}; there are: {}", name, policy, fmt::join(names, ", ")));
 }
 
 }  // namespace geminga::base

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -27,6 +28,7 @@ void each_policy(P& policies, Visit visit) {
   visit("publish_bytes_per_second", policies.publish_bytes_per_second);
   visit("dispatch_messages_per_second", policies.dispatch_messages_per_second);
   visit("dispatch_bytes_per_second", policies.dispatch_bytes_per_second);
+  visit("delay_on_ordered", policies.delay_on_ordered);
   visit("max_producers", policies.max_producers);
   visit("max_consumers", policies.max_consumers);
   visit("max_subscriptions", policies.max_subscriptions);
@@ -38,8 +40,9 @@ Result<Policies> to_policies(const PolicyValues& values);
 /// What `own` does not set is taken from `wider`.
 Policies merged(Policies own, const Policies& wider);
 
-std::string_view to_string(BacklogAction action);
+/// Of the policy of that name; empty: its values are numbers. A value's number is its place.
+std::span<const std::string_view> names_of_values(std::string_view policy);
 /// Errors: invalid_argument, with the list.
-Result<BacklogAction> parse_backlog_action(std::string_view text);
+Result<std::uint64_t> parse_value(std::string_view policy, std::string_view name);
 
 }  // namespace geminga::base

@@ -6,6 +6,7 @@
 #include "base/log.hpp"
 #include "base/try.hpp"
 #include "broker/broker_impl.hpp"
+#include "broker/delay_choice.hpp"
 
 namespace geminga::broker {
 namespace {
@@ -276,6 +277,8 @@ void BrokerImpl::publish(std::vector<Publication> publications, Done<std::vector
 
 void BrokerImpl::subscribe(TopicPtr topic, SubscribeOptions options, std::shared_ptr<DeliverySink> sink,
                            Done<ConsumerPtr> done) {
+  if (auto checked = check_properties(options.properties); !checked)
+    return done(std::unexpected(checked.error()));
   topic->core().loop.post([topic, options = std::move(options), sink = std::move(sink),
                            answer = Answer<ConsumerPtr>(std::move(done))]() mutable {
     // Before there is a subscription that would hold everything back.
@@ -287,8 +290,10 @@ void BrokerImpl::subscribe(TopicPtr topic, SubscribeOptions options, std::shared
       if (auto room = topic->limits().check_consumers(); !room) return answer(std::unexpected(room.error()));
       answer((*subscription)->attach(options, std::move(sink)));
     };
-    topic->find_or_create(options.subscription, options.type, options.initial_position,
-                          Answer<SubscriptionPtr>(std::move(attach)));
+    topic->find_or_create(
+        options.subscription,
+        {.type = options.type, .position = options.initial_position, .properties = options.properties},
+        Answer<SubscriptionPtr>(std::move(attach)));
   });
 }
 

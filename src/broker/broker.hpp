@@ -98,9 +98,8 @@ struct SubscribeOptions {
   /// An entry that is out with it for longer is taken back and comes again, counted as redelivered; zero:
   /// never.
   std::chrono::milliseconds ack_timeout{0};
-  /// On Exclusive and Failover too a message with a deliver-at is held until then, and later ones overtake
-  /// it. Without it they deliver at once, in order, as Pulsar does.
-  bool hold_delayed = false;
+  /// Of a new subscription, for good; what is there already keeps its own. See delay_choice.hpp.
+  Properties properties;
 };
 
 /// What one call acknowledges; all parts together are one record.
@@ -239,7 +238,7 @@ struct BrokerStats {
   std::uint64_t unacked = 0;                               ///< messages
   std::uint64_t state_bytes = 0, state_bytes_max = 0;      ///< BrokerOptions::state_bytes_max
   std::uint64_t delayed_bytes = 0, delayed_bytes_max = 0;  ///< in memory of what is `delayed`
-  std::uint64_t paused = 0;                                ///< subscriptions whose dispatch a limit holds back
+  std::uint64_t paused = 0;      ///< subscriptions whose dispatch a limit holds back
   std::uint64_t held_bytes = 0;  ///< of sends that policies hold back; BrokerOptions::publish_budget_bytes
 };
 
@@ -296,7 +295,11 @@ class Broker {
                                       Done<void> done) = 0;
   virtual void policies(TopicPtr topic, Done<Policies> done) = 0;  ///< its own
   virtual void create_subscription(TopicPtr topic, std::string subscription, InitialPosition position,
-                                   Done<void> done) = 0;
+                                   Properties properties, Done<void> done) = 0;
+  void create_subscription(TopicPtr topic, std::string subscription, InitialPosition position,
+                           Done<void> done) {
+    create_subscription(std::move(topic), std::move(subscription), position, {}, std::move(done));
+  }
   virtual void delete_subscription(TopicPtr topic, std::string subscription, Done<void> done) = 0;
   virtual void skip_all(TopicPtr topic, std::string subscription, Done<void> done) = 0;
   /// Past the next `entries` that are not acknowledged.

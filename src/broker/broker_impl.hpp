@@ -45,7 +45,7 @@ class BrokerImpl final : public Broker, public storage::LogListener {
   void policies(TopicPtr topic, Done<Policies> done) override;
   Result<Policies> namespace_policies(const std::string& tenant_and_namespace) override;
   void create_subscription(TopicPtr topic, std::string subscription, InitialPosition position,
-                           Done<void> done) override;
+                           Properties properties, Done<void> done) override;
   void delete_subscription(TopicPtr topic, std::string subscription, Done<void> done) override;
   void skip_all(TopicPtr topic, std::string subscription, Done<void> done) override;
   void skip(TopicPtr topic, std::string subscription, std::uint64_t entries, Done<void> done) override;

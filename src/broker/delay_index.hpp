@@ -103,12 +103,12 @@ class DelayIndex {
   void removed(std::size_t entries);
 
   DelayBudget* const budget_;
-  std::vector<Held> heap_;      ///< the earliest in front
-  Key horizon_ = kNever;        ///< what comes from it on is not in memory (a scan puts it there anew)
-  std::uint64_t far_ = 0;       ///< how many that are
+  std::vector<Held> heap_;       ///< the earliest in front
+  Key horizon_ = kNever;         ///< what comes from it on is not in memory (a scan puts it there anew)
+  std::uint64_t far_ = 0;        ///< how many that are
   std::uint64_t uncounted_ = 0;  ///< of those that the scan has not met yet
-  std::size_t low_ = 0;         ///< so few in memory are a reason for a scan
-  bool miscounted_ = false;     ///< some of `far_` may be gone
+  std::size_t low_ = 0;          ///< so few in memory are a reason for a scan
+  bool miscounted_ = false;      ///< some of `far_` may be gone
   std::optional<Scan> scan_;
 };
 

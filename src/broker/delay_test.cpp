@@ -143,13 +143,96 @@ TEST_F(DelayTest, ASeekHoldsAgainWhatIsNotDue) {
   advance(100ms);
   take(100);
   // Nothing is kept of what all have acknowledged but what another one needs.
-  ASSERT_TRUE(wait_for<void>(
-      [&](auto done) { consumer_->seek(InitialPosition::earliest, std::move(done)); }));
+  ASSERT_TRUE(
+      wait_for<void>([&](auto done) { consumer_->seek(InitialPosition::earliest, std::move(done)); }));
   ASSERT_TRUE(eventually([&] { return of_subscription().delayed == 100; }));
   const std::uint64_t left = of_subscription().backlog;
   seen_.clear();
   advance(100ms);
   take(left);
+}
+
+/// What an official client makes: no property. And what else there is to say.
+class OrderedDelayTest : public DelayTest {
+ protected:
+  /// Subscribes, then publishes one that is delayed and one that is not.
+  void begin(SubscriptionType type, Properties properties = {}) {
+    inbox_ = std::make_shared<Inbox>();
+    consumer_ = try_connect(type, std::move(properties)).value();
+    publish_delayed(1);
+    publish(topic_, "x at once");
+  }
+  Result<ConsumerPtr> try_connect(SubscriptionType type, Properties properties) {
+    auto options = options_of(type);
+    options.initial_position = InitialPosition::latest;  // behind what the last one left
+    options.properties = std::move(properties);
+    return subscribe(topic_, inbox_, options);
+  }
+  std::uint64_t next() {
+    const Delivered one = inbox_->next();
+    return one.entry.header.entry.value;
+  }
+  Result<> set_policy(std::optional<DelayOnOrdered> policy) {
+    return wait_for<void>(
+        [&](auto done) { broker_->set_policies(topic_, {.delay_on_ordered = policy}, std::move(done)); });
+  }
+  Result<> unsubscribe() {
+    return wait_for<void>([&](auto done) { consumer_->unsubscribe(std::move(done)); });
+  }
+};
+
+TEST_F(OrderedDelayTest, WithoutThePropertyItComesAtOnceAndInOrder) {
+  for (const SubscriptionType type : {SubscriptionType::exclusive, SubscriptionType::failover}) {
+    begin(type);
+    const std::uint64_t first = next();
+    EXPECT_EQ(next(), first + 1);
+    EXPECT_EQ(of_subscription().delayed, 0U);
+    EXPECT_TRUE(of_subscription().properties.empty());
+    ASSERT_TRUE(unsubscribe());
+  }
+}
+
+TEST_F(OrderedDelayTest, WithThePropertyItIsHeldOverARestartAndForWhoeverConnects) {
+  for (const SubscriptionType type : {SubscriptionType::exclusive, SubscriptionType::failover}) {
+    begin(type, {{"geminga.delay", "hold"}, {"other", "kept"}});
+    const std::uint64_t second = next();
+    EXPECT_EQ(of_subscription().delayed, 1U);
+    // A cumulative acknowledgement is of what was delivered.
+    ASSERT_TRUE(acknowledge(consumer_, {.up_to = EntryId{second}}));
+    EXPECT_EQ(of_subscription().backlog, 1U);
+    reopen();
+    EXPECT_EQ(of_subscription().properties, (Properties{{"geminga.delay", "hold"}, {"other", "kept"}}));
+    inbox_ = std::make_shared<Inbox>();
+    consumer_ = try_connect(type, {}).value();
+    ASSERT_TRUE(all_held(1));
+    EXPECT_EQ(inbox_->size(), 0U);
+    advance(1ms);
+    EXPECT_EQ(next(), second - 1);
+    ASSERT_TRUE(unsubscribe());
+  }
+}
+
+TEST_F(OrderedDelayTest, ThePolicyDecidesWhereTheSubscriptionSaysNothing) {
+  ASSERT_TRUE(set_policy(DelayOnOrdered::hold));
+  begin(SubscriptionType::exclusive);
+  const std::uint64_t second = next();
+  EXPECT_EQ(of_subscription().delayed, 1U);
+  ASSERT_TRUE(set_policy(std::nullopt));
+  EXPECT_EQ(of_subscription().delayed, 1U) << "what is held stays so";
+  publish_delayed(1);
+  EXPECT_EQ(next(), second + 1) << "from now on";
+  ASSERT_TRUE(set_policy(DelayOnOrdered::hold));
+  ASSERT_TRUE(unsubscribe());
+  begin(SubscriptionType::exclusive, {{"geminga.delay", "deliver"}});
+  const std::uint64_t first = next();
+  EXPECT_EQ(next(), first + 1) << "its own word";
+}
+
+TEST_F(OrderedDelayTest, APropertyThatNobodyKnowsIsRefused) {
+  inbox_ = std::make_shared<Inbox>();
+  EXPECT_EQ(try_connect(SubscriptionType::exclusive, {{"geminga.delay", "no"}}).error().code,
+            ErrorCode::invalid_argument);
+  EXPECT_TRUE(stats(topic_).subscriptions.empty());
 }
 
 TEST_F(DelayTest, UnsubscribingFreesTheMemory) {

@@ -114,7 +114,8 @@ std::optional<Dispatcher::Want> Dispatcher::next_read(EntryId end, Now now) {
 }
 
 std::optional<Dispatcher::Want> Dispatcher::want_unread(EntryId end, std::uint64_t room, Now now) {
-  // What is acknowledged is not read again, as after a restart behind one early message that is held for days.
+  // What is acknowledged is not read again, as after a restart behind one early message that is held for
+  // days.
   read_position_ = behind_acknowledged(read_position_);
   if (!paused().empty() || delayed_.due(now.wall) || read_position_ >= end) return std::nullopt;
   std::uint64_t messages = room;
@@ -237,8 +238,8 @@ bool Dispatcher::offer_unread(const Want& want, storage::Entry& entry, Now now) 
   }
   all_held_ = false;
   const bool key_free = !key_shared() || keys_.may_send_new(entry.header.key_hash);
+  if (key_free && want.headers_only) return false;  // the next read has its body
   const ConsumerNumber to = key_free ? choose(entry.header.key_hash) : 0;
-  if (to != 0 && want.headers_only) return false;  // the next read has its body
   if (to != 0) {
     send(to, std::move(entry), 0, now);
     return true;

@@ -29,13 +29,13 @@ std::vector<storage::EntryRange> to_ranges(std::vector<EntryId> entries);
 struct DispatcherOptions {
   SubscriptionType type = SubscriptionType::exclusive;
   bool hold_delayed = true;
-  std::uint64_t unacked_max = 200'000;    ///< messages
-  std::uint32_t waiting_max = 20'000;     ///< entries; put aside for their key or their consumer
-  DelayBudget* delay_budget = nullptr;    ///< shared with others; nullptr: no limit
-  bool lose_delayed = false;              ///< storage::UnsafeOptions
-  std::int32_t partition = -1;            ///< of the topic; see Recipients
-  RateLimit* rate = nullptr;              ///< shared with others; nullptr: none
-  StateBudget* state_budget = nullptr;    ///< shared with all others; nullptr: none
+  std::uint64_t unacked_max = 200'000;  ///< messages
+  std::uint32_t waiting_max = 20'000;   ///< entries; put aside for their key or their consumer
+  DelayBudget* delay_budget = nullptr;  ///< shared with others; nullptr: no limit
+  bool lose_delayed = false;            ///< storage::UnsafeOptions
+  std::int32_t partition = -1;          ///< of the topic; see Recipients
+  RateLimit* rate = nullptr;            ///< shared with others; nullptr: none
+  StateBudget* state_budget = nullptr;  ///< shared with all others; nullptr: none
 };
 
 /// What both clocks say; taken once a turn.
@@ -84,6 +84,8 @@ class Dispatcher {
   [[nodiscard]] ConsumerNumber active() const { return one_active() ? recipients_.active() : 0; }
   /// Only while nobody is connected.
   void set_type(SubscriptionType type, bool hold_delayed);
+  /// What is held stays so until its time.
+  void set_hold_delayed(bool hold_delayed) { options_.hold_delayed = hold_delayed; }
 
   // --- what to read: call until nothing is wanted, feed each answer ---
   struct Want {
@@ -233,7 +235,7 @@ class Dispatcher {
   WaitingMap waiting_;
   std::set<EntryId> ready_;
   std::set<std::pair<base::MonotonicTime, EntryId>> not_due_;
-  StateShare state_;                  ///< as of the last entry that was read
+  StateShare state_;  ///< as of the last entry that was read
   DelayIndex delayed_;
   bool delayed_had_turn_ = false;
   bool all_held_ = false;             ///< of what was read last nothing could be sent

@@ -127,7 +127,8 @@ TEST_F(DispatcherTest, ASeekAndASkipFindWhatIsHeldAnew) {
   clock_.advance(std::chrono::milliseconds{10});
   const auto got = entries_of(pump());
   ASSERT_EQ(got.size(), 20U);
-  for (std::uint64_t i = 0; i < 20; ++i) EXPECT_EQ(got[i], 20 + i) << "of equal times in the order of the log";
+  for (std::uint64_t i = 0; i < 20; ++i)
+    EXPECT_EQ(got[i], 20 + i) << "of equal times in the order of the log";
 }
 
 TEST_F(DispatcherTest, AMessageForTheEndOfTimeWakesNobody) {

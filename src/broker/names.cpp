@@ -2,6 +2,7 @@
 
 #include "base/topic_name.hpp"
 #include "broker/broker_impl.hpp"
+#include "broker/delay_choice.hpp"
 
 namespace geminga::broker {
 namespace {
@@ -162,8 +163,10 @@ void BrokerImpl::set_retention(TopicPtr topic, RetentionPolicy policy, Done<void
 }
 
 void BrokerImpl::create_subscription(TopicPtr topic, std::string subscription, InitialPosition position,
-                                     Done<void> done) {
+                                     Properties properties, Done<void> done) {
+  if (auto checked = check_properties(properties); !checked) return done(std::move(checked));
   topic->core().loop.post([topic, subscription = std::move(subscription), position,
+                           properties = std::move(properties),
                            answer = Answer<void>(std::move(done))]() mutable {
     if (topic->find(subscription)) {
       return answer(fail(ErrorCode::already_exists, fmt::format("topic {} has a subscription '{}' already",
@@ -173,7 +176,7 @@ void BrokerImpl::create_subscription(TopicPtr topic, std::string subscription, I
       if (!made) return answer(std::unexpected(made.error()));
       answer(Result<>{});
     };
-    topic->find_or_create(subscription, SubscriptionType::exclusive, position,
+    topic->find_or_create(subscription, {.position = position, .properties = std::move(properties)},
                           Answer<SubscriptionPtr>(std::move(finish)));
   });
 }

@@ -9,16 +9,17 @@ namespace geminga::broker {
 namespace {
 
 /// Brings the subscriptions of a new partition to what is wanted: an interrupted growth may have left some.
-void set_subscriptions(Topic& topic, const std::map<std::string, SubscriptionType>& wanted, Gather& all) {
-  for (const auto& [name, type] : topic.subscription_types()) {
+void set_subscriptions(Topic& topic, const std::map<std::string, NewSubscription>& wanted, Gather& all) {
+  for (const auto& [name, there] : topic.like_subscriptions()) {
     if (!wanted.contains(name)) topic.remove_subscription(name, 0, all.part());
   }
-  for (const auto& [name, type] : wanted) {
+  for (auto [name, like] : wanted) {
+    like.position = InitialPosition::earliest;
     auto made = [part = all.part()](const Result<SubscriptionPtr>& subscription) mutable {
       if (!subscription) return part(std::unexpected(subscription.error()));
       part(Result<>{});
     };
-    topic.find_or_create(name, type, InitialPosition::earliest, Answer<SubscriptionPtr>(std::move(made)));
+    topic.find_or_create(name, like, Answer<SubscriptionPtr>(std::move(made)));
   }
 }
 
@@ -27,7 +28,7 @@ void set_subscriptions(Topic& topic, const std::map<std::string, SubscriptionTyp
 void PartitionGrowth::run() {
   plan_.first->core().loop.post([self = shared_from_this()] {
     self->plan_.first->hold_subscriptions([self] {
-      self->make_topics(self->plan_.first->subscription_types(), self->plan_.first->limits().own());
+      self->make_topics(self->plan_.first->like_subscriptions(), self->plan_.first->limits().own());
     });
   });
 }

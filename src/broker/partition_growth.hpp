@@ -39,7 +39,7 @@ class PartitionGrowth : public std::enable_shared_from_this<PartitionGrowth> {
   void run();
 
  private:
-  using Subscriptions = std::map<std::string, SubscriptionType>;
+  using Subscriptions = std::map<std::string, NewSubscription>;
   void make_topics(Subscriptions wanted, const Policies& policies);
   void make_subscriptions(const std::vector<TopicPtr>& topics, const Subscriptions& wanted);
   void set_number(const std::vector<TopicPtr>& topics);

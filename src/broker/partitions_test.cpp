@@ -156,7 +156,7 @@ TEST_F(PartitionsTest, NoSubscriptionComesOrGoesUnseenByAGrowth) {
   const TopicPtr first = open_topic(part(0)).value();
   const auto on_core = [&](auto work) { ASSERT_TRUE(first->core().loop.run(work)); };
   on_core([&] {
-    EXPECT_EQ(first->subscription_types().size(), 1U);
+    EXPECT_EQ(first->like_subscriptions().size(), 1U);
     bool held = false;
     first->hold_subscriptions([&] { held = true; });
     EXPECT_TRUE(held);

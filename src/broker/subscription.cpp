@@ -6,6 +6,7 @@
 
 #include "base/log.hpp"
 #include "base/try.hpp"
+#include "broker/delay_choice.hpp"
 #include "broker/read_check.hpp"
 #include "broker/subscription_consumer.hpp"
 #include "broker/topic.hpp"
@@ -21,14 +22,8 @@ bool may_pass(ErrorCode code) {
          code != ErrorCode::topic_not_found;
 }
 
-/// Holds messages until their time by itself; on the others order comes first, as in Pulsar.
-bool holds_delayed(SubscriptionType type) {
-  return type == SubscriptionType::shared || type == SubscriptionType::key_shared;
-}
-
 DispatcherOptions dispatcher_options(Context& context, Topic& topic, SubscriptionType type) {
   return {.type = type,
-          .hold_delayed = holds_delayed(type),
           .unacked_max = context.options.unacked_per_subscription_max,
           .delay_budget = &context.delay_budget,
           .lose_delayed = context.options.unsafe.lose_delayed,
@@ -111,8 +106,12 @@ Result<ConsumerPtr> Subscription::attach(const SubscribeOptions& options,
   return consumer;
 }
 
+bool Subscription::holds_delayed(SubscriptionType type) const {
+  return broker::holds_delayed(type, row_.properties, topic_.limits().delay_on_ordered());
+}
+
 void Subscription::adopt_type(const SubscribeOptions& options) {
-  dispatcher_.set_type(options.type, holds_delayed(options.type) || options.hold_delayed);
+  dispatcher_.set_type(options.type, holds_delayed(options.type));
   if (row_.type == options.type) return;
   row_.type = options.type;
   context_->metadata->set_subscription_type(
@@ -193,7 +192,10 @@ void Subscription::pump_later() {
 bool Subscription::read(const Dispatcher::Want& want, Now now) {
   std::optional<Result<std::vector<storage::Entry>>> at_once;
   reading_ = true;
-  context_->log->read({.topic = topic_.id(), .from = want.from, .entries_max = want.entries_max, .headers_only = want.headers_only},
+  context_->log->read({.topic = topic_.id(),
+                       .from = want.from,
+                       .entries_max = want.entries_max,
+                       .headers_only = want.headers_only},
                       [self = shared_from_this(), topic = topic_.shared_from_this(), want,
                        &at_once](Result<std::vector<storage::Entry>> entries) {
                         // On our own thread only when the log answers from memory, before read() returns.
@@ -315,6 +317,7 @@ std::string Subscription::dispatch_paused() const {
 SubscriptionStats Subscription::stats() const {
   SubscriptionStats stats{.name = row_.name,
                           .type = row_.type,
+                          .properties = row_.properties,
                           .durable = true,
                           .backlog = dispatcher_.backlog(topic_.first(), topic_.end()),
                           .unacked = dispatcher_.unacked_count(),

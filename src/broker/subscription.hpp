@@ -48,6 +48,8 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   void expire(Timestamp before, Answer<void> answer);
   void seek(const SeekTarget& target, Answer<void> answer);
 
+  /// After the policies changed.
+  void choose_delay() { dispatcher_.set_hold_delayed(holds_delayed(row_.type)); }
   /// Sends what can be sent; called after anything changed.
   void pump();
   /// What it may send now is being read.
@@ -81,6 +83,7 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
 
   // subscription.cpp
   [[nodiscard]] Result<> check_attach(const SubscribeOptions& options) const;
+  [[nodiscard]] bool holds_delayed(SubscriptionType type) const;
   void adopt_type(const SubscribeOptions& options);
   void tell_who_is_active();
   void tell_end_of_topic();

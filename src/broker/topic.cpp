@@ -83,24 +83,25 @@ SubscriptionPtr Topic::find(const std::string& name) const {
   return found == subscriptions_.end() ? nullptr : found->second;
 }
 
-void Topic::find_or_create(const std::string& name, SubscriptionType type, InitialPosition position,
+void Topic::find_or_create(const std::string& name, const NewSubscription& wanted,
                            Answer<SubscriptionPtr> answer) {
   if (auto usable = check_usable(); !usable) return answer(std::unexpected(usable.error()));
   if (auto found = find(name)) return answer(std::move(found));
   if (subscriptions_held_) {
-    when_released_.emplace_back([this, name, type, position, answer = std::move(answer)]() mutable {
-      find_or_create(name, type, position, std::move(answer));
+    when_released_.emplace_back([this, name, wanted, answer = std::move(answer)]() mutable {
+      find_or_create(name, wanted, std::move(answer));
     });
     return;
   }
   if (!creating_.contains(name)) {
     if (auto room = limits_.check_subscriptions(); !room) return answer(std::unexpected(room.error()));
   }
-  auto& waiting = creating_[name];
-  waiting.push_back(std::move(answer));
-  if (waiting.size() > 1) return;
+  auto& creating = creating_.try_emplace(name, Creating{.wanted = wanted, .answers = {}}).first->second;
+  creating.answers.push_back(std::move(answer));
+  if (creating.answers.size() > 1) return;
   context_->metadata->create_subscription(
-      row_.id, name, type, [self = shared_from_this(), name, position](Result<storage::SubscriptionRow> row) {
+      row_.id, name, wanted.type, wanted.properties,
+      [self = shared_from_this(), name, position = wanted.position](Result<storage::SubscriptionRow> row) {
         self->core_.loop.post([self, name, position, row = std::move(row)]() mutable {
           if (!row) return self->created(name, std::unexpected(row.error()));
           self->create_cursor(std::move(*row), position);
@@ -146,7 +147,7 @@ void Topic::cursor_refused(const storage::SubscriptionRow& row, const Error& err
 void Topic::created(const std::string& name, Result<SubscriptionPtr> result) {
   auto waiting = creating_.extract(name);
   if (waiting.empty()) return;
-  for (auto& answer : waiting.mapped()) answer(result);
+  for (auto& answer : waiting.mapped().answers) answer(result);
 }
 
 void Topic::remove_subscription(const std::string& name, std::size_t consumers_allowed, Answer<void> answer) {
@@ -199,11 +200,14 @@ void Topic::subscription_removed(const std::string& name, Answer<void> answer) {
   context_->log->submit(std::move(transaction));
 }
 
-std::map<std::string, SubscriptionType> Topic::subscription_types() const {
-  std::map<std::string, SubscriptionType> types;
-  for (const auto& [name, subscription] : subscriptions_) types.emplace(name, subscription->row().type);
-  for (const auto& [name, waiting] : creating_) types.emplace(name, SubscriptionType::exclusive);
-  return types;
+std::map<std::string, NewSubscription> Topic::like_subscriptions() const {
+  std::map<std::string, NewSubscription> all;
+  for (const auto& [name, subscription] : subscriptions_) {
+    const storage::SubscriptionRow& row = subscription->row();
+    all.emplace(name, NewSubscription{.type = row.type, .properties = row.properties});
+  }
+  for (const auto& [name, creating] : creating_) all.emplace(name, creating.wanted);
+  return all;
 }
 
 void Topic::hold_subscriptions(std::move_only_function<void()> held) {
@@ -430,7 +434,7 @@ Result<> Topic::check_usable() const {
 void Topic::shut_down(const Error& reason) {
   // Whatever is under way for them, nobody shall wait for the disk now.
   for (auto& [name, waiting] : std::exchange(creating_, {}))
-    for (auto& answer : waiting) answer(std::unexpected(reason));
+    for (auto& answer : waiting.answers) answer(std::unexpected(reason));
   for (auto& answer : std::exchange(terminating_, {})) answer(std::unexpected(reason));
   if (auto answer = std::exchange(drop_refused_, std::nullopt)) (*answer)(std::unexpected(reason));
   when_released_.clear();

@@ -25,6 +25,13 @@ struct DurableNote {
   std::uint64_t bytes = 0;
 };
 
+/// How a subscription is made where there is none.
+struct NewSubscription {
+  SubscriptionType type = SubscriptionType::exclusive;
+  InitialPosition position = InitialPosition::latest;
+  Properties properties;
+};
+
 /// A topic: its subscriptions and readers, and how far it is durable. The first group of members may be
 /// called by any thread, all others on the topic's core.
 class Topic : public std::enable_shared_from_this<Topic> {
@@ -56,13 +63,12 @@ class Topic : public std::enable_shared_from_this<Topic> {
   void count_out(std::uint64_t messages, std::uint64_t bytes);
 
   /// The subscription of that name, made where it is missing.
-  void find_or_create(const std::string& name, SubscriptionType type, InitialPosition position,
-                      Answer<SubscriptionPtr> answer);
+  void find_or_create(const std::string& name, const NewSubscription& wanted, Answer<SubscriptionPtr> answer);
   [[nodiscard]] SubscriptionPtr find(const std::string& name) const;
   /// Errors: subscription_not_found; conflict when more than `consumers_allowed` are connected.
   void remove_subscription(const std::string& name, std::size_t consumers_allowed, Answer<void> answer);
-  /// Those that are there or on their way.
-  [[nodiscard]] std::map<std::string, SubscriptionType> subscription_types() const;
+  /// Those that are there or on their way: how another topic gets the same.
+  [[nodiscard]] std::map<std::string, NewSubscription> like_subscriptions() const;
   /// Until release_subscriptions() none comes or goes; whoever asks for it waits. `held` when no removal is
   /// under way any more.
   void hold_subscriptions(std::move_only_function<void()> held);
@@ -114,6 +120,10 @@ class Topic : public std::enable_shared_from_this<Topic> {
   void add_to(BrokerStats& sums) const;
 
  private:
+  struct Creating {
+    NewSubscription wanted;
+    std::vector<Answer<SubscriptionPtr>> answers;
+  };
   void create_cursor(storage::SubscriptionRow row, InitialPosition position);
   void created(const std::string& name, Result<SubscriptionPtr> result);
   void cursor_refused(const storage::SubscriptionRow& row, const Error& error);
@@ -141,7 +151,7 @@ class Topic : public std::enable_shared_from_this<Topic> {
   EntryId first_;
   EntryId end_;
   std::map<std::string, SubscriptionPtr> subscriptions_;
-  std::map<std::string, std::vector<Answer<SubscriptionPtr>>> creating_;
+  std::map<std::string, Creating> creating_;
   bool subscriptions_held_ = false;
   std::vector<std::move_only_function<void()>> when_released_;
   std::uint32_t removals_ = 0;  ///< of subscriptions, that are under way

@@ -88,6 +88,7 @@ void TopicLimits::set(const Policies& own, const Policies& of_namespace) {
   gate()->watch(both.inactive_after.value_or(kNoLimit) != kNoLimit);
   dispatch_.messages.set_rate(both.dispatch_messages_per_second.value_or(0), now);
   dispatch_.bytes.set_rate(both.dispatch_bytes_per_second.value_or(0), now);
+  for (const auto& [name, subscription] : topic_.subscriptions()) subscription->choose_delay();
   tick();
   topic_.pump_all();  // the rate that held it may be gone
 }

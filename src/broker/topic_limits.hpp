@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 
 #include <geminga/policies.hpp>
 
@@ -38,6 +39,8 @@ class TopicLimits {
   void wait_for_dispatch(base::MonotonicTime now);
   /// Something is held: tries again when it may pass.
   void release_held();
+
+  [[nodiscard]] std::optional<DelayOnOrdered> delay_on_ordered() const { return in_force().delay_on_ordered; }
 
   // --- numbers: is there room for one more? ---
   [[nodiscard]] Result<> check_producers() const;      ///< errors: producer_busy

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/policy_fields.hpp"
 #include "cli/output.hpp"
 #include "cli/remote.hpp"
 
@@ -15,7 +16,7 @@ using nlohmann::ordered_json;
 
 /// A number, a duration for what ends in _seconds, or a word.
 std::expected<ordered_json, Failure> value_of(const std::string& name, const std::string& text) {
-  if (name == "backlog_action") return text;
+  if (!base::names_of_values(name).empty()) return text;
   std::uint64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error == std::errc() && end == text.data() + text.size()) return number;

@@ -202,7 +202,8 @@ TEST_F(Settings, TheGuideShowsEveryKeyWithItsDefault) {
     EXPECT_TRUE(shows(key.name, key.show(orchestrator::OrchestratorSettings{}))) << key.name;
   for (const auto& key : kServerKeys)
     EXPECT_TRUE(shows(key.name, key.show(mcp::ServerSettings{}))) << key.name;
-  for (const auto& key : kEmbeddedKeys) EXPECT_TRUE(shows(key.name, key.show(EmbeddedSettings{}))) << key.name;
+  for (const auto& key : kEmbeddedKeys)
+    EXPECT_TRUE(shows(key.name, key.show(EmbeddedSettings{}))) << key.name;
 }
 
 /// What --help prints as a default is what the file may hold.

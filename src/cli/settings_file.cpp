@@ -173,7 +173,8 @@ Result<> apply_table(const Source& source, ServeSettings& settings, const toml::
     const auto found = std::find_if(kSettings.begin(), kSettings.end(),
                                     [&](const Setting& setting) { return setting.key == key.str(); });
     if (found == kSettings.end()) {
-      std::vector<std::string> known{std::string(kServers), std::string(kOrchestrator), std::string(kEmbedded)};
+      std::vector<std::string> known{std::string(kServers), std::string(kOrchestrator),
+                                     std::string(kEmbedded)};
       for (const Setting& setting : kSettings) known.emplace_back(setting.key);
       return source.unknown_key(key, "", known);
     }

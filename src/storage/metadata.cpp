@@ -114,14 +114,7 @@ Result<std::vector<PartitionedRow>> MetadataStore::partitioned_topics() const {
 }
 
 Result<std::vector<SubscriptionRow>> MetadataStore::subscriptions() const {
-  return commits_->select<SubscriptionRow>(
-      "SELECT id, topic, name, type FROM subscriptions ORDER BY id", [](const Statement& row) {
-        return SubscriptionRow{.id = SubscriptionId{row.integer(0)},
-                               .topic = TopicId{row.integer(1)},
-                               .name = row.text(2),
-                               .type = static_cast<SubscriptionType>(row.integer(3)),
-                               .properties = {}};
-      });
+  return commits_->read<std::vector<SubscriptionRow>>(subscription_rows);
 }
 
 Result<std::vector<PolicyRow>> MetadataStore::policies() const {
@@ -208,23 +201,11 @@ void MetadataStore::tombstone_partitioned_topic(std::string name, std::vector<To
 }
 
 void MetadataStore::create_subscription(TopicId topic, std::string name, SubscriptionType type,
-                                        Done<SubscriptionRow> done) {
+                                        Properties properties, Done<SubscriptionRow> done) {
+  SubscriptionRow row{
+      .topic = topic, .name = std::move(name), .type = type, .properties = std::move(properties)};
   commits_->write<SubscriptionRow>(
-      [topic, name = std::move(name), type](Sqlite& database) -> Result<SubscriptionRow> {
-        GEMINGA_TRY(auto select, database.prepare("SELECT 1 FROM topics WHERE id = ? AND tombstone = 0"));
-        GEMINGA_TRY(const bool there, select.bind(1, topic.value).step());
-        if (!there) return fail(ErrorCode::not_found, fmt::format("topic {} does not exist", topic.value));
-        GEMINGA_TRY(auto insert,
-                    database.prepare("INSERT INTO subscriptions(topic, name, type) VALUES(?, ?, ?)"));
-        insert.bind(1, topic.value).bind(2, name).bind(3, std::uint64_t{static_cast<std::uint8_t>(type)});
-        if (auto added = insert.step(); !added)
-          return std::unexpected(named(std::move(added).error(), "subscription", name));
-        return SubscriptionRow{.id = SubscriptionId{database.last_row_id()},
-                               .topic = topic,
-                               .name = name,
-                               .type = type,
-                               .properties = {}};
-      },
+      [row = std::move(row)](Sqlite& database) { return insert_subscription(database, row); },
       std::move(done));
 }
 

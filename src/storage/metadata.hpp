@@ -40,7 +40,7 @@ struct SubscriptionRow {
   TopicId topic;
   std::string name;
   SubscriptionType type = SubscriptionType::exclusive;  ///< of the last consumer
-  Properties properties;
+  Properties properties;                                ///< given when it was made
 };
 
 /// A field of a policy that is set; the broker knows what it means.
@@ -112,7 +112,7 @@ class MetadataStore {
   void create_partitions(std::string name, std::uint32_t partitions, Done<std::vector<TopicRow>> done);
   /// The last step: from now on these many.
   void set_partitions(std::string name, std::uint32_t partitions, Done<void> done);
-  void create_subscription(TopicId topic, std::string name, SubscriptionType type,
+  void create_subscription(TopicId topic, std::string name, SubscriptionType type, Properties properties,
                            Done<SubscriptionRow> done);
   void delete_subscription(SubscriptionId id, Done<void> done);
   void set_subscription_type(SubscriptionId id, SubscriptionType type, Done<void> done);

@@ -128,7 +128,10 @@ TEST_F(MetadataPartitionsTest, ADatabaseOfTheThirdSchemaIsMigrated) {
   ASSERT_TRUE(plain("persistent://public/default/old"));
   store_.reset();
   ASSERT_TRUE(
-      Sqlite::open(file(), false).value()->run("DROP TABLE partitioned_topics; PRAGMA user_version = 3"));
+      Sqlite::open(file(), false)
+          .value()
+          ->run(
+              "DROP TABLE subscription_properties; DROP TABLE partitioned_topics; PRAGMA user_version = 3"));
   open();
   EXPECT_EQ(store_->topics().value().size(), 1U);
   EXPECT_THAT(store_->partitioned_topics().value(), IsEmpty());

@@ -18,6 +18,43 @@ TopicRow topic_of(const Statement& row) {
   return topic;
 }
 
+Result<std::vector<SubscriptionRow>> subscription_rows(Sqlite& database) {
+  std::vector<SubscriptionRow> rows;
+  GEMINGA_TRY(auto select,
+              database.prepare("SELECT id, topic, subscriptions.name, type, properties.name, value "
+                               "FROM subscriptions LEFT JOIN subscription_properties AS properties "
+                               "ON subscription = id ORDER BY id"));
+  for (;;) {
+    GEMINGA_TRY(const bool there, select.step());
+    if (!there) return rows;
+    const SubscriptionId id{select.integer(0)};
+    if (rows.empty() || rows.back().id != id)
+      rows.push_back({.id = id,
+                      .topic = TopicId{select.integer(1)},
+                      .name = select.text(2),
+                      .type = static_cast<SubscriptionType>(select.integer(3)),
+                      .properties = {}});
+    if (!select.is_null(4)) rows.back().properties.emplace(select.text(4), select.text(5));
+  }
+}
+
+Result<SubscriptionRow> insert_subscription(Sqlite& database, SubscriptionRow row) {
+  GEMINGA_TRY(auto select, database.prepare("SELECT 1 FROM topics WHERE id = ? AND tombstone = 0"));
+  GEMINGA_TRY(const bool there, select.bind(1, row.topic.value).step());
+  if (!there) return fail(ErrorCode::not_found, fmt::format("topic {} does not exist", row.topic.value));
+  GEMINGA_TRY(auto insert, database.prepare("INSERT INTO subscriptions(topic, name, type) VALUES(?, ?, ?)"));
+  insert.bind(1, row.topic.value).bind(2, row.name);
+  insert.bind(3, std::uint64_t{static_cast<std::uint8_t>(row.type)});
+  if (auto added = insert.step(); !added)
+    return std::unexpected(named(std::move(added).error(), "subscription", row.name));
+  row.id = SubscriptionId{database.last_row_id()};
+  for (const auto& [name, value] : row.properties) {
+    GEMINGA_TRY(auto property, database.prepare("INSERT INTO subscription_properties VALUES(?, ?, ?)"));
+    GEMINGA_TRY_VOID(property.bind(1, row.id.value).bind(2, name).bind(3, value).step());
+  }
+  return row;
+}
+
 void bind_retention(Statement& statement, int first, const RetentionPolicy& policy) {
   if (policy.time)
     statement.bind(first, static_cast<std::uint64_t>(policy.time->count()));

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <geminga/error.hpp>
 
@@ -17,6 +18,10 @@ class Statement;
 inline constexpr char kSelectTopics[] =
     "SELECT id, name, tombstone, retention_seconds, retention_bytes, producer_epoch, terminated FROM topics";
 
+/// Of all of them, by id.
+Result<std::vector<SubscriptionRow>> subscription_rows(Sqlite& database);
+/// With its properties; gives it with its id. Errors: not_found, already_exists.
+Result<SubscriptionRow> insert_subscription(Sqlite& database, SubscriptionRow row);
 /// Of a row of kSelectTopics.
 TopicRow topic_of(const Statement& row);
 void bind_retention(Statement& statement, int first, const RetentionPolicy& policy);

@@ -52,6 +52,14 @@ CREATE TABLE partitioned_topics(
   partitions INTEGER NOT NULL) WITHOUT ROWID;
 PRAGMA user_version = 4;
 )sql",
+    // What was there before held delayed messages for every consumer of ours, and goes on so.
+    R"sql(
+CREATE TABLE subscription_properties(
+  subscription INTEGER NOT NULL REFERENCES subscriptions(id) ON DELETE CASCADE, name TEXT NOT NULL,
+  value TEXT NOT NULL, PRIMARY KEY(subscription, name)) WITHOUT ROWID;
+INSERT INTO subscription_properties SELECT id, 'geminga.delay', 'hold' FROM subscriptions;
+PRAGMA user_version = 5;
+)sql",
 };
 static_assert(std::size(kMigrations) + 1 == kMetadataSchema);
 

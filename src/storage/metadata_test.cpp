@@ -37,8 +37,10 @@ class MetadataTest : public ::testing::Test {
     return MetadataStore::wait<TopicRow>([&](auto done) { store.create_topic(name, std::move(done)); });
   }
   static Result<SubscriptionRow> subscription(MetadataStore& store, TopicId id, const std::string& name) {
-    return MetadataStore::wait<SubscriptionRow>(
-        [&](auto done) { store.create_subscription(id, name, SubscriptionType::shared, std::move(done)); });
+    return MetadataStore::wait<SubscriptionRow>([&](auto done) {
+      store.create_subscription(id, name, SubscriptionType::shared, {{"a", name}, {"b", ""}},
+                                std::move(done));
+    });
   }
   std::unique_ptr<MetadataStore> with_namespace() {
     auto store = open().value();
@@ -205,12 +207,12 @@ TEST_F(MetadataTest, ReadsTheFirstSchemaAndKeepsWhatLaterOnesAdd) {
     const auto store = with_namespace();
     ASSERT_TRUE(topic(*store, kName));
   }
-  ASSERT_TRUE(
-      Sqlite::open(file(), false)
-          .value()
-          ->run("DROP TABLE partitioned_topics; DROP TABLE namespace_policies; DROP TABLE topic_policies; "
-                "ALTER TABLE topics DROP COLUMN producer_epoch; "
-                "ALTER TABLE topics DROP COLUMN terminated; PRAGMA user_version = 1"));
+  ASSERT_TRUE(Sqlite::open(file(), false)
+                  .value()
+                  ->run("DROP TABLE subscription_properties; DROP TABLE partitioned_topics; DROP TABLE "
+                        "namespace_policies; DROP TABLE topic_policies; "
+                        "ALTER TABLE topics DROP COLUMN producer_epoch; "
+                        "ALTER TABLE topics DROP COLUMN terminated; PRAGMA user_version = 1"));
   TopicId id;
   {
     const auto store = open(testing::kUuid, false).value();
@@ -247,6 +249,39 @@ TEST_F(MetadataTest, ReadsTheFirstSchemaAndKeepsWhatLaterOnesAdd) {
   EXPECT_EQ(rows[1].value, 4U);
   ASSERT_TRUE(MetadataStore::wait<void>([&](auto done) { store->tombstone_topic(id, std::move(done)); }));
   EXPECT_EQ(store->policies().value().size(), 1U) << "a deleted topic has none";
+}
+
+TEST_F(MetadataTest, KeepsThePropertiesOfASubscription) {
+  const Properties properties{{"a", "s"}, {"b", ""}};
+  {
+    const auto store = with_namespace();
+    const TopicId id = topic(*store, kName).value().id;
+    EXPECT_EQ(subscription(*store, id, "s").value().properties, properties);
+    ASSERT_TRUE(subscription(*store, id, "t"));
+  }
+  const auto store = open(testing::kUuid, false).value();
+  const auto rows = store->subscriptions().value();
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[0].properties, properties);
+  EXPECT_EQ(rows[1].name, "t");
+  ASSERT_TRUE(
+      MetadataStore::wait<void>([&](auto done) { store->delete_subscription(rows[0].id, std::move(done)); }));
+  EXPECT_EQ(store->subscriptions().value().size(), 1U);
+  ASSERT_TRUE(
+      MetadataStore::wait<void>([&](auto done) { store->tombstone_topic(rows[1].topic, std::move(done)); }));
+  EXPECT_TRUE(store->subscriptions().value().empty()) << "their properties hold nothing back";
+}
+
+TEST_F(MetadataTest, SubscriptionsOfBeforeTheirPropertiesGoOnAsTheyWere) {
+  {
+    const auto store = with_namespace();
+    ASSERT_TRUE(subscription(*store, topic(*store, kName).value().id, "old"));
+  }
+  ASSERT_TRUE(Sqlite::open(file(), false)
+                  .value()
+                  ->run("DROP TABLE subscription_properties; PRAGMA user_version = 4"));
+  const auto store = open(testing::kUuid, false).value();
+  EXPECT_EQ(store->subscriptions().value().at(0).properties, (Properties{{"geminga.delay", "hold"}}));
 }
 
 TEST_F(MetadataTest, SaysWhichCommitEachChangeIsIn) {

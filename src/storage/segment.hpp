@@ -87,7 +87,8 @@ class SegmentReader {
                                                      const std::filesystem::path& path, const RawUuid& uuid,
                                                      std::uint64_t number, bool verify = true);
   /// Appends entries of `extent` from `from` on until the request's limits; `bytes` counts the bodies so far.
-  /// The bodies, where they are asked for, stand in blocks of `blocks`. Errors: corrupted (with the entry), disk_error.
+  /// The bodies, where they are asked for, stand in blocks of `blocks`. Errors: corrupted (with the entry),
+  /// disk_error.
   Result<> read(const Extent& extent, EntryId from, const ReadRequest& request, BlockPool& blocks,
                 std::vector<Entry>& into, std::uint64_t& bytes);
   /// The lines of the footer, from the disk: one for each extent. Errors: corrupted, disk_error.

@@ -97,14 +97,16 @@ TEST_F(SegmentTest, HeadersComeWithoutBodiesWhateverTheSizeOfThese) {
     const Extent extent = write(30, bytes);
     for (const std::uint64_t from : {0ULL, 117ULL}) {
       const auto all =
-          read(extent, {.topic = kTopic, .from = EntryId{from}, .bytes_max = 1, .headers_only = true}).value();
+          read(extent, {.topic = kTopic, .from = EntryId{from}, .bytes_max = 1, .headers_only = true})
+              .value();
       ASSERT_EQ(all.size(), from == 0 ? 30U : 13U) << bytes;
       for (const Entry& entry : all) {
         EXPECT_EQ(entry.header.entry.value, std::max<std::uint64_t>(from, 100) + (&entry - all.data()));
         EXPECT_TRUE(entry.body.empty());
       }
     }
-    const auto some = read(extent, {.topic = kTopic, .from = EntryId{102}, .entries_max = 3, .headers_only = true});
+    const auto some =
+        read(extent, {.topic = kTopic, .from = EntryId{102}, .entries_max = 3, .headers_only = true});
     EXPECT_EQ(some.value().size(), 3U);
   }
 }

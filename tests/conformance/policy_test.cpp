@@ -24,7 +24,9 @@ class PolicyConformance : public Conformance {
 TEST_F(PolicyConformance, AreShownAsSetAndSurviveARestart) {
   publish("t", 1);
   if (no_policies()) return;
-  const Policies own{.message_ttl = 24h, .backlog_action = BacklogAction::producer_exception};
+  const Policies own{.message_ttl = 24h,
+                     .backlog_action = BacklogAction::producer_exception,
+                     .delay_on_ordered = DelayOnOrdered::hold};
   const Policies of_namespace{.max_consumers = 50};
   ASSERT_TRUE(admin().set_policies("t", own));
   ASSERT_TRUE(admin().set_namespace_policies("public/default", of_namespace));

@@ -56,7 +56,7 @@ std::pair<TopicId, SubscriptionId> write_metadata(const std::filesystem::path& f
   const auto topic = need(
       MetadataStore::wait<TopicRow>([&](auto done) { store->create_topic(kTopicName, std::move(done)); }));
   const auto subscription = need(MetadataStore::wait<SubscriptionRow>([&](auto done) {
-    store->create_subscription(topic.id, "reader", SubscriptionType::shared, std::move(done));
+    store->create_subscription(topic.id, "reader", SubscriptionType::shared, {}, std::move(done));
   }));
   need(store->close());
   return {topic.id, subscription.id};

@@ -31,6 +31,7 @@ void add(ConsumerStats& to, const ConsumerStats& part, bool first) {
 
 void add(SubscriptionStats& to, const SubscriptionStats& part, std::size_t partition) {
   to.type = part.type;
+  to.properties = part.properties;
   to.durable = part.durable;
   to.backlog += part.backlog;
   to.unacked += part.unacked;

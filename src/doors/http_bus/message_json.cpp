@@ -143,6 +143,7 @@ json to_json(const SubscriptionStats& stats) {
   for (const ConsumerStats& consumer : stats.connected) connected.push_back(to_json(consumer));
   return {{"name", stats.name},
           {"type", to_string(stats.type)},
+          {"properties", stats.properties},
           {"durable", stats.durable},
           {"backlog", stats.backlog},
           {"unacked", stats.unacked},

@@ -1,4 +1,5 @@
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "base/policy_fields.hpp"
@@ -12,27 +13,27 @@ using nlohmann::json;
 
 namespace {
 
-constexpr char kAction[] = "backlog_action";
-
 json policies_to_json(const Policies& policies) {
   json object = json::object();
-  for (const auto& [name, value] : base::to_values(policies)) object[name] = value;
-  if (policies.backlog_action) object[kAction] = base::to_string(*policies.backlog_action);
+  for (const auto& [name, value] : base::to_values(policies)) {
+    const auto names = base::names_of_values(name);
+    object[name] = names.empty() ? json(value) : json(names[value]);
+  }
   return object;
 }
 
 Result<Policies> policies_from(const json& object) {
   base::PolicyValues values;
   for (const auto& [name, value] : object.items()) {
-    if (name == kAction && value.is_string()) {
-      GEMINGA_TRY(const BacklogAction action, base::parse_backlog_action(value.get<std::string>()));
-      values.emplace(name, static_cast<std::uint64_t>(action));
-    } else if (name != kAction && value.is_number_unsigned()) {
+    const auto names = base::names_of_values(name);
+    if (!names.empty() && value.is_string()) {
+      GEMINGA_TRY(values[name], base::parse_value(name, value.get<std::string>()));
+    } else if (names.empty() && value.is_number_unsigned()) {
       values.emplace(name, value.get<std::uint64_t>());
     } else {
       return fail(ErrorCode::invalid_argument,
-                  fmt::format("'{}' must be {}", name,
-                              name == kAction ? "the name of an action" : "a whole number, 0 for no limit"));
+                  names.empty() ? fmt::format("'{}' must be a whole number, 0 for no limit", name)
+                                : fmt::format("'{}' must be one of: {}", name, fmt::join(names, ", ")));
     }
   }
   return base::to_policies(values);

@@ -5,6 +5,7 @@
 #include "base/try.hpp"
 #include "broker/volatile_topics.hpp"
 #include "engines/embedded/messages.hpp"
+#include "engines/embedded/own_properties.hpp"
 #include "engines/embedded/waiting.hpp"
 
 namespace geminga::engines::embedded {
@@ -102,7 +103,7 @@ Result<> EmbeddedAdmin::create_subscription(const std::string& topic, const std:
                                             InitialPosition position) {
   GEMINGA_TRY(auto found, find(topic, true));
   return wait<void>("create subscription", [&](auto done) {
-    broker_.create_subscription(found, subscription, position, std::move(done));
+    broker_.create_subscription(found, subscription, position, own_properties(), std::move(done));
   });
 }
 

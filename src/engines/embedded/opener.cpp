@@ -5,6 +5,7 @@
 #include "base/try.hpp"
 #include "broker/volatile_topics.hpp"
 #include "engines/embedded/messages.hpp"
+#include "engines/embedded/own_properties.hpp"
 #include "engines/embedded/waiting.hpp"
 
 namespace geminga::engines::embedded {
@@ -57,7 +58,7 @@ Result<std::shared_ptr<bus::EngineConsumer>> Opener::open_consumer(const bus::En
       .permits = {.messages = options.queue.messages, .bytes = options.queue.bytes},
       .priority = options.priority,
       .hash_ranges = options.hash_ranges,
-      .hold_delayed = true};
+      .properties = own_properties()};
   if (is_volatile(options.topic)) {
     auto messages = std::make_shared<MessageSink>(options.topic, -1, std::move(sink));
     GEMINGA_TRY(auto consumer, broker_->volatile_topics().subscribe(options.topic, subscribe, messages));

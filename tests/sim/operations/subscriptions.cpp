@@ -1,3 +1,4 @@
+#include "broker/delay_choice.hpp"
 #include "operations.hpp"
 #include "operations/place.hpp"
 
@@ -28,12 +29,22 @@ InitialPosition draw_position(World& world) {
   return world.random.chance(70) ? InitialPosition::earliest : InitialPosition::latest;
 }
 
+/// By its name: so it is known of those too whose creation is in doubt.
+bool holds_by_itself(const std::string& subscription) {
+  return subscription == "s0" || subscription == "s1";
+}
+
+Properties properties_of(const std::string& subscription) {
+  if (!holds_by_itself(subscription)) return {};
+  return {{broker::kDelayProperty, broker::kHold}};
+}
+
 void connected(World& world, const Place& place, ConsumerNumber number,
                const broker::SubscribeOptions& options, broker::ConsumerPtr handle) {
   Subscription& subscription = world.model.subscription(place.topic, place.subscription);
   if (!has_consumers(world, place)) {
     subscription.type = options.type;
-    subscription.hold_delayed = !subscription.one_active() || options.hold_delayed;
+    subscription.hold_delayed = !subscription.one_active() || holds_by_itself(place.subscription);
     subscription.unordered |= options.type == SubscriptionType::key_shared;
   }
   const ConsumerNumber before = world.active(place.topic, place.subscription);
@@ -71,7 +82,7 @@ bool subscribe(World& world) {
                                    .permits = {.messages = static_cast<std::uint32_t>(
                                                    world.random.chance(50) ? 1'000 : world.random.below(8)),
                                                .bytes = 1ULL << 40},
-                                   .hold_delayed = world.random.chance(50)};
+                                   .properties = properties_of(place.subscription)};
   const bool fresh = !all.contains(place.subscription);
   // Mostly with the type that stands, so that many consumers meet on one subscription.
   if (!fresh && world.random.chance(70)) options.type = all.at(place.subscription).type;
@@ -103,7 +114,7 @@ bool create_subscription(World& world) {
   if (fresh) all[place.subscription].doubtful = true;
   const InitialPosition position = draw_position(world);
   world.broker().create_subscription(
-      handle, place.subscription, position,
+      handle, place.subscription, position, properties_of(place.subscription),
       world.answer<void>([&world, place, position, fresh](const Result<>& result) {
         if (!fresh) {
           if (result || result.error().code != ErrorCode::already_exists)
