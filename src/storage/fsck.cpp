@@ -80,8 +80,8 @@ class Check {
     for (const TopicRow& topic : *topics) {
       (topic.tombstone ? tombstoned_ : live_).insert(topic.id);
       names_[topic.id] = topic.name;
+      if (!topic.tombstone && !topic.view_of) report_.topics += 1;
     }
-    report_.topics = live_.size();
     metadata_read_ = true;
     return {};
   }

@@ -10,6 +10,7 @@
 #include "storage/metadata_partitions.hpp"
 #include "storage/metadata_rows.hpp"
 #include "storage/metadata_schema.hpp"
+#include "storage/metadata_views.hpp"
 #include "storage/sqlite.hpp"
 
 namespace geminga::storage {
@@ -297,6 +298,16 @@ void MetadataStore::terminate_topic(TopicId id, Done<void> done) {
                     database.prepare("UPDATE topics SET terminated = 1 WHERE id = ? AND tombstone = 0"));
         return change_one(change.bind(1, id.value), database, "topic", id.value);
       },
+      std::move(done));
+}
+
+void MetadataStore::create_view(TopicId of, Done<TopicRow> done) {
+  commits_->write<TopicRow>([of](Sqlite& database) { return insert_view(database, of); }, std::move(done));
+}
+
+void MetadataStore::set_view(TopicId of, TopicId view, EntryId horizon, Done<void> done) {
+  commits_->write<void>(
+      [of, view, horizon](Sqlite& database) { return change_view(database, of, view, horizon); },
       std::move(done));
 }
 

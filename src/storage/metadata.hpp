@@ -20,6 +20,13 @@ namespace geminga::storage {
 
 class MetadataCommits;
 
+/// What a topic was compacted to: another topic of the log holds what is left of everything before `horizon`.
+struct ViewRow {
+  TopicId topic;
+  EntryId horizon;
+  bool operator==(const ViewRow&) const = default;
+};
+
 struct TopicRow {
   TopicId id;
   std::string name;  ///< "persistent://tenant/namespace/topic"
@@ -27,6 +34,8 @@ struct TopicRow {
   RetentionPolicy retention;
   std::optional<std::uint64_t> producer_epoch;  ///< of the last exclusive producer
   bool terminated = false;                      ///< takes no more messages
+  std::optional<ViewRow> view;                  ///< where it was compacted
+  std::optional<TopicId> view_of;  ///< it is no topic but a compacted view of this one, in use or not (yet)
 };
 
 /// Its partitions are topics too: base::partition_name() of 0 to partitions - 1.
@@ -123,7 +132,11 @@ class MetadataStore {
   void set_producer_epoch(TopicId id, std::uint64_t epoch, Done<void> done);
   /// There is no way back.
   void terminate_topic(TopicId id, Done<void> done);
-  /// Step one of a deletion: the name is free again, the id stays as a tombstone.
+  /// A topic without a name that is to hold a compacted view of another one. Nobody uses it until set_view().
+  void create_view(TopicId of, Done<TopicRow> done);
+  /// From now on this is the view of the topic; all others that there are of it become tombstones.
+  void set_view(TopicId of, TopicId view, EntryId horizon, Done<void> done);
+  /// Step one of a deletion: the name is free again, the id stays as a tombstone, and so do its views.
   void tombstone_topic(TopicId id, Done<void> done);
   /// The same of all partitions and the name above them, at once.
   void tombstone_partitioned_topic(std::string name, std::vector<TopicId> partitions, Done<void> done);

@@ -3,7 +3,7 @@
 
 #include "base/partition_name.hpp"
 #include "storage/metadata.hpp"
-#include "storage/sqlite.hpp"
+#include "storage/old_metadata.hpp"
 #include "storage/testing.hpp"
 
 namespace geminga::storage {
@@ -127,11 +127,7 @@ TEST_F(MetadataPartitionsTest, IsDeletedAtOnce) {
 TEST_F(MetadataPartitionsTest, ADatabaseOfTheThirdSchemaIsMigrated) {
   ASSERT_TRUE(plain("persistent://public/default/old"));
   store_.reset();
-  ASSERT_TRUE(
-      Sqlite::open(file(), false)
-          .value()
-          ->run(
-              "DROP TABLE subscription_properties; DROP TABLE partitioned_topics; PRAGMA user_version = 3"));
+  ASSERT_TRUE(testing::bring_back_to_schema(file(), 3));
   open();
   EXPECT_EQ(store_->topics().value().size(), 1U);
   EXPECT_THAT(store_->partitioned_topics().value(), IsEmpty());

@@ -14,6 +14,9 @@ TopicRow topic_of(const Statement& row) {
                              : std::optional(std::chrono::seconds(static_cast<std::int64_t>(row.integer(3))));
   if (!row.is_null(5)) topic.producer_epoch = row.integer(5);
   topic.terminated = row.integer(6) != 0;
+  if (!row.is_null(7))
+    topic.view = ViewRow{.topic = TopicId{row.integer(7)}, .horizon = EntryId{row.integer(8)}};
+  if (!row.is_null(9)) topic.view_of = TopicId{row.integer(9)};
   topic.retention.bytes = row.is_null(4) ? std::nullopt : std::optional(row.integer(4));
   return topic;
 }
@@ -98,7 +101,8 @@ Result<> change_one(Statement& statement, Sqlite& database, const char* what, st
 
 Result<> tombstone(Sqlite& database, TopicId id) {
   for (const char* of_topic :
-       {"DELETE FROM subscriptions WHERE topic = ?", "DELETE FROM topic_policies WHERE topic = ?"}) {
+       {"DELETE FROM subscriptions WHERE topic = ?", "DELETE FROM topic_policies WHERE topic = ?",
+        "UPDATE topics SET tombstone = 1 WHERE view_of = ?"}) {
     GEMINGA_TRY(auto drop, database.prepare(of_topic));
     GEMINGA_TRY_VOID(drop.bind(1, id.value).step());
   }

@@ -16,7 +16,8 @@ class Statement;
 /// What the changes of the metadata share: rows, and errors that say which.
 
 inline constexpr char kSelectTopics[] =
-    "SELECT id, name, tombstone, retention_seconds, retention_bytes, producer_epoch, terminated FROM topics";
+    "SELECT id, name, tombstone, retention_seconds, retention_bytes, producer_epoch, terminated, view, "
+    "horizon, view_of FROM topics";
 
 /// Of all of them, by id.
 Result<std::vector<SubscriptionRow>> subscription_rows(Sqlite& database);

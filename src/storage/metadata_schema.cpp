@@ -60,6 +60,14 @@ CREATE TABLE subscription_properties(
 INSERT INTO subscription_properties SELECT id, 'geminga.delay', 'hold' FROM subscriptions;
 PRAGMA user_version = 5;
 )sql",
+    // The compacted view of a topic is a row of topics too; it names the topic it is made of, which says
+    // whether it is in use. No references: either row may be forgotten first.
+    R"sql(
+ALTER TABLE topics ADD COLUMN view INTEGER;
+ALTER TABLE topics ADD COLUMN horizon INTEGER;
+ALTER TABLE topics ADD COLUMN view_of INTEGER;
+PRAGMA user_version = 6;
+)sql",
 };
 static_assert(std::size(kMigrations) + 1 == kMetadataSchema);
 

@@ -11,6 +11,7 @@
 
 #include "base/no_writes.hpp"
 #include "storage/metadata_schema.hpp"
+#include "storage/old_metadata.hpp"
 #include "storage/sqlite.hpp"
 #include "storage/testing.hpp"
 
@@ -207,12 +208,7 @@ TEST_F(MetadataTest, ReadsTheFirstSchemaAndKeepsWhatLaterOnesAdd) {
     const auto store = with_namespace();
     ASSERT_TRUE(topic(*store, kName));
   }
-  ASSERT_TRUE(Sqlite::open(file(), false)
-                  .value()
-                  ->run("DROP TABLE subscription_properties; DROP TABLE partitioned_topics; DROP TABLE "
-                        "namespace_policies; DROP TABLE topic_policies; "
-                        "ALTER TABLE topics DROP COLUMN producer_epoch; "
-                        "ALTER TABLE topics DROP COLUMN terminated; PRAGMA user_version = 1"));
+  ASSERT_TRUE(testing::bring_back_to_schema(file(), 1));
   TopicId id;
   {
     const auto store = open(testing::kUuid, false).value();
@@ -220,6 +216,8 @@ TEST_F(MetadataTest, ReadsTheFirstSchemaAndKeepsWhatLaterOnesAdd) {
     id = row.id;
     EXPECT_FALSE(row.producer_epoch);
     EXPECT_FALSE(row.terminated);
+    EXPECT_FALSE(row.view);
+    EXPECT_FALSE(row.view_of);
     EXPECT_TRUE(store->policies().value().empty());
     ASSERT_TRUE(
         MetadataStore::wait<void>([&](auto done) { store->set_producer_epoch(id, 4, std::move(done)); }));
@@ -277,9 +275,7 @@ TEST_F(MetadataTest, SubscriptionsOfBeforeTheirPropertiesGoOnAsTheyWere) {
     const auto store = with_namespace();
     ASSERT_TRUE(subscription(*store, topic(*store, kName).value().id, "old"));
   }
-  ASSERT_TRUE(Sqlite::open(file(), false)
-                  .value()
-                  ->run("DROP TABLE subscription_properties; PRAGMA user_version = 4"));
+  ASSERT_TRUE(testing::bring_back_to_schema(file(), 4));
   const auto store = open(testing::kUuid, false).value();
   EXPECT_EQ(store->subscriptions().value().at(0).properties, (Properties{{"geminga.delay", "hold"}}));
 }
