@@ -46,6 +46,23 @@ struct SubscriptionStats {
   std::string dispatch_paused;           ///< empty, or which limit holds dispatch back
 };
 
+enum class CompactionState : std::uint8_t {
+  idle,
+  waiting,  ///< topics are compacted one after the other
+  running,
+  failed,  ///< the last one; what was compacted before is used as before
+};
+
+/// Of a topic's compaction, see Admin::compact_topic.
+struct CompactionStats {
+  CompactionState state = CompactionState::idle;
+  std::optional<MessageId> horizon;  ///< the last message that is compacted; nothing: none is
+  std::uint64_t messages = 0;        ///< that are left of all up to there
+  std::uint64_t bytes = 0;           ///< and what they take on the disk, beside the topic
+  std::uint32_t percent = 0;         ///< of the one that runs
+  std::string failure;               ///< of the last one; empty: it did not fail
+};
+
 struct TopicStats {
   std::string topic;
   std::uint64_t messages_in = 0;  ///< since the process started
@@ -60,9 +77,11 @@ struct TopicStats {
   std::optional<MessageId> last_message_id;
   std::string publish_paused;  ///< empty, or why sends are held or refused now
   bool terminated = false;     ///< takes no more messages, for good
+  CompactionStats compaction;
   std::vector<SubscriptionStats> subscriptions;
   /// Of a partitioned topic: how many; then all else is their sum (who is connected to several counts once),
-  /// without last_message_id, and here is each one. Else 0 and empty.
+  /// without last_message_id and
+  /// horizon, and here is each one. Else 0 and empty.
   std::uint32_t partitions = 0;
   std::vector<TopicStats> per_partition;
 };
@@ -92,6 +111,15 @@ class GEMINGA_API Admin {
   /// topic: see Consumer::receive and Reader::read. On a topic that is terminated it changes nothing. Of a
   /// partitioned topic all partitions, and the last message of which says nothing.
   Result<std::optional<MessageId>> terminate_topic(std::string_view topic);
+  /// Begins to compact a topic, in the background: of every key its last message is kept, or none where that
+  /// one has an empty body; messages without a key are kept all. Consumers and readers with read_compacted
+  /// get that for everything that was published before this call; others get what they always got. The topic
+  /// itself is trimmed as before, but never beyond what is compacted. While one runs, another one follows it.
+  /// How it goes is in TopicStats::compaction. Of a partitioned topic all partitions.
+  Result<> compact_topic(std::string_view topic);
+  /// Waits until no compaction of the topic runs or waits. Errors: timeout; those of the last one: too_large
+  /// (more keys than the broker has memory for), disk_full.
+  Result<> await_compaction(std::string_view topic, std::chrono::milliseconds timeout);
   /// A topic of 1 to 10,000 partitions; see Feature::partitioned_topics and docs/bus.md. Each is a topic
   /// "<topic>-partition-<number>", from 0 on, and may be used as such. The calls below act on all of them, as
   /// far as they say nothing else. Errors: already_exists.

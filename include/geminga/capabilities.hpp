@@ -37,8 +37,9 @@ enum class Feature : std::uint8_t {
   topic_termination,
   non_persistent_topics,
   partitioned_topics,
+  topic_compaction,
 };
-inline constexpr std::size_t kFeatureCount = 25;
+inline constexpr std::size_t kFeatureCount = 26;
 
 /// native: the engine does it. emulated: the bus does it above the engine. impossible: refused with the
 /// reason, never ignored.

@@ -43,6 +43,10 @@ struct ConsumerOptions {
   /// Key_Shared: the keys of exactly these hashes come here and to nobody else; keys that no consumer has
   /// asked for wait. Empty: all keys are split among the consumers. One subscription, one way.
   std::vector<HashRange> hash_ranges;
+  /// What was compacted (Admin::compact_topic) comes as it was compacted: of a key its last message only,
+  /// with the id it always had. What came since comes whole. Exclusive and failover, persistent topics; all
+  /// consumers of a subscription do so or none.
+  bool read_compacted = false;
   std::uint32_t receiver_queue_size = 1'000;
   std::chrono::milliseconds negative_ack_delay{1'000};  ///< before a failed message comes again
   /// A message that the application holds unsettled for this long is redelivered; zero: never. The time in

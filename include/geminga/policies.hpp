@@ -42,6 +42,9 @@ struct Policies {
   /// A topic without subscriptions on which nobody was connected and nothing was published for so long is
   /// deleted, but not before the time of its retention is over.
   std::optional<std::chrono::seconds> inactive_after;
+  /// So much is stored behind the topic's last compaction (or was never compacted): it is compacted by
+  /// itself, and by itself again a minute after it failed. Looked at once a second. See Admin::compact_topic.
+  std::optional<std::uint64_t> compaction_threshold_bytes;
   // A second of the rate may be used at once; the sends of producers that are over it, or over the quota,
   // wait. What is published together with something else (Bus::publish, a forward) is one record that cannot
   // wait: it is refused with a retryable error.

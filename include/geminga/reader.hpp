@@ -17,6 +17,7 @@ struct ReaderOptions {
   /// earliest, latest, or the message after this id (with `inclusive`, this message itself).
   std::variant<InitialPosition, MessageId> start = InitialPosition::latest;
   bool inclusive = false;
+  bool read_compacted = false;  ///< see ConsumerOptions::read_compacted
   std::uint32_t receiver_queue_size = 1'000;
 };
 

@@ -24,6 +24,7 @@ void each_policy(P& policies, Visit visit) {
   visit("backlog_age_seconds", policies.backlog_age);
   visit("backlog_action", policies.backlog_action);
   visit("inactive_after_seconds", policies.inactive_after);
+  visit("compaction_threshold_bytes", policies.compaction_threshold_bytes);
   visit("publish_messages_per_second", policies.publish_messages_per_second);
   visit("publish_bytes_per_second", policies.publish_bytes_per_second);
   visit("dispatch_messages_per_second", policies.dispatch_messages_per_second);

@@ -91,6 +91,10 @@ Result<> BrokerImpl::open_log(const StoredNames& names) {
 /// Nothing runs yet: the log is open and silent.
 void BrokerImpl::recover(StoredNames names) {
   const auto recovered = context_->log->take_recovered();
+  std::set<storage::TopicId> views;
+  for (const storage::TopicRow& row : names.topics) {
+    if (row.view && !row.tombstone) views.insert(row.view->topic);
+  }
   RecoveredTopics topics;
   topics.reserve(names.topics.size());
   for (storage::TopicRow& row : names.topics) {
@@ -99,6 +103,10 @@ void BrokerImpl::recover(StoredNames names) {
       storage::Transaction drop;
       drop.operations.emplace_back(storage::DropTopic{.topic = id});
       context_->log->submit(std::move(drop));
+      continue;
+    }
+    if (row.view_of) {
+      if (!views.contains(id)) remove_unused_view(row);
       continue;
     }
     if (row.terminated) context_->log->seal(id, true);
@@ -127,6 +135,17 @@ void BrokerImpl::recover(StoredNames names) {
     topic->second.subscriptions.emplace_back(std::move(row), cursor->second);
   }
   hand_over(std::move(topics));
+}
+
+/// Of a compaction that a stop cut short.
+void BrokerImpl::remove_unused_view(const storage::TopicRow& row) {
+  context_->metadata->tombstone_topic(row.id, [this, row](const Result<>& gone) {
+    if (!gone) {
+      return log::warn("broker", "{} is not used and stays until the next start: {}", row.name,
+                       gone.error().message);
+    }
+    drop_view(*context_, row.name, row.id);
+  });
 }
 
 /// One turn per core, however many topics there are.
@@ -187,6 +206,7 @@ Result<> BrokerImpl::close() {
   if (std::exchange(closed_, true)) return {};
   const Error reason = broker_closed();
   volatile_topics_->close(reason);
+  context_->compactor->stop();  // it waits for log, metadata and cores
   for (std::size_t i = 0; i < context_->cores.size(); ++i) {
     context_->cores[i]->loop.run([&] { end_topics(i, reason); });
   }
@@ -283,6 +303,7 @@ void BrokerImpl::subscribe(TopicPtr topic, SubscribeOptions options, std::shared
                            answer = Answer<ConsumerPtr>(std::move(done))]() mutable {
     // Before there is a subscription that would hold everything back.
     if (auto good = check_hash_ranges(options); !good) return answer(std::unexpected(good.error()));
+    if (auto good = check_read_compacted(options); !good) return answer(std::unexpected(good.error()));
     if (auto room = topic->limits().check_consumers(); !room) return answer(std::unexpected(room.error()));
     auto attach = [topic, options, sink = std::move(sink),
                    answer = std::move(answer)](Result<SubscriptionPtr> subscription) mutable {

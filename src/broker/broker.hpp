@@ -100,6 +100,9 @@ struct SubscribeOptions {
   std::chrono::milliseconds ack_timeout{0};
   /// Of a new subscription, for good; what is there already keeps its own. See delay_choice.hpp.
   Properties properties;
+  /// Exclusive and Failover: what lies before the horizon of the topic's last compaction comes from its view.
+  /// All consumers of a subscription do so, or none.
+  bool read_compacted = false;
 };
 
 /// What one call acknowledges; all parts together are one record.
@@ -182,6 +185,7 @@ struct ReaderStart {
   /// earliest, latest, or behind this id (with `inclusive`: at it).
   std::variant<InitialPosition, MessageId> position = InitialPosition::latest;
   bool inclusive = false;
+  bool read_compacted = false;  ///< see SubscribeOptions
 };
 
 /// Reads without a subscription; holds nothing back.
@@ -194,6 +198,9 @@ class Reader {
   virtual void close(Done<void> done) = 0;
 };
 using ReaderPtr = std::shared_ptr<Reader>;
+
+/// A compaction is about to begin with it.
+enum class CompactionStep : std::uint8_t { note_keys, create_view, write_view, use_view };
 
 struct BrokerOptions {
   std::filesystem::path directory;  ///< made if it is missing
@@ -214,6 +221,8 @@ struct BrokerOptions {
   std::uint64_t delayed_bytes_max = 32ULL << 20;
   std::uint32_t delayed_each_min = 1'000;
   std::chrono::milliseconds trim_every{1'000};  ///< how often each topic forgets what nobody needs any more
+  std::uint64_t compaction_memory_bytes = 64ULL << 20;     ///< for the keys of a topic, 64 bytes each
+  std::function<void(CompactionStep)> on_compaction_step;  ///< for tests; on the thread that compacts
   storage::UnsafeOptions unsafe;
   /// Called when a write or fsync failed, on the thread that met it (the journal's or the metadata's):
   /// nothing more will be acknowledged, and where the process goes on, all that is connected is closed with
@@ -310,6 +319,10 @@ class Broker {
   virtual void seek(TopicPtr topic, std::string subscription, SeekTarget target, Done<void> done) = 0;
   /// Forgets what nobody needs any more now, not at the next BrokerOptions::trim_every.
   virtual void trim(TopicPtr topic, Done<void> done) = 0;
+  /// Begins, in the background: see Compaction. While one runs, another one follows it.
+  virtual void compact(TopicPtr topic, Done<void> begun) = 0;
+  /// When no compaction of the topic runs or waits any more. Errors: those of the last one.
+  virtual void await_compaction(TopicPtr topic, Done<void> done) = 0;
   virtual void stats(TopicPtr topic, Done<TopicStats> done) = 0;
   /// Durable entries behind `after`, oldest first, at most `limit`.
   virtual void browse(TopicPtr topic, std::optional<MessageId> after, std::uint32_t limit,

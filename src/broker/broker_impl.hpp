@@ -52,6 +52,8 @@ class BrokerImpl final : public Broker, public storage::LogListener {
   void expire(TopicPtr topic, std::string subscription, Timestamp before, Done<void> done) override;
   void seek(TopicPtr topic, std::string subscription, SeekTarget target, Done<void> done) override;
   void trim(TopicPtr topic, Done<void> done) override;
+  void compact(TopicPtr topic, Done<void> begun) override;
+  void await_compaction(TopicPtr topic, Done<void> done) override;
   void stats(TopicPtr topic, Done<TopicStats> done) override;
   void browse(TopicPtr topic, std::optional<MessageId> after, std::uint32_t limit,
               Done<std::vector<storage::Entry>> done) override;
@@ -85,6 +87,7 @@ class BrokerImpl final : public Broker, public storage::LogListener {
   void hand_over(RecoveredTopics topics);
   void drop_cursors_without_row(const std::map<storage::TopicId, storage::TopicState>& recovered,
                                 const std::vector<storage::SubscriptionRow>& rows);
+  void remove_unused_view(const storage::TopicRow& row);
   void start_trimming(std::size_t number);
   /// On that core: all that is connected to its topics hears `reason`, and nobody may connect any more.
   void end_topics(std::size_t number, const Error& reason);

@@ -9,6 +9,7 @@
 
 #include "base/event_loop.hpp"
 #include "broker/broker.hpp"
+#include "broker/compaction/compactor.hpp"
 #include "broker/delay_index.hpp"
 #include "broker/dispatcher.hpp"
 #include "broker/state_budget.hpp"
@@ -42,6 +43,7 @@ struct Context {
   std::vector<std::unique_ptr<Core>> cores;
   StateBudget state_budget;
   DelayBudget delay_budget;
+  std::unique_ptr<Compactor> compactor = std::make_unique<Compactor>(*this);
   std::atomic<std::uint64_t> held_bytes{0};  ///< of all producers, by policies of their topics
 
   [[nodiscard]] Core& core_of(storage::TopicId topic) const { return *cores[topic.value % cores.size()]; }

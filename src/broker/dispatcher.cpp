@@ -178,6 +178,17 @@ void Dispatcher::feed(const Want& want, std::vector<storage::Entry> entries, Now
   }
 }
 
+void Dispatcher::feed_compacted(const Want& want, std::vector<storage::Entry> entries, EntryId behind,
+                                Now now) {
+  if (want.epoch != epoch_) return;
+  const EntryId taken = entries.empty() ? want.from : broker::behind(entries.back().header.entry);
+  // Nothing at all would mean for the search that there is nothing up to its end.
+  if (!entries.empty() || want.what != Want::What::delayed) feed(want, std::move(entries), now);
+  // Behind the last one is a hole too, up to the horizon perhaps: it must not be read again and again.
+  if (want.what == Want::What::unread && read_position_ == taken) read_position_ = behind;
+  if (want.what == Want::What::delayed) delayed_.scanned_to(behind);
+}
+
 void Dispatcher::feed_unread(const Want& want, std::vector<storage::Entry> entries, Now now) {
   all_held_ = !entries.empty();
   for (storage::Entry& entry : entries) {

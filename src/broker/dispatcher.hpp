@@ -101,6 +101,9 @@ class Dispatcher {
   /// The answer to a Want: entries from its position on, in order; sends what may be sent. Entries that are
   /// missing in front were trimmed.
   void feed(const Want& want, std::vector<storage::Entry> entries, Now now);
+  /// The same for entries with holes between them: what lies before `behind` and is not among them is not
+  /// there.
+  void feed_compacted(const Want& want, std::vector<storage::Entry> entries, EntryId behind, Now now);
 
   // --- settling ---
   /// All of it or, where something is not out with this consumer, nothing. Entries given by `up_to` are those
@@ -125,6 +128,11 @@ class Dispatcher {
   void skip_to(EntryId next);
   /// Where skipping `messages` unacknowledged entries leads to, at most `end`.
   [[nodiscard]] EntryId behind_next(std::uint64_t entries, EntryId end) const;
+  /// They are not there any more and count as acknowledged, which is durable.
+  void missing(const std::vector<storage::EntryRange>& ranges);
+  /// What of them is neither acknowledged nor out nor waits.
+  [[nodiscard]] std::vector<storage::EntryRange> nobodys(
+      const std::vector<storage::EntryRange>& ranges) const;
   /// What lies before is acknowledged, nothing from it on. Nothing is out any more.
   void move_cursor(EntryId next);
 

@@ -217,6 +217,37 @@ void Dispatcher::skip_to(EntryId next) {
   read_position_ = std::max(read_position_, next);
 }
 
+void Dispatcher::missing(const std::vector<storage::EntryRange>& ranges) {
+  storage::apply_acknowledge({.ranges = ranges}, cursor_);
+  for (const storage::EntryRange& range : ranges) {
+    for (auto at = waiting_.lower_bound(range.first); at != waiting_.end() && at->first <= range.last;)
+      drop_waiting(at++);
+  }
+}
+
+std::vector<storage::EntryRange> Dispatcher::nobodys(const std::vector<storage::EntryRange>& ranges) const {
+  std::vector<storage::EntryRange> left;
+  for (const storage::EntryRange& range : ranges) {
+    std::vector<storage::EntryRange> taken = cursor_.acknowledged;
+    const auto add = [&](const auto& entries) {
+      for (auto at = entries.lower_bound(range.first); at != entries.end() && at->first <= range.last; ++at)
+        taken.push_back({.first = at->first, .last = at->first});
+    };
+    add(out_);
+    add(waiting_);
+    std::ranges::sort(taken, {}, &storage::EntryRange::first);
+    EntryId from = std::max(range.first, cursor_.next);
+    for (const storage::EntryRange& other : taken) {
+      if (other.last < from) continue;
+      if (other.first > range.last) break;
+      if (from < other.first) left.push_back({.first = from, .last = EntryId{other.first.value - 1}});
+      from = EntryId{other.last.value + 1};
+    }
+    if (from <= range.last) left.push_back({.first = from, .last = range.last});
+  }
+  return left;
+}
+
 EntryId Dispatcher::behind_next(std::uint64_t entries, EntryId end) const {
   EntryId at = cursor_.next;
   for (const storage::EntryRange& range : cursor_.acknowledged) {

@@ -196,6 +196,21 @@ void BrokerImpl::trim(TopicPtr topic, Done<void> done) {
   });
 }
 
+void BrokerImpl::compact(TopicPtr topic, Done<void> begun) {
+  topic->core().loop.post([topic, answer = Answer<void>(std::move(begun))]() mutable {
+    if (auto usable = topic->check_usable(); !usable) return answer(std::move(usable));
+    topic->compaction().request();
+    answer(Result<>{});
+  });
+}
+
+void BrokerImpl::await_compaction(TopicPtr topic, Done<void> done) {
+  topic->core().loop.post([topic, answer = Answer<void>(std::move(done))]() mutable {
+    if (auto usable = topic->check_usable(); !usable) return answer(std::move(usable));
+    topic->compaction().await(std::move(answer));
+  });
+}
+
 void BrokerImpl::stats(TopicPtr topic, Done<TopicStats> done) {
   topic->core().loop.post(
       [topic, answer = Answer<TopicStats>(std::move(done))]() mutable { answer(topic->stats()); });

@@ -6,6 +6,7 @@
 
 #include "base/crc32c.hpp"
 #include "base/murmur3.hpp"
+#include "base/try.hpp"
 
 namespace geminga::broker {
 namespace {
@@ -62,7 +63,7 @@ struct Input {
     return 0;
   }
 
-  std::string text() { return std::string(take(varint())); }
+  std::string_view view() { return take(varint()); }
 
   std::int64_t int64() {
     std::uint64_t value = 0;
@@ -97,28 +98,60 @@ storage::Append encode_raw(OutgoingMessage message, std::string_view producer_na
   return append;
 }
 
-Result<Message> decode_raw(const storage::Entry& entry) {
-  Message message;
-  message.id = {.ledger = entry.header.ledger, .entry = entry.header.entry};
-  message.publish_time = entry.header.publish_time;
-  message.sequence_id = entry.header.sequence;
+namespace {
+
+/// The body in its fields; texts lie in the entry.
+struct Fields {
+  std::optional<Timestamp> event_time;
+  std::string_view key;
+  std::string_view producer_name;
+  std::string_view body;
+};
+
+/// `property` gets name and value of each.
+template <class Property>
+Result<Fields> read_fields(const storage::Entry& entry, Property property) {
+  Fields fields;
   Input in{.rest = entry.body};
   const std::uint8_t version = in.byte();
   const std::uint8_t flags = in.byte();
-  if ((flags & kHasEventTime) != 0) message.event_time = Timestamp{std::chrono::milliseconds{in.int64()}};
-  message.key = in.text();
-  message.producer_name = in.text();
+  if ((flags & kHasEventTime) != 0) fields.event_time = Timestamp{std::chrono::milliseconds{in.int64()}};
+  fields.key = in.view();
+  fields.producer_name = in.view();
   for (std::uint64_t left = in.varint(); left > 0 && in.good; --left) {
-    std::string name = in.text();
-    message.properties.insert_or_assign(std::move(name), in.text());
+    const std::string_view name = in.view();
+    property(name, in.view());
   }
   if (!in.good || version != kVersion || (flags & ~kHasEventTime) != 0) {
+    const MessageId id{.ledger = entry.header.ledger, .entry = entry.header.entry};
     return fail(ErrorCode::corrupted,
-                fmt::format("message {} does not follow its format (version {}, {} bytes)",
-                            message.id.to_string(), version, entry.body.size()));
+                fmt::format("message {} does not follow its format (version {}, {} bytes)", id.to_string(),
+                            version, entry.body.size()));
   }
-  message.body = in.rest;
+  fields.body = in.rest;
+  return fields;
+}
+
+}  // namespace
+
+Result<Message> decode_raw(const storage::Entry& entry) {
+  Message message;
+  GEMINGA_TRY(const Fields fields, read_fields(entry, [&](std::string_view name, std::string_view value) {
+                message.properties.insert_or_assign(std::string(name), std::string(value));
+              }));
+  message.id = {.ledger = entry.header.ledger, .entry = entry.header.entry};
+  message.publish_time = entry.header.publish_time;
+  message.sequence_id = entry.header.sequence;
+  message.event_time = fields.event_time;
+  message.key = fields.key;
+  message.producer_name = fields.producer_name;
+  message.body = fields.body;
   return message;
+}
+
+Result<RawParts> parts_of_raw(const storage::Entry& entry) {
+  GEMINGA_TRY(const Fields fields, read_fields(entry, [](std::string_view, std::string_view) {}));
+  return RawParts{.key = fields.key, .body = fields.body};
 }
 
 std::uint32_t key_hash(std::string_view key) {

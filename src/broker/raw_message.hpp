@@ -22,6 +22,14 @@ storage::Append encode_raw(OutgoingMessage message, std::string_view producer_na
 /// this format).
 Result<Message> decode_raw(const storage::Entry& entry);
 
+/// What a compaction looks at; both lie in the entry.
+struct RawParts {
+  std::string_view key;
+  std::string_view body;
+};
+/// Without copying. Errors: corrupted.
+Result<RawParts> parts_of_raw(const storage::Entry& entry);
+
 /// Murmur3 (x86, 32 bits, seed 0) of the key with the sign bit off, as Pulsar's Key_Shared hashes; 0 for no
 /// key.
 std::uint32_t key_hash(std::string_view key);

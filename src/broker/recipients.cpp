@@ -9,6 +9,16 @@
 
 namespace geminga::broker {
 
+/// As in Pulsar: what was compacted away has a meaning in order only.
+Result<> check_read_compacted(const SubscribeOptions& options) {
+  const bool in_order =
+      options.type == SubscriptionType::exclusive || options.type == SubscriptionType::failover;
+  if (!options.read_compacted || in_order) return {};
+  return fail(ErrorCode::invalid_argument,
+              fmt::format("read_compacted needs an exclusive or failover subscription, which '{}' is not",
+                          options.subscription));
+}
+
 Result<> check_hash_ranges(const SubscribeOptions& options) {
   for (const HashRange& range : options.hash_ranges) {
     if (range.first > range.last || range.last >= KeyOwners::kSlots)

@@ -34,6 +34,8 @@ struct Recipient {
 
 /// Errors: invalid_argument (ranges of hashes that are out of bounds, overlap, or are for another type).
 Result<> check_hash_ranges(const SubscribeOptions& options);
+/// Errors: invalid_argument (on a subscription that is shared).
+Result<> check_read_compacted(const SubscribeOptions& options);
 
 /// The consumers of one subscription: whose turn it is, and which one is active. Pure.
 class Recipients {

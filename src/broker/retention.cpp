@@ -21,7 +21,7 @@ void Topic::trim() {
   if (trimming_ || end_ == first_) return;
   const RetentionPolicy& policy = row_.retention;
   if (subscriptions_.empty() && policy == RetentionPolicy{}) return;
-  const EntryId acknowledged = acknowledged_before();
+  const EntryId acknowledged = std::min(acknowledged_before(), compaction_.needed_from());
   if (acknowledged <= first_) return;
   const EntryId within_size = kept_by_size();
   if (!policy.time || policy.time->count() == 0) {
@@ -82,9 +82,10 @@ void Topic::look_at_oldest() {
                       });
 }
 
-/// As far as nobody needs it: while it was looked how far, a seek may have brought back what lies before.
+/// As far as nobody needs it: while it was looked how far, a seek may have brought back what lies before,
+/// or a compaction may have begun.
 void Topic::trim_to(EntryId before) {
-  before = std::min(before, acknowledged_before());
+  before = std::min({before, acknowledged_before(), compaction_.needed_from()});
   if (before <= first_ || deleted()) return;
   first_ = before;
   tell_log_of_trim();

@@ -44,7 +44,8 @@ Subscription::Subscription(ContextPtr context, Topic& topic, storage::Subscripti
                     consumers_.at(to).outbox.push_back(std::move(delivered));
                   }) {
   // What was trimmed before its position can never be acknowledged: it would hold back all trimming.
-  dispatcher_.skip_to(topic_.first());
+  // Where there is a view, the first consumer says whether it will read that.
+  dispatcher_.skip_to(topic_.first_of(true));
 }
 
 Subscription::~Subscription() = default;
@@ -63,6 +64,12 @@ Result<> Subscription::check_attach(const SubscribeOptions& options) const {
                             "another name",
                             row_.name, topic_.name(),
                             options.type == row_.type ? " (some have hash ranges and some have not)" : ""));
+  }
+  if (options.read_compacted != (compacted_ != nullptr)) {
+    return fail(
+        ErrorCode::subscription_type_mismatch,
+        fmt::format("subscription '{}' of {} is in use {} read_compacted; all its consumers do the same",
+                    row_.name, topic_.name(), compacted_ ? "with" : "without"));
   }
   if (options.type == SubscriptionType::exclusive) {
     return fail(ErrorCode::consumer_busy,
@@ -111,6 +118,10 @@ bool Subscription::holds_delayed(SubscriptionType type) const {
 }
 
 void Subscription::adopt_type(const SubscribeOptions& options) {
+  compacted_ = options.read_compacted ? std::make_shared<CompactedReads>(topic_) : nullptr;
+  // It was to begin with the view, or began there: for who does not read that it is gone.
+  if (!compacted_ && dispatcher_.cursor().next < topic_.first())
+    skip_to(topic_.first(), Answer<void>([](const Result<>&) {}));
   dispatcher_.set_type(options.type, holds_delayed(options.type));
   if (row_.type == options.type) return;
   row_.type = options.type;
@@ -190,6 +201,10 @@ void Subscription::pump_later() {
 }
 
 bool Subscription::read(const Dispatcher::Want& want, Now now) {
+  if (compacted_ && compacted_->covers(want.from)) {
+    read_compacted(want);
+    return false;
+  }
   std::optional<Result<std::vector<storage::Entry>>> at_once;
   reading_ = true;
   context_->log->read({.topic = topic_.id(),
@@ -315,19 +330,20 @@ std::string Subscription::dispatch_paused() const {
 }
 
 SubscriptionStats Subscription::stats() const {
-  SubscriptionStats stats{.name = row_.name,
-                          .type = row_.type,
-                          .properties = row_.properties,
-                          .durable = true,
-                          .backlog = dispatcher_.backlog(topic_.first(), topic_.end()),
-                          .unacked = dispatcher_.unacked_count(),
-                          .delayed = dispatcher_.delayed_count(),
-                          .messages_out = dispatcher_.messages_out(),
-                          .bytes_out = dispatcher_.bytes_out(),
-                          .redelivered = dispatcher_.redelivered_count(),
-                          .consumers = static_cast<std::uint32_t>(consumers_.size()),
-                          .connected = {},
-                          .dispatch_paused = dispatch_paused()};
+  SubscriptionStats stats{
+      .name = row_.name,
+      .type = row_.type,
+      .properties = row_.properties,
+      .durable = true,
+      .backlog = dispatcher_.backlog(topic_.first_of(compacted_ != nullptr), topic_.end()),
+      .unacked = dispatcher_.unacked_count(),
+      .delayed = dispatcher_.delayed_count(),
+      .messages_out = dispatcher_.messages_out(),
+      .bytes_out = dispatcher_.bytes_out(),
+      .redelivered = dispatcher_.redelivered_count(),
+      .consumers = static_cast<std::uint32_t>(consumers_.size()),
+      .connected = {},
+      .dispatch_paused = dispatch_paused()};
   for (const auto& [number, recipient] : dispatcher_.recipients().all()) {
     stats.connected.push_back({.name = recipient.name,
                                .priority = recipient.priority,
@@ -346,7 +362,7 @@ SubscriptionStats Subscription::stats() const {
 void Subscription::add_to(BrokerStats& sums) const {
   sums.subscriptions += 1;
   sums.consumers += consumers_.size();
-  sums.backlog += dispatcher_.backlog(topic_.first(), topic_.end());
+  sums.backlog += dispatcher_.backlog(topic_.first_of(compacted_ != nullptr), topic_.end());
   sums.unacked += dispatcher_.unacked_count();
   sums.delayed += dispatcher_.delayed_count();
   sums.acknowledged_ranges += dispatcher_.cursor().acknowledged.size();

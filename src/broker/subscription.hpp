@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "broker/answer.hpp"
+#include "broker/compaction/compacted_reads.hpp"
 #include "broker/context.hpp"
 #include "broker/dispatcher.hpp"
 #include "storage/metadata.hpp"
@@ -97,6 +98,12 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   void say_when_paused();
   [[nodiscard]] std::string dispatch_paused() const;
 
+  // subscription_compacted.cpp
+  void read_compacted(const Dispatcher::Want& want);
+  void compacted_read_done(const Dispatcher::Want& want, Result<CompactedEntries> read);
+  void acknowledge_missing(std::vector<storage::EntryRange> ranges);
+  void seek_compacted(Timestamp since, Answer<void> answer);
+
   // subscription_settle.cpp
   void flush_acknowledgements();
   void acknowledgements_done(AckBatch batch, const Result<storage::Receipt>& receipt);
@@ -108,11 +115,13 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
                    std::move_only_function<void(const Result<storage::Receipt>&)> then);
   /// Nothing: to the end.
   void move_to(std::optional<EntryId> next, Answer<void> answer);
+  void seek_by_time(EntryId from, Timestamp since, Answer<void> answer);
 
   const ContextPtr context_;
   Topic& topic_;  ///< owns this
   storage::SubscriptionRow row_;
   Dispatcher dispatcher_;
+  std::shared_ptr<CompactedReads> compacted_;  ///< where the consumers read the topic compacted
   std::map<ConsumerNumber, Connected> consumers_;
   ConsumerNumber last_consumer_ = 0;
   std::unique_ptr<base::Timer> timer_;

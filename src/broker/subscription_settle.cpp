@@ -211,13 +211,20 @@ void Subscription::skip_to(EntryId next, Answer<void> answer) {
 }
 
 void Subscription::seek(const SeekTarget& target, Answer<void> answer) {
+  const bool compacted = compacted_ != nullptr;
   if (const auto* position = std::get_if<InitialPosition>(&target)) {
     const bool earliest = *position == InitialPosition::earliest;
-    return move_to(earliest ? std::optional(topic_.first()) : std::nullopt, std::move(answer));
+    return move_to(earliest ? std::optional(topic_.first_of(compacted)) : std::nullopt, std::move(answer));
   }
   if (const auto* id = std::get_if<MessageId>(&target))
-    return move_to(topic_.position_of(*id), std::move(answer));
-  find_by_time(topic_.shared_from_this(), topic_.first(), topic_.end(), std::get<Timestamp>(target),
+    return move_to(topic_.position_of(*id, compacted), std::move(answer));
+  const Timestamp since = std::get<Timestamp>(target);
+  if (compacted && topic_.compaction().view() != nullptr) return seek_compacted(since, std::move(answer));
+  seek_by_time(topic_.first(), since, std::move(answer));
+}
+
+void Subscription::seek_by_time(EntryId from, Timestamp since, Answer<void> answer) {
+  find_by_time(topic_.shared_from_this(), from, topic_.end(), since,
                [self = shared_from_this(), answer = std::move(answer)](Result<EntryId> next) mutable {
                  if (!next) return answer(std::unexpected(next.error()));
                  // It may have been trimmed while it was searched.

@@ -14,6 +14,7 @@ Topic::Topic(ContextPtr context, storage::TopicRow row, const storage::TopicStat
       partition_(partition),
       terminated_(row_.terminated),
       limits_(*this),
+      compaction_(*this, row_.view),
       producers_(*this),
       ledger_(state.ledger),
       first_(state.first),
@@ -111,22 +112,24 @@ void Topic::find_or_create(const std::string& name, const NewSubscription& wante
 
 void Topic::create_cursor(storage::SubscriptionRow row, InitialPosition position) {
   storage::Transaction transaction;
+  // The first consumer says whether it reads compacted; see Subscription::attach.
+  const EntryId earliest = first_of(true);
   if (position == InitialPosition::earliest) {
     transaction.operations.emplace_back(
-        storage::SetCursor{.topic = row_.id, .subscription = row.id, .next = first_});
+        storage::SetCursor{.topic = row_.id, .subscription = row.id, .next = earliest});
   } else {
     transaction.operations.emplace_back(storage::SetCursorToEnd{.topic = row_.id, .subscription = row.id});
   }
   transaction.done = [self = shared_from_this(), row = std::move(row), position,
-                      first = first_](Result<storage::Receipt> receipt) mutable {
+                      earliest](Result<storage::Receipt> receipt) mutable {
     self->core_.loop.post(
-        [self, row = std::move(row), position, first, receipt = std::move(receipt)]() mutable {
+        [self, row = std::move(row), position, earliest, receipt = std::move(receipt)]() mutable {
           const std::string name = row.name;
           if (!receipt) return self->cursor_refused(row, receipt.error());
           // Deleted meanwhile, or the broker stops: whoever waits must not be left with a dead consumer.
           if (auto usable = self->check_usable(); !usable)
             return self->created(name, std::unexpected(usable.error()));
-          const EntryId next = position == InitialPosition::earliest ? first : receipt->cursors.front();
+          const EntryId next = position == InitialPosition::earliest ? earliest : receipt->cursors.front();
           auto subscription = std::make_shared<Subscription>(self->context_, *self, std::move(row),
                                                              storage::CursorState{.next = next});
           self->subscriptions_.emplace(name, subscription);
@@ -240,8 +243,7 @@ class ReaderHandle final : public Reader {
   void has_more(std::optional<EntryId> after, Done<bool> done) override {
     topic_->core().loop.post(
         [topic = topic_, reader = reader_, after, answer = Answer<bool>(std::move(done))]() mutable {
-          const EntryId next = after ? EntryId{after->value + 1} : reader->start();
-          answer(std::max(next, topic->first()) < topic->end());
+          reader->has_more(after ? EntryId{after->value + 1} : reader->start(), std::move(answer));
         });
   }
   void close(Done<void> done) override {
@@ -259,9 +261,10 @@ class ReaderHandle final : public Reader {
 
 }  // namespace
 
-EntryId Topic::position_of(const MessageId& id) const {
-  if (id.ledger < ledger_) return first_;
-  return id.ledger > ledger_ ? end_ : std::clamp(id.entry, first_, end_);
+EntryId Topic::position_of(const MessageId& id, bool compacted) const {
+  const EntryId first = first_of(compacted);
+  if (id.ledger < ledger_) return first;
+  return id.ledger > ledger_ ? end_ : std::clamp(id.entry, first, end_);
 }
 
 EntryId Topic::behind(const MessageId& id) const {
@@ -278,11 +281,12 @@ Result<ReaderPtr> Topic::add_reader(const ReaderStart& start, Permits permits,
     // it.
     if (id->ledger == ledger_ && id->entry < end_)
       position = EntryId{id->entry.value + (start.inclusive ? 0 : 1)};
-    if (id->ledger < ledger_) position = first_;
+    if (id->ledger < ledger_) position = first_of(start.read_compacted);
   } else if (std::get<InitialPosition>(start.position) == InitialPosition::earliest) {
-    position = first_;
+    position = first_of(start.read_compacted);
   }
-  auto reader = std::make_shared<TopicReader>(*this, position, permits, std::move(sink));
+  auto reader =
+      std::make_shared<TopicReader>(*this, position, start.read_compacted, permits, std::move(sink));
   readers_.insert(reader);
   // In a turn of its own, as for consumers.
   core_.loop.post([self = shared_from_this(), reader] { reader->pump(); });
@@ -391,6 +395,7 @@ void Topic::tombstone(Answer<void> answer) {
 void Topic::finish_removal(Answer<void> answer) {
   shut_down({ErrorCode::topic_not_found, fmt::format("topic {} was deleted", row_.name)});
   subscriptions_.clear();
+  compaction_.remove();
   storage::Transaction transaction;
   transaction.operations.emplace_back(storage::DropTopic{.topic = row_.id});
   transaction.done = [self = shared_from_this(),
@@ -441,6 +446,7 @@ void Topic::shut_down(const Error& reason) {
   when_held_ = nullptr;
   producers_.shut_down(reason);
   limits_.shut_down();
+  compaction_.shut_down(reason);
   for (const auto& [name, subscription] : subscriptions_) subscription->shut_down(reason);
   for (const auto& reader : std::exchange(readers_, {})) reader->shut_down(reason);
 }
@@ -457,6 +463,7 @@ TopicStats Topic::stats() const {
   stats.producers = static_cast<std::uint32_t>(producers_.count());
   if (end_ > first_) stats.last_message_id = last_message_id();
   stats.terminated = terminated();
+  stats.compaction = compaction_.stats();
   for (const auto& [name, subscription] : subscriptions_)
     stats.subscriptions.push_back(subscription->stats());
   if (const auto state = context_->log->state(row_.id)) stats.stored_bytes = state->stored_bytes;

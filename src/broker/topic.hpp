@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "broker/answer.hpp"
+#include "broker/compaction/topic_compaction.hpp"
 #include "broker/context.hpp"
 #include "broker/producers.hpp"
 #include "broker/subscription.hpp"
@@ -56,6 +57,7 @@ class Topic : public std::enable_shared_from_this<Topic> {
   void on_durable(const DurableNote& note);
   [[nodiscard]] Producers& producers() { return producers_; }
   [[nodiscard]] TopicLimits& limits() { return limits_; }
+  [[nodiscard]] TopicCompaction& compaction() { return compaction_; }
   /// Why nobody may connect any more, if so: deleted, the broker stops, or the disk failed.
   [[nodiscard]] Result<> check_usable() const;
   [[nodiscard]] std::optional<std::uint64_t> producer_epoch() const { return row_.producer_epoch; }
@@ -109,11 +111,15 @@ class Topic : public std::enable_shared_from_this<Topic> {
   [[nodiscard]] bool has_backlog() const { return !subscriptions_.empty() && acknowledged_before() < end_; }
 
   [[nodiscard]] EntryId first() const { return first_; }
+  /// The same for who reads the topic as it was compacted: a view begins with what was the first one ever.
+  [[nodiscard]] EntryId first_of(bool compacted) const {
+    return compacted && compaction_.view() != nullptr ? EntryId{0} : first_;
+  }
   [[nodiscard]] EntryId end() const { return end_; }
   [[nodiscard]] LedgerId ledger() const { return ledger_; }
-  /// Where this id stands here, within what is kept. A topic has one ledger: an id of an older one lies
-  /// before everything, one of a newer one behind it.
-  [[nodiscard]] EntryId position_of(const MessageId& id) const;
+  /// Where this id stands here, within what is kept (or `compacted`: in the view too). A topic has one
+  /// ledger: an id of an older one lies before everything, one of a newer one behind it.
+  [[nodiscard]] EntryId position_of(const MessageId& id, bool compacted = false) const;
   /// Where what follows this id begins.
   [[nodiscard]] EntryId behind(const MessageId& id) const;
   [[nodiscard]] TopicStats stats() const;
@@ -146,6 +152,7 @@ class Topic : public std::enable_shared_from_this<Topic> {
   std::atomic<bool> terminated_;
   std::vector<Answer<std::optional<MessageId>>> terminating_;
   TopicLimits limits_;
+  TopicCompaction compaction_;
   Producers producers_;
   LedgerId ledger_;
   EntryId first_;

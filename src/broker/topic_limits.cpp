@@ -98,6 +98,7 @@ void TopicLimits::tick() {
   look_at_size();
   look_at_age();
   update_gate();
+  topic_.compaction().look_at_size(in_force().compaction_threshold_bytes.value_or(0));
 }
 
 void TopicLimits::shut_down() {

@@ -1,9 +1,11 @@
 #include "bus/partitions/admin.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <geminga/admin.hpp>
 
+#include "base/later.hpp"
 #include "base/partition_name.hpp"
 #include "base/policy_fields.hpp"
 #include "base/topic_name.hpp"
@@ -79,6 +81,23 @@ Result<std::optional<MessageId>> Admin::terminate_topic(std::string_view topic) 
   }));
   GEMINGA_TRY(const std::uint32_t partitions, impl_->engine().partitions(name));
   return partitions == 0 ? last : std::nullopt;
+}
+
+Result<> Admin::compact_topic(std::string_view topic) {
+  GEMINGA_TRY(const auto name, impl_->bus().full_topic_name(topic));
+  GEMINGA_TRY_VOID(bus::require_compaction(impl_->bus().engine().capabilities(), name));
+  return impl_->each(name, [&](const auto& part) { return impl_->engine().compact_topic(part); });
+}
+
+Result<> Admin::await_compaction(std::string_view topic, std::chrono::milliseconds timeout) {
+  GEMINGA_TRY(const auto name, impl_->bus().full_topic_name(topic));
+  GEMINGA_TRY_VOID(bus::require_compaction(impl_->bus().engine().capabilities(), name));
+  const base::Clock& clock = impl_->bus().clock();
+  const auto deadline = base::later(clock.monotonic_now(), timeout);
+  return impl_->each(name, [&](const auto& part) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - clock.monotonic_now());
+    return impl_->engine().await_compaction(part, std::max(left, std::chrono::milliseconds{0}));
+  });
 }
 
 Result<> Admin::create_partitioned_topic(std::string_view topic, std::uint32_t partitions) {

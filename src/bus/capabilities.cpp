@@ -29,8 +29,9 @@ std::string_view to_string(Feature feature) noexcept {
       "topic_termination",
       "non_persistent_topics",
       "partitioned_topics",
+      "topic_compaction",
   };
-  static_assert(static_cast<std::size_t>(Feature::partitioned_topics) + 1 == kFeatureCount);
+  static_assert(static_cast<std::size_t>(Feature::topic_compaction) + 1 == kFeatureCount);
   return kNames[static_cast<std::size_t>(feature)];
 }
 

@@ -49,6 +49,10 @@ Result<> check_options(const ConsumerOptions& options, bool has_handler) {
   if (options.handler_threads == 0) return fail(ErrorCode::invalid_argument, "handler_threads must not be 0");
   if (!options.hash_ranges.empty() && options.type != SubscriptionType::key_shared)
     return fail(ErrorCode::invalid_argument, "hash_ranges are for key_shared subscriptions");
+  if (options.read_compacted && options.type != SubscriptionType::exclusive &&
+      options.type != SubscriptionType::failover)
+    return fail(ErrorCode::invalid_argument,
+                "read_compacted needs an exclusive or failover subscription: it has a meaning in order only");
   if (options.orderly && !has_handler)
     return fail(ErrorCode::invalid_argument, "orderly needs a handler: the bus decides what comes next");
   if (options.orderly && options.type == SubscriptionType::shared)
@@ -68,6 +72,7 @@ Result<> check_redelivery(const ConsumerOptions& options) {
 }
 
 Result<> check_capabilities(const ConsumerOptions& options, const Capabilities& capabilities) {
+  if (options.read_compacted) GEMINGA_TRY_VOID(bus::require_compaction(capabilities, options.topic));
   GEMINGA_TRY_VOID(bus::require(capabilities, feature_of(options.type)));
   if (options.priority != 0) GEMINGA_TRY_VOID(bus::require(capabilities, Feature::consumer_priority));
   if (!options.hash_ranges.empty()) GEMINGA_TRY_VOID(bus::require(capabilities, Feature::key_shared_ranges));
@@ -120,6 +125,7 @@ Result<std::shared_ptr<Consumer::Impl>> Consumer::Impl::create(const std::shared
                                                       .name = o.name,
                                                       .priority = o.priority,
                                                       .hash_ranges = o.hash_ranges,
+                                                      .read_compacted = o.read_compacted,
                                                       .queue = {.messages = o.receiver_queue_size}},
                                                      impl->inbox_));
   if (auto added = bus->add_child(impl); !added) {

@@ -108,6 +108,7 @@ struct EngineConsumerOptions {
   std::string name;
   std::uint32_t priority = 0;
   std::vector<HashRange> hash_ranges;
+  bool read_compacted = false;
   ReceiverQueue queue;
 };
 
@@ -139,6 +140,7 @@ struct EngineReaderOptions {
   std::string topic;
   std::variant<InitialPosition, MessageId> start = InitialPosition::latest;
   bool inclusive = false;
+  bool read_compacted = false;
   ReceiverQueue queue;
 };
 
@@ -164,6 +166,8 @@ class EngineAdmin {
   /// Of a partitioned topic with all its partitions.
   virtual Result<> delete_topic(const std::string& topic, bool force) = 0;
   virtual Result<std::optional<MessageId>> terminate_topic(const std::string& topic) = 0;
+  virtual Result<> compact_topic(const std::string& topic) = 0;
+  virtual Result<> await_compaction(const std::string& topic, std::chrono::milliseconds timeout) = 0;
   virtual Result<> set_policies(const std::string& topic, const Policies& policies) = 0;
   virtual Result<> set_namespace_policies(const std::string& tenant_and_namespace,
                                           const Policies& policies) = 0;

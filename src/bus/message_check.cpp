@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/later.hpp"
+#include "base/topic_name.hpp"
 #include "base/try.hpp"
 
 namespace geminga::bus {
@@ -30,6 +31,14 @@ Result<> require(const Capabilities& capabilities, Feature feature) {
   const Capability& capability = capabilities.of(feature);
   if (capability.support != Support::impossible) return {};
   return fail(ErrorCode::unsupported_by_engine, fmt::format("{}: {}", to_string(feature), capability.reason));
+}
+
+Result<> require_compaction(const Capabilities& capabilities, std::string_view topic) {
+  GEMINGA_TRY_VOID(require(capabilities, Feature::topic_compaction));
+  GEMINGA_TRY(const auto name, base::TopicName::parse(topic, ""));
+  if (name.persistent) return {};
+  return fail(ErrorCode::invalid_argument,
+              fmt::format("{} is non-persistent: it keeps nothing that could be compacted", topic));
 }
 
 Result<> check_message(OutgoingMessage& message, const BusOptions& options, const Capabilities& capabilities,

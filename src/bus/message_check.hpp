@@ -17,5 +17,7 @@ Result<> check_message(OutgoingMessage& message, const BusOptions& options, cons
 
 /// Errors: unsupported_by_engine with the engine's reason, where `feature` is impossible.
 Result<> require(const Capabilities& capabilities, Feature feature);
+/// For this topic, a full name. Errors: invalid_argument too (it is non-persistent).
+Result<> require_compaction(const Capabilities& capabilities, std::string_view topic);
 
 }  // namespace geminga::bus

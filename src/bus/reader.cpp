@@ -27,13 +27,15 @@ Result<std::shared_ptr<Reader::Impl>> Reader::Impl::create(const std::shared_ptr
   GEMINGA_TRY_VOID(bus::require(bus->engine().capabilities(), Feature::reader));
   if (options.start != decltype(options.start)(InitialPosition::latest))
     GEMINGA_TRY_VOID(bus::require(bus->engine().capabilities(), Feature::replay_from_earliest));
+  if (options.read_compacted) GEMINGA_TRY_VOID(bus::require_compaction(bus->engine().capabilities(), topic));
   const bus::ReceiverQueue queue{.messages = options.receiver_queue_size};
   auto impl = std::make_shared<Impl>(bus, queue);
-  GEMINGA_TRY(
-      impl->engine_,
-      bus->engine().create_reader(
-          {.topic = std::move(topic), .start = options.start, .inclusive = options.inclusive, .queue = queue},
-          impl->inbox_));
+  GEMINGA_TRY(impl->engine_, bus->engine().create_reader({.topic = std::move(topic),
+                                                          .start = options.start,
+                                                          .inclusive = options.inclusive,
+                                                          .read_compacted = options.read_compacted,
+                                                          .queue = queue},
+                                                         impl->inbox_));
   if (auto added = bus->add_child(impl); !added) {
     GEMINGA_TRY_VOID(impl->engine_->close());
     return std::unexpected(added.error());

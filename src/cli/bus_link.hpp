@@ -18,6 +18,7 @@ struct LinkConsumerOptions {
   SubscriptionType type = SubscriptionType::exclusive;
   InitialPosition from = InitialPosition::latest;
   std::uint32_t priority = 0;
+  bool read_compacted = false;
 };
 
 /// Messages of a subscription, one after the other; each is acknowledged or handed back before the next one

@@ -66,7 +66,8 @@ LinkConsumerOptions options_of(const Arguments& arguments) {
                                          : SubscriptionType::exclusive,
           .from = arguments.text("from", "latest") == "earliest" ? InitialPosition::earliest
                                                                  : InitialPosition::latest,
-          .priority = static_cast<std::uint32_t>(arguments.number("priority", 0))};
+          .priority = static_cast<std::uint32_t>(arguments.number("priority", 0)),
+          .read_compacted = arguments.has("read-compacted")};
 }
 
 Outcome run(const Arguments& arguments) {
@@ -112,6 +113,8 @@ Verb consume_verb() {
                        .metavar = "WHERE",
                        .help = "where a new subscription begins (latest)",
                        .choices = {"earliest", "latest"}},
+                      {.name = "read-compacted",
+                       .help = "of what was compacted the last message of each key; exclusive and failover"},
                       {.name = "count",
                        .letter = 'n',
                        .value = Value::number,

@@ -109,6 +109,7 @@ class ServerLink final : public BusLink {
                       {"type", type_name(options.type)},
                       {"initial_position", options.from == InitialPosition::earliest ? "earliest" : "latest"},
                       {"priority", options.priority},
+                      {"read_compacted", options.read_compacted},
                       {"receiver_queue_size", 1}}));
     return std::make_unique<ServerConsumer>(remote_, consumer.value("id", ""));
   }

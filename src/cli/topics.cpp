@@ -1,4 +1,6 @@
+#include <chrono>
 #include <set>
+#include <thread>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -14,6 +16,8 @@ namespace geminga::cli {
 namespace {
 
 using nlohmann::ordered_json;
+
+constexpr std::chrono::milliseconds kLookEvery{100};
 
 std::string with_topic(std::string_view path, const std::string& topic) {
   return fmt::format("{}?topic={}", path, url_encoded(topic));
@@ -145,6 +149,42 @@ Outcome remove(const Arguments& arguments) {
   return {};
 }
 
+bool under_way(const ordered_json& compaction) {
+  const std::string state = compaction.value("state", "");
+  return state == "waiting" || state == "running";
+}
+
+Outcome wait_for_compaction(const Arguments& arguments, Remote& remote) {
+  Progress progress("compacting", 100);
+  for (;;) {
+    GEMINGA_CLI_TRY(const ordered_json stats, stats_of(remote, arguments.text("TOPIC")));
+    const ordered_json compaction = stats.value("compaction", ordered_json::object());
+    if (!under_way(compaction)) {
+      progress.make_room();
+      if (const std::string failure = compaction.value("failure", ""); !failure.empty())
+        return failed(failure);
+      if (wants_json(arguments)) {
+        print_json(compaction);
+      } else {
+        print_line(
+            fmt::format("{} messages, {} bytes", count(compaction, "messages"), count(compaction, "bytes")));
+      }
+      return {};
+    }
+    progress.show(count(compaction, "percent"), compaction.value("state", ""));
+    std::this_thread::sleep_for(kLookEvery);
+  }
+}
+
+Outcome compact(const Arguments& arguments) {
+  Remote remote(arguments);
+  GEMINGA_CLI_TRY(const ordered_json begun,
+                  remote.post("/api/bus/topics/compaction", {{"topic", arguments.text("TOPIC")}}));
+  if (arguments.has("wait")) return wait_for_compaction(arguments, remote);
+  if (wants_json(arguments)) print_json(begun);
+  return {};
+}
+
 Outcome terminate(const Arguments& arguments) {
   Remote remote(arguments);
   GEMINGA_CLI_TRY(const ordered_json ended,
@@ -244,6 +284,18 @@ Verb topics_verb() {
                      .positionals = {kTopic},
                      .options = {output_option(), server_option()},
                      .run = terminate},
+                    {.name = "compact",
+                     .summary = "keep the last message of each key for who reads compacted",
+                     .about = "Messages without a key stay, a key whose last message is empty goes. Who does "
+                              "not read compacted gets all that retention keeps, as before.",
+                     .positionals = {kTopic},
+                     .options = {{.name = "wait", .help = "until it is done, and say what is left"},
+                                 output_option(),
+                                 server_option()},
+                     .examples = {{"geminga topics compact prices --wait",
+                                   "then: geminga consume prices -s me "
+                                   "--from earliest --read-compacted"}},
+                     .run = compact},
                     {.name = "policies",
                      .summary = "limits of a topic: age, backlog, rates, how many may connect",
                      .positionals = {kTopic},

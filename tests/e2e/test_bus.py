@@ -63,6 +63,21 @@ class OverTheServer(Case):
         self.assertEqual((1, "one\ntwo\n"), (short.returncode, short.stdout))
         self.assertIn("2 of 3", short.stderr)
 
+    def test_a_compacted_topic_has_the_last_of_each_key(self):
+        for key, body in ("a", "1"), ("b", "1"), ("a", "2"), ("b", ""):
+            self.good("produce", "prices", "--key", key, "-m", body)
+        self.good("topics", "compact", "prices")
+        self.assertEqual("1 messages", self.good("topics", "compact", "prices", "--wait").split(",")[0])
+        compaction = json.loads(self.good("topics", "show", "prices", "-o", "json"))["compaction"]
+        self.assertEqual(("idle", 1), (compaction["state"], compaction["messages"]))
+        self.good("produce", "prices", "--key", "b", "-m", "3")
+        for again in "first", "second":
+            read = self.good("consume", "prices", "-s", again, "--from", "earliest", "--read-compacted", "-n", 2)
+            self.assertEqual("2\n3\n", read)
+        self.assertEqual("1\n", self.good("consume", "prices", "-s", "whole", "--from", "earliest", "-n", 1))
+        self.assertEqual(1, self.cli("consume", "prices", "-s", "x", "--type", "shared", "--read-compacted").returncode)
+        self.assertEqual(1, self.cli("topics", "compact", "nowhere", "--wait").returncode)
+
     def test_a_non_persistent_topic_reaches_who_is_there(self):
         topic = "non-persistent://public/default/ticks"
         done = []

@@ -49,6 +49,30 @@ void add(SubscriptionStats& to, const SubscriptionStats& part, std::size_t parti
     to.dispatch_paused = fmt::format("partition {}: {}", partition, part.dispatch_paused);
 }
 
+/// What is under way on any of them is under way; the slowest says how far.
+void add(CompactionStats& to, const CompactionStats& part, std::size_t partition) {
+  const auto weight = [](CompactionState state) {
+    switch (state) {
+      case CompactionState::running:
+        return 3;
+      case CompactionState::waiting:
+        return 2;
+      case CompactionState::failed:
+        return 1;
+      case CompactionState::idle:
+        return 0;
+    }
+    return 0;
+  };
+  to.messages += part.messages;
+  to.bytes += part.bytes;
+  if (part.state == CompactionState::running)
+    to.percent = to.state == CompactionState::running ? std::min(to.percent, part.percent) : part.percent;
+  if (weight(part.state) > weight(to.state)) to.state = part.state;
+  if (to.failure.empty() && !part.failure.empty())
+    to.failure = fmt::format("partition {}: {}", partition, part.failure);
+}
+
 }  // namespace
 
 TopicStats sum_of_partitions(std::string topic, std::vector<TopicStats> partitions) {
@@ -67,6 +91,7 @@ TopicStats sum_of_partitions(std::string topic, std::vector<TopicStats> partitio
     sum.terminated = (i == 0 || sum.terminated) && part.terminated;
     if (sum.publish_paused.empty() && !part.publish_paused.empty())
       sum.publish_paused = fmt::format("partition {}: {}", i, part.publish_paused);
+    add(sum.compaction, part.compaction, i);
     for (const SubscriptionStats& each : part.subscriptions) add(named(sum.subscriptions, each), each, i);
   }
   sum.per_partition = std::move(partitions);

@@ -109,6 +109,7 @@ void HttpBus::Service::add_routes(net::Router& router) {
   router.get("/api/bus/topics", on_pool(&Service::list_topics));
   router.post("/api/bus/topics", on_pool(&Service::create_topic));
   router.post("/api/bus/topics/terminate", on_pool(&Service::terminate_topic));
+  router.post("/api/bus/topics/compaction", on_pool(&Service::compact_topic));
   router.post("/api/bus/topics/partitions", on_pool(&Service::update_partitions));
   router.del("/api/bus/topics", on_pool(&Service::delete_topic));
   // A full name has slashes, which no path segment may hold: it goes into ?topic=.

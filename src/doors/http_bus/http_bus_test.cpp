@@ -315,6 +315,27 @@ TEST_F(HttpBusTest, ATerminatedTopicTakesNothingAndEnds) {
   EXPECT_EQ(ok("POST", "/api/bus/topics/terminate", {{"topic", "empty"}})["last_message_id"], nullptr);
 }
 
+TEST_F(HttpBusTest, ATopicIsCompactedAndReadSo) {
+  const json sent = {
+      {"messages", json::array({{{"key", "a"}, {"body", "1"}}, {{"key", "a"}, {"body", "2"}}})}};
+  const json ids = ok("POST", "/api/bus/topics/t/messages", sent)["ids"];
+  EXPECT_EQ(ok("GET", "/api/bus/stats?topic=t")["compaction"]["horizon"], nullptr);
+  const Answer begun = call("POST", "/api/bus/topics/compaction", {{"topic", "t"}});
+  EXPECT_EQ(begun.status, 202);
+  EXPECT_EQ(begun.body["topic"], "persistent://public/default/t");
+  json compaction;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  do {
+    compaction = ok("GET", "/api/bus/stats?topic=t")["compaction"];
+  } while (compaction["state"] != "idle" && std::chrono::steady_clock::now() < deadline);
+  EXPECT_EQ(compaction["horizon"], ids[1]);
+  EXPECT_EQ(compaction["messages"], 1);
+  const std::string id = consumer({{"read_compacted", true}});
+  const auto got = receive_all(id, 1);
+  ASSERT_EQ(got.size(), 1U);
+  EXPECT_EQ(got[0]["id"], ids[1]);
+}
+
 TEST_F(HttpBusTest, SaysWhichBusItIsAndWhatItCanDo) {
   const json bus = ok("GET", "/api/bus");
   EXPECT_THAT(bus["url"], HasSubstr("embedded:"));
@@ -376,6 +397,13 @@ TEST_F(HttpBusTest, WrongRequestsAreRefusedWithTheReason) {
       {"GET", "/api/bus/messages?topic=t&limit=1x", nullptr, 400},
       {"GET", "/api/bus/messages?topic=t&after=x", nullptr, 400},
       {"POST", "/api/bus/topics/terminate", json::object(), 400},
+      {"POST", "/api/bus/topics/compaction", json::object(), 400},
+      {"POST", "/api/bus/topics/compaction", {{"topic", "missing"}}, 404},
+      {"POST", "/api/bus/topics/compaction", {{"topic", "non-persistent://public/default/t"}}, 400},
+      {"POST",
+       "/api/bus/consumers",
+       {{"topic", "t"}, {"subscription", "s"}, {"type", "shared"}, {"read_compacted", true}},
+       400},
       {"POST", "/api/bus/topics/terminate", {{"topic", "missing"}}, 404},
       {"GET", "/api/bus/policies", nullptr, 400},
       {"GET", "/api/bus/policies?topic=t&namespace=public%2Fdefault", nullptr, 400},

@@ -52,6 +52,14 @@ std::uint64_t JsonFields::number(std::string_view name, std::uint64_t fallback, 
   return fallback;
 }
 
+bool JsonFields::flag(std::string_view name) {
+  const json* value = find(name);
+  if (value == nullptr) return false;
+  if (value->is_boolean()) return value->get<bool>();
+  fault(name, "must be true or false");
+  return false;
+}
+
 std::optional<std::chrono::milliseconds> JsonFields::milliseconds(std::string_view name) {
   if (!has(name)) return std::nullopt;
   constexpr std::uint64_t kYear = 366ULL * 24 * 3600 * 1000;

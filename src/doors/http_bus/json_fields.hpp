@@ -23,6 +23,7 @@ class JsonFields {
   std::string text(std::string_view name);
   std::string required_text(std::string_view name);
   std::uint64_t number(std::string_view name, std::uint64_t fallback, std::uint64_t max);
+  bool flag(std::string_view name);
   std::optional<std::chrono::milliseconds> milliseconds(std::string_view name);
   /// nullptr where it is absent; an object or an array otherwise.
   const nlohmann::json* object(std::string_view name);

@@ -157,6 +157,31 @@ json to_json(const SubscriptionStats& stats) {
           {"dispatch_paused", stats.dispatch_paused}};
 }
 
+namespace {
+
+const char* name_of(CompactionState state) {
+  switch (state) {
+    case CompactionState::idle:
+      return "idle";
+    case CompactionState::waiting:
+      return "waiting";
+    case CompactionState::running:
+      return "running";
+    case CompactionState::failed:
+      return "failed";
+  }
+  return "idle";
+}
+
+json to_json(const CompactionStats& stats) {
+  return {
+      {"state", name_of(stats.state)}, {"horizon", stats.horizon ? json(stats.horizon->to_string()) : json()},
+      {"messages", stats.messages},    {"bytes", stats.bytes},
+      {"percent", stats.percent},      {"failure", stats.failure}};
+}
+
+}  // namespace
+
 json to_json(const TopicStats& stats) {
   json subscriptions = json::array();
   for (const SubscriptionStats& subscription : stats.subscriptions)
@@ -172,6 +197,7 @@ json to_json(const TopicStats& stats) {
               {"stored_messages", stats.stored_messages},
               {"stored_bytes", stats.stored_bytes},
               {"producers", stats.producers},
+              {"compaction", to_json(stats.compaction)},
               {"subscriptions", std::move(subscriptions)}};
   if (stats.partitions > 0) {
     json each = json::array();
@@ -219,7 +245,7 @@ Result<ConsumerRequest> read_consumer(const json& body) {
   JsonFields fields(body, "",
                     {"topic", "subscription", "type", "initial_position", "name", "receiver_queue_size",
                      "negative_ack_delay_ms", "ack_timeout_ms", "dead_letter", "idle_timeout_ms", "priority",
-                     "hash_ranges"});
+                     "hash_ranges", "read_compacted"});
   ConsumerRequest request;
   ConsumerOptions& options = request.options;
   options.topic = fields.required_text("topic");
@@ -229,6 +255,7 @@ Result<ConsumerRequest> read_consumer(const json& body) {
   options.name = fields.text("name");
   options.priority = static_cast<std::uint32_t>(fields.number("priority", 0, kNoLimit));
   options.hash_ranges = read_hash_ranges(fields);
+  options.read_compacted = fields.flag("read_compacted");
   options.receiver_queue_size =
       static_cast<std::uint32_t>(fields.number("receiver_queue_size", 100, kNoLimit));
   options.negative_ack_delay =

@@ -35,6 +35,7 @@ class HttpBus::Service : public std::enable_shared_from_this<HttpBus::Service> {
   Answer list_topics(const net::HttpRequest& request);
   Answer create_topic(const net::HttpRequest& request);
   Answer terminate_topic(const net::HttpRequest& request);
+  Answer compact_topic(const net::HttpRequest& request);
   Answer update_partitions(const net::HttpRequest& request);
   Answer delete_topic(const net::HttpRequest& request);
   Answer topic_stats(const net::HttpRequest& request);

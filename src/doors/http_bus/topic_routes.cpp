@@ -114,6 +114,14 @@ HttpBus::Service::Answer HttpBus::Service::terminate_topic(const net::HttpReques
   return json_answer({{"last_message_id", last ? json(last->to_string()) : json()}});
 }
 
+HttpBus::Service::Answer HttpBus::Service::compact_topic(const net::HttpRequest& request) {
+  GEMINGA_TRY(const json body, net::parse_json_object(request.body));
+  GEMINGA_TRY(const TopicRequest wanted, read_topic(body, /*with_subscription=*/false));
+  GEMINGA_TRY(const std::string name, bus_.full_topic_name(wanted.topic));
+  GEMINGA_TRY_VOID(bus_.admin().compact_topic(name));
+  return json_answer({{"topic", name}}, 202);
+}
+
 HttpBus::Service::Answer HttpBus::Service::topic_stats(const net::HttpRequest& request) {
   GEMINGA_TRY(const std::string topic, topic_of(request));
   GEMINGA_TRY(const TopicStats stats, bus_.admin().stats(topic));

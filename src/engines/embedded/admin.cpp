@@ -79,6 +79,17 @@ Result<std::optional<MessageId>> EmbeddedAdmin::terminate_topic(const std::strin
                                         [&](auto done) { broker_.terminate_topic(found, std::move(done)); });
 }
 
+Result<> EmbeddedAdmin::compact_topic(const std::string& topic) {
+  GEMINGA_TRY(auto found, find(topic, false));
+  return wait<void>("compact topic", [&](auto done) { broker_.compact(found, std::move(done)); });
+}
+
+Result<> EmbeddedAdmin::await_compaction(const std::string& topic, std::chrono::milliseconds timeout) {
+  GEMINGA_TRY(auto found, find(topic, false));
+  return base::await<void>([&](auto done) { broker_.await_compaction(found, std::move(done)); }, timeout,
+                           "compaction");
+}
+
 Result<> EmbeddedAdmin::set_policies(const std::string& topic, const Policies& policies) {
   GEMINGA_TRY(auto found, find(topic, false));
   return wait<void>("set policies",

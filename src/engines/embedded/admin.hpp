@@ -19,6 +19,8 @@ class EmbeddedAdmin final : public bus::EngineAdmin {
   Result<> create_topic(const std::string& topic) override;
   Result<> delete_topic(const std::string& topic, bool force) override;
   Result<std::optional<MessageId>> terminate_topic(const std::string& topic) override;
+  Result<> compact_topic(const std::string& topic) override;
+  Result<> await_compaction(const std::string& topic, std::chrono::milliseconds timeout) override;
   Result<> set_policies(const std::string& topic, const Policies& policies) override;
   Result<> set_namespace_policies(const std::string& tenant_and_namespace, const Policies& policies) override;
   Result<Policies> policies(const std::string& topic) override;

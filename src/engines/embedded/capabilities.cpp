@@ -44,6 +44,8 @@ Capabilities make() {
       Feature::partitioned_topics,
       "partitions are topics of the one log; a key stays in its partition, more can be added while clients "
       "run");
+  native(Feature::topic_compaction,
+         "the last message of each key, kept beside the topic; messages without a key stay");
   impossible(Feature::authentication, "in process: whoever may open the directory may use it");
   return table;
 }

@@ -58,7 +58,8 @@ Result<std::shared_ptr<bus::EngineConsumer>> Opener::open_consumer(const bus::En
       .permits = {.messages = options.queue.messages, .bytes = options.queue.bytes},
       .priority = options.priority,
       .hash_ranges = options.hash_ranges,
-      .properties = own_properties()};
+      .properties = own_properties(),
+      .read_compacted = options.read_compacted};
   if (is_volatile(options.topic)) {
     auto messages = std::make_shared<MessageSink>(options.topic, -1, std::move(sink));
     GEMINGA_TRY(auto consumer, broker_->volatile_topics().subscribe(options.topic, subscribe, messages));
@@ -75,7 +76,8 @@ Result<std::shared_ptr<bus::EngineConsumer>> Opener::open_consumer(const bus::En
 
 Result<std::unique_ptr<bus::EngineReader>> Opener::open_reader(const bus::EngineReaderOptions& options,
                                                                std::shared_ptr<bus::EngineSink> sink) {
-  const broker::ReaderStart start{.position = options.start, .inclusive = options.inclusive};
+  const broker::ReaderStart start{
+      .position = options.start, .inclusive = options.inclusive, .read_compacted = options.read_compacted};
   const broker::Permits permits{.messages = options.queue.messages, .bytes = options.queue.bytes};
   if (is_volatile(options.topic)) {
     auto messages = std::make_shared<MessageSink>(options.topic, -1, std::move(sink));
