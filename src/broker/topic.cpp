@@ -16,7 +16,7 @@ Topic::Topic(ContextPtr context, storage::TopicRow row, const storage::TopicStat
       limits_(*this),
       compaction_(*this, row_.view),
       producers_(*this),
-      ledger_(state.ledger),
+      ledgers_(state.ledgers),
       first_(state.first),
       end_(state.next) {}
 
@@ -37,7 +37,7 @@ void Topic::add_recovered(storage::SubscriptionRow row, storage::CursorState cur
 }
 
 void Topic::on_durable(const DurableNote& note) {
-  ledger_ = note.ledger;
+  ledgers_.begin(note.ledger, EntryId{note.end.value - 1});
   end_ = note.end;
   messages_in_ += note.messages;
   bytes_in_ += note.bytes;
@@ -262,14 +262,15 @@ class ReaderHandle final : public Reader {
 }  // namespace
 
 EntryId Topic::position_of(const MessageId& id, bool compacted) const {
-  const EntryId first = first_of(compacted);
-  if (id.ledger < ledger_) return first;
-  return id.ledger > ledger_ ? end_ : std::clamp(id.entry, first, end_);
+  if (id.ledger > ledgers_.current) return end_;
+  // A lost id has a number that the ledger after it has again. Of ledgers that are forgotten only a view may
+  // keep entries: there the number says the place.
+  return std::clamp(std::min(id.entry, ledgers_.span(id.ledger, end_).end), first_of(compacted), end_);
 }
 
-EntryId Topic::behind(const MessageId& id) const {
-  const EntryId at = position_of(id);
-  return id.ledger == ledger_ && at == id.entry && at < end_ ? EntryId{at.value + 1} : at;
+EntryId Topic::behind(const MessageId& id, bool compacted) const {
+  const EntryId at = position_of(id, compacted);
+  return at == id.entry && at < ledgers_.span(id.ledger, end_).end ? EntryId{at.value + 1} : at;
 }
 
 Result<ReaderPtr> Topic::add_reader(const ReaderStart& start, Permits permits,
@@ -277,11 +278,7 @@ Result<ReaderPtr> Topic::add_reader(const ReaderStart& start, Permits permits,
   if (auto usable = check_usable(); !usable) return std::unexpected(usable.error());
   EntryId position = end_;
   if (const auto* id = std::get_if<MessageId>(&start.position)) {
-    // One ledger a topic: an id of an older ledger lies before everything here, one of a newer ledger behind
-    // it.
-    if (id->ledger == ledger_ && id->entry < end_)
-      position = EntryId{id->entry.value + (start.inclusive ? 0 : 1)};
-    if (id->ledger < ledger_) position = first_of(start.read_compacted);
+    position = start.inclusive ? position_of(*id, start.read_compacted) : behind(*id, start.read_compacted);
   } else if (std::get<InitialPosition>(start.position) == InitialPosition::earliest) {
     position = first_of(start.read_compacted);
   }
@@ -298,7 +295,7 @@ Result<ReaderPtr> Topic::add_reader(const ReaderStart& start, Permits permits,
 
 std::optional<MessageId> Topic::last_message_id() const {
   if (end_.value == 0) return std::nullopt;
-  return MessageId{.ledger = ledger_, .entry = EntryId{end_.value - 1}, .partition = partition_};
+  return id_of(EntryId{end_.value - 1});
 }
 
 /// First the log takes no more, then what it had taken becomes durable: so the last message is known. Only

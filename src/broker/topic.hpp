@@ -116,12 +116,15 @@ class Topic : public std::enable_shared_from_this<Topic> {
     return compacted && compaction_.view() != nullptr ? EntryId{0} : first_;
   }
   [[nodiscard]] EntryId end() const { return end_; }
-  [[nodiscard]] LedgerId ledger() const { return ledger_; }
-  /// Where this id stands here, within what is kept (or `compacted`: in the view too). A topic has one
-  /// ledger: an id of an older one lies before everything, one of a newer one behind it.
+  /// Where this id stands here, within what is kept (or `compacted`: in the view too). An id that was given
+  /// and lost (storage::Ledgers) stands where the ledger after it begins; one of a topic of this name before
+  /// lies before everything.
   [[nodiscard]] EntryId position_of(const MessageId& id, bool compacted = false) const;
+  [[nodiscard]] MessageId id_of(EntryId entry) const {
+    return {.ledger = ledgers_.of(entry), .entry = entry, .partition = partition_};
+  }
   /// Where what follows this id begins.
-  [[nodiscard]] EntryId behind(const MessageId& id) const;
+  [[nodiscard]] EntryId behind(const MessageId& id, bool compacted = false) const;
   [[nodiscard]] TopicStats stats() const;
   void add_to(BrokerStats& sums) const;
 
@@ -154,7 +157,7 @@ class Topic : public std::enable_shared_from_this<Topic> {
   TopicLimits limits_;
   TopicCompaction compaction_;
   Producers producers_;
-  LedgerId ledger_;
+  storage::Ledgers ledgers_;
   EntryId first_;
   EntryId end_;
   std::map<std::string, SubscriptionPtr> subscriptions_;

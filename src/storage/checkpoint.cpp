@@ -9,8 +9,9 @@ namespace geminga::storage {
 namespace {
 
 constexpr std::uint64_t kMagic = 0x31'54'50'4b'43'4d'45'47;  // "GEMCKPT1" on disk
-constexpr std::uint32_t kVersion = 2;
+constexpr std::uint32_t kVersion = 3;
 constexpr std::uint32_t kVersionWithSequences = 2;
+constexpr std::uint32_t kVersionWithLedgers = 3;
 constexpr std::size_t kExtentBytes = 52;
 
 std::unexpected<Error> damaged(const char* what) {
@@ -74,10 +75,23 @@ bool get_sequences(StreamReader& in, SentSequences& sequences) {
   return in.ok();
 }
 
+bool get_ledgers(StreamReader& in, Ledgers& ledgers) {
+  const auto count = in.get<std::uint32_t>();
+  Ledgers::Past before;
+  for (std::uint32_t i = 0; i < count && in.ok(); ++i) {
+    const Ledgers::Past one{LedgerId{in.get<std::uint64_t>()}, EntryId{in.get<std::uint64_t>()}};
+    if ((i > 0 && one.ledger <= before.ledger) || one.end <= before.end || one.ledger >= ledgers.current)
+      return false;
+    before = one;
+    ledgers.past.push_back(one);
+  }
+  return in.ok();
+}
+
 bool get_topic(StreamReader& in, std::uint32_t version, Checkpoint::TopicPart& topic) {
   topic.id = TopicId{in.get<std::uint64_t>()};
   TopicState& state = topic.state;
-  state.ledger = LedgerId{in.get<std::uint64_t>()};
+  state.ledgers.current = LedgerId{in.get<std::uint64_t>()};
   state.first = EntryId{in.get<std::uint64_t>()};
   state.next = EntryId{in.get<std::uint64_t>()};
   state.next_index = in.get<std::uint64_t>();
@@ -88,6 +102,7 @@ bool get_topic(StreamReader& in, std::uint32_t version, Checkpoint::TopicPart& t
     if (!get_cursor(in, state)) return false;
   }
   if (version >= kVersionWithSequences && !get_sequences(in, topic.sequences)) return false;
+  if (version >= kVersionWithLedgers && !get_ledgers(in, state.ledgers)) return false;
   return in.ok() && state.first <= state.next;
 }
 
@@ -107,7 +122,7 @@ Extent get_extent(StreamReader& in) {
 void CheckpointStates::add(TopicId id, const TopicState& state, const SentSequences& sequences) {
   ++count_;
   topics_.put(id.value);
-  topics_.put(state.ledger.value);
+  topics_.put(state.ledgers.current.value);
   topics_.put(state.first.value);
   topics_.put(state.next.value);
   topics_.put(state.next_index);
@@ -123,6 +138,11 @@ void CheckpointStates::add(TopicId id, const TopicState& state, const SentSequen
     topics_.put(sent.sequence);
     topics_.put(sent.entry.value);
     topics_.put(std::int64_t{sent.publish_time.time_since_epoch().count()});
+  }
+  topics_.put(static_cast<std::uint32_t>(state.ledgers.past.size()));
+  for (const Ledgers::Past& one : state.ledgers.past) {
+    topics_.put(one.ledger.value);
+    topics_.put(one.end.value);
   }
 }
 

@@ -13,7 +13,10 @@ const RawUuid kDirectory = raw_uuid(testing::kUuid);
 
 std::string example() {
   CheckpointStates states(17, LedgerId{5});
-  TopicState state{.ledger = LedgerId{4}, .first = EntryId{2}, .next = EntryId{9}, .next_index = 12};
+  TopicState state{.ledgers = {.current = LedgerId{4}, .past = {{LedgerId{2}, EntryId{5}}}},
+                   .first = EntryId{2},
+                   .next = EntryId{9},
+                   .next_index = 12};
   state.cursors[SubscriptionId{3}] = {.next = EntryId{4},
                                       .acknowledged = {{EntryId{5}, EntryId{6}}},
                                       .batches = {{.entry = EntryId{7}, .acknowledged = {1, 2}}}};
@@ -21,7 +24,7 @@ std::string example() {
       TopicId{1}, state,
       {{11, {.sequence = 40, .entry = EntryId{6}, .publish_time = Timestamp{std::chrono::milliseconds{77}}}},
        {12, {.sequence = 2, .entry = EntryId{8}}}});
-  states.add(TopicId{2}, {.ledger = {}, .offline_reason = "hurt"}, {});
+  states.add(TopicId{2}, {.ledgers = {}, .offline_reason = "hurt"}, {});
   Checkpoint rest;
   rest.next_segment = 8;
   rest.metadata_sequence = 33;
@@ -37,7 +40,7 @@ Result<Checkpoint> decode(const std::string& bytes) {
 
 TEST(CheckpointTest, TheWorkedExampleOfTheDocumentationIsRight) {
   CheckpointStates states(9, LedgerId{2});
-  TopicState state{.ledger = LedgerId{1}, .next = EntryId{1}, .next_index = 1};
+  TopicState state{.ledgers = {.current = LedgerId{1}, .past = {}}, .next = EntryId{1}, .next_index = 1};
   state.last_publish_time = Timestamp{std::chrono::milliseconds{1'700'000'000'000}};
   state.cursors[SubscriptionId{2}] = {
       .next = EntryId{0}, .acknowledged = {{EntryId{3}, EntryId{4}}}, .batches = {}};
@@ -62,6 +65,8 @@ TEST(CheckpointTest, ComesBackAsItWas) {
   EXPECT_EQ(state.first.value, 2U);
   EXPECT_EQ(state.next.value, 9U);
   EXPECT_EQ(state.next_index, 12U);
+  EXPECT_EQ(state.ledgers.current.value, 4U);
+  EXPECT_THAT(state.ledgers.past, ::testing::ElementsAre(Ledgers::Past{LedgerId{2}, EntryId{5}}));
   const CursorState& cursor = state.cursors.at(SubscriptionId{3});
   EXPECT_THAT(cursor.acknowledged, ::testing::ElementsAre(EntryRange{EntryId{5}, EntryId{6}}));
   EXPECT_THAT(cursor.batches, ::testing::ElementsAre(BatchAck{.entry = EntryId{7}, .acknowledged = {1, 2}}));
@@ -87,6 +92,19 @@ TEST(CheckpointTest, EveryTruncationIsRefused) {
   const std::string bytes = example();
   for (std::size_t length = 0; length < bytes.size(); ++length)
     ASSERT_FALSE(decode(bytes.substr(0, length))) << length;
+}
+
+TEST(CheckpointTest, LedgersThatCannotBeAreRefused) {
+  const auto with = [](std::vector<Ledgers::Past> past) {
+    CheckpointStates states(1, LedgerId{5});
+    states.add(TopicId{1}, {.ledgers = {.current = LedgerId{4}, .past = std::move(past)}, .next = EntryId{9}},
+               {});
+    return decode(encode_checkpoint(kDirectory, states, {}));
+  };
+  EXPECT_TRUE(with({{LedgerId{0}, EntryId{2}}, {LedgerId{3}, EntryId{5}}}));
+  EXPECT_FALSE(with({{LedgerId{3}, EntryId{2}}, {LedgerId{2}, EntryId{5}}})) << "not ascending";
+  EXPECT_FALSE(with({{LedgerId{2}, EntryId{5}}, {LedgerId{3}, EntryId{5}}})) << "without entries";
+  EXPECT_FALSE(with({{LedgerId{4}, EntryId{5}}})) << "the one that goes on";
 }
 
 TEST(CheckpointTest, AnotherDirectorysIsRefused) {

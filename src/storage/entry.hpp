@@ -26,6 +26,9 @@ struct EntryFlags {
   static constexpr std::uint16_t kEncrypted = 8;
   /// Stored once for its producer and sequence id. A producer's ids rise.
   static constexpr std::uint16_t kDeduplicate = 16;
+  /// Published where sends are answered before they are on the disk. Where such an entry was found after an
+  /// unclean stop, ids behind it may have been given out too: its ledger takes no more.
+  static constexpr std::uint16_t kAsync = 32;
 };
 
 /// (-1, -1), Pulsar's answer for a duplicate whose place is not known any more.
@@ -36,7 +39,7 @@ inline constexpr EntryId kUnknownEntry{~std::uint64_t{0}};
 struct EntryHeader {
   TopicId topic;
   LedgerId ledger;
-  EntryId entry;                    ///< dense in its ledger, from 0
+  EntryId entry;                    ///< dense in its topic, from 0
   std::uint64_t message_index = 0;  ///< of the first message; dense in its topic, the later Kafka offset
   std::uint32_t message_count = 1;
   Timestamp publish_time{};  ///< never decreasing in a topic

@@ -123,10 +123,9 @@ void GroupBuilder::mark_duplicates(Transaction& transaction) {
 }
 
 std::uint64_t GroupBuilder::find_duplicates(std::span<Submitted> transactions) {
-  duplicates_.begin_group();
   std::uint64_t found = 0;
   for (Submitted& one : transactions) {
-    if (!dedup_before_persist_) mark_duplicates(one.transaction);
+    if (!dedup_before_persist_ && !one.answered()) mark_duplicates(one.transaction);
     found += static_cast<std::uint64_t>(std::ranges::count_if(one.transaction.operations, is_duplicate));
   }
   return found;
@@ -139,10 +138,14 @@ EntryHeader GroupBuilder::header_of_duplicate(const Append& append) const {
   header.entry = kUnknownEntry;
   header.producer = append.producer;
   header.sequence = append.sequence;
-  if (const auto entry = duplicates_.place_of(append)) {
-    header.ledger = topics_.find(append.topic)->assigned.ledger;
-    header.entry = *entry;
-  }
+  const auto entry = duplicates_.place_of(append);
+  if (!entry) return header;
+  const Topic& topic = *topics_.find(append.topic);
+  // What is not durable yet stands in the ledger that goes on.
+  const LedgerId ledger = *entry < topic.state.next ? topic.state.ledgers.of(*entry) : topic.assigned.ledger;
+  if (ledger.value == 0) return header;
+  header.ledger = ledger;
+  header.entry = *entry;
   return header;
 }
 
@@ -166,6 +169,7 @@ EntryHeader GroupBuilder::assign(const Append& append) {
   Topic::Assigned& assigned = topic->assigned;
   if (assigned.ledger.value == 0) assigned.ledger = topics_.take_ledger();
   assigned.last_publish_time = std::max(assigned.last_publish_time, now_);
+  const bool async = topic->async.load().count() > 0;
   const EntryHeader header{
       .topic = append.topic,
       .ledger = assigned.ledger,
@@ -175,7 +179,7 @@ EntryHeader GroupBuilder::assign(const Append& append) {
       .publish_time = assigned.last_publish_time,
       .deliver_at = append.deliver_at,
       .key_hash = append.key_hash,
-      .flags = append.flags,
+      .flags = static_cast<std::uint16_t>(append.flags | (async ? EntryFlags::kAsync : 0)),
       .format = append.format,
       .chunk_index = append.chunk_index,
       .chunk_count = append.chunk_count,
@@ -189,12 +193,40 @@ EntryHeader GroupBuilder::assign(const Append& append) {
   return header;
 }
 
-JournalOperation GroupBuilder::resolve(Operation& operation, Receipt& receipt) {
+std::optional<std::chrono::milliseconds> GroupBuilder::may_wait(const Transaction& transaction) {
+  std::optional<std::chrono::milliseconds> least;
+  for (const Operation& operation : transaction.operations) {
+    const auto* append = std::get_if<Append>(&operation);
+    if (append == nullptr) return std::nullopt;
+    const Topic& topic = *topics_.find(append->topic);
+    const std::chrono::milliseconds within = topic.async;
+    if (within.count() <= 0 || !topics_.recovery_finds_async(topic)) return std::nullopt;
+    least = std::min(least.value_or(within), within);
+  }
+  return least;
+}
+
+std::optional<std::chrono::milliseconds> GroupBuilder::give_places(Submitted& submitted) {
+  const auto wait = may_wait(submitted.transaction);
+  if (!wait) return std::nullopt;
+  now_ = clock_.wall_now();
+  if (!dedup_before_persist_) mark_duplicates(submitted.transaction);
+  for (const Operation& operation : submitted.transaction.operations) {
+    const auto& append = std::get<Append>(operation);
+    const EntryHeader header = append.duplicate ? header_of_duplicate(append) : assign(append);
+    if (!append.duplicate) duplicates_.placed(header);
+    submitted.given.push_back(header);
+  }
+  return wait;
+}
+
+JournalOperation GroupBuilder::resolve(Operation& operation, const Submitted& submitted, Receipt& receipt) {
   return std::visit(
       [&](auto& one) -> JournalOperation {
         using One = std::decay_t<decltype(one)>;
         if constexpr (std::is_same_v<One, Append>) {
-          const EntryHeader header = assign(one);
+          const EntryHeader header =
+              submitted.answered() ? submitted.given[receipt.appended.size()] : assign(one);
           duplicates_.placed(header);
           receipt.appended.push_back(header);
           return header;
@@ -211,7 +243,8 @@ JournalOperation GroupBuilder::resolve(Operation& operation, Receipt& receipt) {
       operation);
 }
 
-void GroupBuilder::add_record(Transaction& transaction, Group& group, Output& output) {
+void GroupBuilder::add_record(Submitted& submitted, Group& group, Output& output) {
+  Transaction& transaction = submitted.transaction;
   const Sizes sizes = sizes_of(transaction);
   if (writes_nothing(transaction)) {
     group.members.push_back({std::move(transaction.done), receipt_of_duplicates(transaction)});
@@ -228,7 +261,7 @@ void GroupBuilder::add_record(Transaction& transaction, Group& group, Output& ou
       continue;
     }
     const std::size_t bytes = operation_bytes(operation);
-    JournalOperation resolved = resolve(operation, receipt);
+    JournalOperation resolved = resolve(operation, submitted, receipt);
     encode_operation(resolved, record.subspan(header_at, bytes));
     header_at += bytes;
     if (const auto* header = std::get_if<EntryHeader>(&resolved)) {
@@ -295,12 +328,13 @@ Group GroupBuilder::build(std::span<Submitted> transactions, std::uint64_t recor
   }
   encode_group_header(header, output.buffer);
   for (Submitted& one : transactions) {
-    add_record(one.transaction, group, output);
+    add_record(one, group, output);
     group.budget += one.budget;
   }
   GEMINGA_ASSERT(output.at == kGroupHeaderBytes + record_bytes);
   std::memset(output.buffer.data() + output.at, 0, total - output.at);
   if (records > 0) group.bytes = output.buffer;
+  duplicates_.end_group();
   return group;
 }
 

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -58,6 +60,12 @@ class GroupBuilder {
   /// is durable that is the lie of the unsafe switch.
   bool answer_duplicates(Transaction& transaction) const;
 
+  /// Gives its appends their places now where all of them go to topics that answer before the disk does
+  /// (Log::set_async); how long it may wait for the disk then. Nothing: it waits for its group. It was
+  /// checked, nothing can refuse it any more, and it stands behind all that has places in the transactions of
+  /// build().
+  std::optional<std::chrono::milliseconds> give_places(Submitted& submitted);
+
   struct Numbers {
     std::uint64_t generation = 0;
     std::uint64_t number = 0;
@@ -70,11 +78,12 @@ class GroupBuilder {
   struct Output;
   std::uint64_t find_duplicates(std::span<Submitted> transactions);
   Result<> check_topic(TopicId id, bool publishes);
-  void add_record(Transaction& transaction, Group& group, Output& output);
+  void add_record(Submitted& submitted, Group& group, Output& output);
+  [[nodiscard]] std::optional<std::chrono::milliseconds> may_wait(const Transaction& transaction);
   EntryHeader assign(const Append& append);
   [[nodiscard]] EntryHeader header_of_duplicate(const Append& append) const;
   [[nodiscard]] Receipt receipt_of_duplicates(const Transaction& transaction) const;
-  JournalOperation resolve(Operation& operation, Receipt& receipt);
+  JournalOperation resolve(Operation& operation, const Submitted& submitted, Receipt& receipt);
 
   TopicTable& topics_;
   base::Clock& clock_;

@@ -80,6 +80,7 @@ LogStats Log::Impl::stats() const {
   stats.appended_bytes = appended_bytes_;
   stats.syncs = syncs_;
   stats.duplicates = duplicates_;
+  stats.answered_early = answered_early_;
   stats.journal_bytes = journal_.bytes();
   stats.journal_held_bytes = journal_.held_bytes();
   stats.memory_table_bytes = topics_.memory_bytes();
@@ -153,6 +154,10 @@ Result<TopicState> Log::state(TopicId topic) const {
 }
 void Log::seal(TopicId topic, bool sealed) {
   impl_->seal(topic, sealed);
+}
+
+void Log::set_async(TopicId topic, std::chrono::milliseconds within) {
+  impl_->set_async(topic, within);
 }
 
 EntryId Log::first_within(TopicId topic, std::uint64_t bytes) const {

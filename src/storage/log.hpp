@@ -15,6 +15,7 @@
 
 #include "base/clock.hpp"
 #include "storage/entry.hpp"
+#include "storage/ledgers.hpp"
 #include "storage/sent_sequences.hpp"
 #include "storage/transaction.hpp"
 
@@ -61,7 +62,7 @@ struct CursorState {
 
 /// What the log knows of a topic, durable parts only.
 struct TopicState {
-  LedgerId ledger;
+  Ledgers ledgers;
   EntryId first;                 ///< oldest entry still kept
   EntryId next;                  ///< id of the next entry
   std::uint64_t next_index = 0;  ///< message index of the next entry
@@ -106,6 +107,7 @@ struct LogStats {
                 publish_budget_used = 0;
   std::uint64_t journal_held_bytes = 0;  ///< of files that wait for a checkpoint
   std::uint64_t journal_bytes_max = 0, memory_table_bytes_max = 0, publish_budget_bytes_max = 0;
+  std::uint64_t answered_early = 0;  ///< transactions, see Log::set_async
   std::chrono::nanoseconds last_sync{0};
   std::uint64_t torn_bytes_cut = 0;      ///< at the last start
   std::uint64_t segments_rewritten = 0;  ///< since the start, because less than half of them lived
@@ -144,6 +146,14 @@ class Log {
   /// Appends to the topic that are not in a group yet are refused with topic_terminated from now on, or no
   /// longer. Not durable: whoever seals does it again after a start. Any thread.
   void seal(TopicId topic, bool sealed);
+
+  /// From now on a transaction of nothing but appends to such topics is answered as soon as it has its ids,
+  /// up to `within` (the least of its topics') before its group is written; 0, the default: when it is
+  /// durable. It counts against the publish budget until it is durable, and is not delivered, read or taken
+  /// for the original of a duplicate before. A crash loses at most what was answered in that time; ids that
+  /// were named so are never given again. Not durable: whoever sets it does it again after a start. Any
+  /// thread.
+  void set_async(TopicId topic, std::chrono::milliseconds within);
 
   /// From it on the topic takes at most `bytes` on the disk; near to an extent's length. Any thread.
   [[nodiscard]] EntryId first_within(TopicId topic, std::uint64_t bytes) const;

@@ -37,6 +37,7 @@ class Log::Impl {
   [[nodiscard]] Result<TopicState> state(TopicId topic) const { return topics_.state(topic); }
   [[nodiscard]] LogStats stats() const;
   void seal(TopicId topic, bool sealed) { topics_.seal(topic, sealed); }
+  void set_async(TopicId topic, std::chrono::milliseconds within) { topics_.set_async(topic, within); }
   [[nodiscard]] EntryId first_within(TopicId topic, std::uint64_t bytes) const {
     return topics_.first_within(topic, bytes);
   }
@@ -73,19 +74,26 @@ class Log::Impl {
   struct Batch {
     std::vector<Submitted> chosen;
     std::uint64_t record_bytes = 0;
+    std::uint64_t budget = 0;
     bool publishes = false;
   };
   Batch choose(std::vector<Submitted>& backlog, std::size_t& at);
   [[nodiscard]] Result<> admit(Submitted& submitted);
   Result<> make_room(Batch& batch);
+  Result<> ask_room(std::uint64_t bytes, RoomFor who);
   Result<> make_room_for_upkeep(std::uint64_t bytes);
   [[nodiscard]] std::uint64_t group_bytes_max() const;
   /// All of it, or what publishes.
   void refuse_from(Batch& batch, const Error& error, bool all);
+  /// Adds to the group that forms, and writes it where somebody waits for the disk.
+  void take_in(Batch batch);
+  void answer_early(Submitted& submitted, std::chrono::milliseconds wait);
+  void write_waiting();
   void write_group(Batch batch);
   void complete(Group& group);
   void throttle(Batch& batch);
   [[nodiscard]] bool journal_over_limit() const;
+  void flush();
   [[nodiscard]] bool over_limits() const;
   void flush_when_due();
   void refuse(Submitted& submitted, const Error& error);
@@ -114,12 +122,16 @@ class Log::Impl {
   GroupBuilder builder_;
   std::uint64_t last_group_ = 0;
   std::optional<Error> failure_;
+  /// The group that forms. All of it is answered, and the journal has room for it.
+  Batch waiting_;
+  std::optional<std::chrono::steady_clock::time_point> waits_until_;  // where it is not empty
   std::uint64_t bytes_since_freeze_ = 0;
   std::vector<std::uint64_t> spilled_;  // at the start: segments that recovery wrote
   bool no_room_to_spill_ = false;       // at the start
 
   // any thread
-  std::atomic<std::uint64_t> groups_{0}, records_{0}, appended_bytes_{0}, syncs_{0}, duplicates_{0};
+  std::atomic<std::uint64_t> groups_{0}, records_{0}, appended_bytes_{0}, syncs_{0}, duplicates_{0},
+      answered_early_{0};
   std::atomic<std::int64_t> last_sync_ns_{0};
 
   std::mutex close_mutex_;  // makes close() idempotent

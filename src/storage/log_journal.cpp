@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <iterator>
 #include <pthread.h>
 #include <thread>
 
@@ -26,18 +28,20 @@ bool publishes(const Transaction& transaction) {
 void Log::Impl::run_journal() {
   pthread_setname_np(pthread_self(), "gem-journal");
   std::vector<Submitted> backlog;
-  while (queue_.take(backlog)) {
+  while (queue_.take(backlog, waits_until_)) {
     if (const auto failed = background_.failure()) fail_for_good(*failed);
     for (std::size_t at = 0; at < backlog.size();) {
       Batch batch = choose(backlog, at);
       throttle(batch);
       if (auto room = make_room(batch); !room) fail_for_good(room.error());
-      if (!batch.chosen.empty()) write_group(std::move(batch));
+      if (!batch.chosen.empty()) take_in(std::move(batch));
       flush_when_due();
     }
     backlog.clear();
+    if (waits_until_ && std::chrono::steady_clock::now() >= *waits_until_) write_waiting();
     flush_when_due();
   }
+  write_waiting();
 }
 
 Result<> Log::Impl::admit(Submitted& submitted) {
@@ -72,11 +76,12 @@ bool Log::Impl::journal_over_limit() const {
 void Log::Impl::throttle(Batch& batch) {
   if (batch.chosen.empty() || failure_) return;
   // The writer of segments is behind: what is published waits here, fills the publish budget and is then
-  // refused. Two rounds free everything that can be freed.
+  // refused, but for what is answered already. Two rounds free everything that can be freed.
+  if (over_limits()) write_waiting();
   for (int round = 0; round < 2 && over_limits(); ++round) {
     background_.wait_idle();
     if (!background_.idle()) return;  // failed, or the disk is full: then nothing is published anyway
-    if (over_limits()) background_.flush(freeze());
+    if (over_limits()) flush();
   }
   if (batch.publishes && journal_over_limit() && background_.copied())
     refuse_from(
@@ -88,12 +93,18 @@ void Log::Impl::throttle(Batch& batch) {
         false);
 }
 
+/// The checkpoint covers all groups that were answered so far, so the one that waits goes first.
+void Log::Impl::flush() {
+  write_waiting();
+  if (!failure_) background_.flush(freeze());
+}
+
 void Log::Impl::flush_when_due() {
   if (failure_) return;
   const bool due = topics_.active_bytes() >= options_.memory_table_bytes / 2 ||
                    bytes_since_freeze_ >= options_.journal_bytes_max / 4 || journal_.wants_checkpoint() ||
                    background_.wants_flush();
-  if (due && background_.idle()) background_.flush(freeze());
+  if (due && background_.idle()) flush();
 }
 
 Log::Impl::Batch Log::Impl::choose(std::vector<Submitted>& backlog, std::size_t& at) {
@@ -101,7 +112,10 @@ Log::Impl::Batch Log::Impl::choose(std::vector<Submitted>& backlog, std::size_t&
   for (; at < backlog.size(); ++at) {
     Submitted& next = backlog[at];
     const std::uint64_t bytes = GroupBuilder::record_bytes_of(next.transaction);
-    if (!batch.chosen.empty() && batch.record_bytes + bytes > group_bytes_max()) break;
+    if (waiting_.record_bytes + batch.record_bytes + bytes > group_bytes_max()) {
+      if (!batch.chosen.empty()) break;
+      write_waiting();
+    }
     if (auto admitted = admit(next); !admitted) {
       refuse(next, admitted.error());
       continue;
@@ -112,6 +126,7 @@ Log::Impl::Batch Log::Impl::choose(std::vector<Submitted>& backlog, std::size_t&
     }
     if (const auto& numbers = next.transaction.numbers) numbers->sends->accepted(numbers->range);
     batch.record_bytes += bytes;
+    batch.budget += next.budget;
     batch.publishes |= publishes(next.transaction);
     batch.chosen.push_back(std::move(next));
   }
@@ -124,15 +139,19 @@ std::uint64_t Log::Impl::group_bytes_max() const {
 }
 
 Result<> Log::Impl::make_room(Batch& batch) {
+  // What waits has its room. Where there is none for both it goes first, by itself.
+  if (!batch.chosen.empty() && !waiting_.chosen.empty()) {
+    const std::uint64_t bytes = group_bytes({.bytes = waiting_.record_bytes + batch.record_bytes});
+    if (ask_room(bytes, RoomFor::publishing)) return {};
+    write_waiting();
+  }
   // No id was given yet, so nothing has to be taken back. What publishes is refused first: the rest is small
   // and goes on.
   for (const RoomFor who : {RoomFor::publishing, RoomFor::upkeep}) {
     if (batch.chosen.empty()) return {};
     if (who == RoomFor::publishing && !batch.publishes) continue;
     const std::uint64_t bytes = group_bytes({.bytes = batch.record_bytes});
-    const std::uint64_t generation = journal_.generation();
-    auto room = who == RoomFor::publishing ? journal_.make_room(bytes, who) : make_room_for_upkeep(bytes);
-    if (journal_.generation() != generation) background_.wake();
+    auto room = ask_room(bytes, who);
     if (room) return {};
     const bool passes = room.error().retryable();
     refuse_from(batch, room.error(), who == RoomFor::upkeep || !passes);
@@ -141,12 +160,19 @@ Result<> Log::Impl::make_room(Batch& batch) {
   return {};
 }
 
+Result<> Log::Impl::ask_room(std::uint64_t bytes, RoomFor who) {
+  const std::uint64_t generation = journal_.generation();
+  auto room = who == RoomFor::publishing ? journal_.make_room(bytes, who) : make_room_for_upkeep(bytes);
+  if (journal_.generation() != generation) background_.wake();
+  return room;
+}
+
 Result<> Log::Impl::make_room_for_upkeep(std::uint64_t bytes) {
   // The reserve may be used up sooner than a checkpoint gives a file back: then it is waited for.
   for (int round = 0; round < 2; ++round) {
     auto room = journal_.make_room(bytes, RoomFor::upkeep);
     if (room || room.error().code != ErrorCode::disk_full) return room;
-    if (background_.idle()) background_.flush(freeze());
+    if (background_.idle()) flush();
     background_.wait_step();
   }
   return journal_.make_room(bytes, RoomFor::upkeep_at_last);
@@ -164,6 +190,44 @@ void Log::Impl::refuse_from(Batch& batch, const Error& error, bool all) {
     }
   }
   batch = std::move(rest);
+}
+
+void Log::Impl::take_in(Batch batch) {
+  // What waited may have been written since it was admitted.
+  if (failure_) return refuse_from(batch, *failure_, true);
+  std::size_t at = waiting_.chosen.size();
+  waiting_.record_bytes += batch.record_bytes;
+  waiting_.budget += batch.budget;
+  if (at == 0) {
+    waiting_.chosen = std::move(batch.chosen);
+  } else {
+    std::ranges::move(batch.chosen, std::back_inserter(waiting_.chosen));
+  }
+  for (; at < waiting_.chosen.size(); ++at) {
+    Submitted& next = waiting_.chosen[at];
+    const auto wait = builder_.give_places(next);
+    // Places go by the order in the group: behind what waits for the disk everything does.
+    if (!wait) return write_waiting();
+    answer_early(next, *wait);
+  }
+  // Whoever publishes more must not be refused for what only waits for its time.
+  if (waiting_.budget >= options_.publish_budget_bytes / 2) write_waiting();
+}
+
+void Log::Impl::answer_early(Submitted& submitted, std::chrono::milliseconds wait) {
+  const auto until = std::chrono::steady_clock::now() + wait;
+  waits_until_ = std::min(waits_until_.value_or(until), until);
+  answered_early_ += 1;
+  if (auto done = std::exchange(submitted.transaction.done, nullptr))
+    done(Receipt{.appended = submitted.given, .cursors = {}});
+}
+
+void Log::Impl::write_waiting() {
+  waits_until_.reset();
+  if (waiting_.chosen.empty()) return;
+  Batch batch = std::exchange(waiting_, {});
+  if (!failure_) return write_group(std::move(batch));
+  refuse_from(batch, *failure_, true);
 }
 
 void Log::Impl::write_group(Batch batch) {

@@ -148,6 +148,7 @@ CheckpointStates Log::Impl::freeze() {
   topics_.freeze([&](const auto& topics) {
     for (const auto& [id, topic] : topics) states.add(id, topic->state, topic->sequences);
   });
+  topics_.begin_checkpoint();
   states.set_drops(topics_.take_drops());
   bytes_since_freeze_ = 0;
   return states;

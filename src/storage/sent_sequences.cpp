@@ -4,7 +4,7 @@
 
 namespace geminga::storage {
 
-void DuplicateFinder::begin_group() {
+void DuplicateFinder::end_group() {
   if (!before_persist_) accepted_.clear();
 }
 

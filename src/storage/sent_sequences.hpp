@@ -35,16 +35,16 @@ bool raises_sequence(const HeaderOrAppend& entry) {
   return (entry.flags & EntryFlags::kChunk) == 0 || entry.chunk_index + 1 >= entry.chunk_count;
 }
 
-/// Finds what was stored before. One group is in flight at a time, so "accepted" are the appends of the group
-/// that forms, and everything else is durable in the table or was refused. Journal thread only.
+/// Finds what was stored before. One group forms or is in flight at a time, so "accepted" are the appends of
+/// the group that forms, and everything else is durable in the table or was refused. Journal thread only.
 class DuplicateFinder {
  public:
   /// `before_persist`: what was seen once counts as stored, as it must not.
   DuplicateFinder(const TopicTable& topics, bool before_persist)
       : topics_(topics), before_persist_(before_persist) {}
 
-  /// What was accepted for the last group is durable now.
-  void begin_group();
+  /// What was accepted for this group is durable, or the log has ended, before anything more is asked.
+  void end_group();
   /// True when the append is stored or accepted already; else it counts as accepted from now on.
   bool seen(const Append& append);
   /// An accepted append got its place.

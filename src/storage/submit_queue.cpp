@@ -29,19 +29,25 @@ bool SubmitQueue::push(Transaction& transaction) {
     } else {
       budget_used_ += budget;
     }
-    waiting_.push_back({std::move(transaction), overloaded ? 0 : budget, overloaded});
+    waiting_.push_back(
+        {.transaction = std::move(transaction), .budget = overloaded ? 0 : budget, .overloaded = overloaded});
     wake = std::exchange(sleeping_, false);
   }
   if (wake) wake_.notify_one();
   return true;
 }
 
-bool SubmitQueue::take(std::vector<Submitted>& into) {
+bool SubmitQueue::take(std::vector<Submitted>& into,
+                       std::optional<std::chrono::steady_clock::time_point> until) {
   into.clear();
   std::unique_lock lock(mutex_);
   while (waiting_.empty() && !closed_ && !poked_) {
     sleeping_ = true;
-    wake_.wait(lock);
+    if (!until) {
+      wake_.wait(lock);
+    } else if (wake_.wait_until(lock, *until) == std::cv_status::timeout) {
+      break;
+    }
   }
   sleeping_ = false;
   poked_ = false;

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "storage/transaction.hpp"
@@ -14,6 +16,9 @@ struct Submitted {
   Transaction transaction;
   std::uint64_t budget = 0;  ///< taken from the publish budget
   bool overloaded = false;   ///< refused by the budget; its operations are gone
+  /// Answered before it is on the disk: the places that its appends have.
+  std::vector<EntryHeader> given = {};
+  [[nodiscard]] bool answered() const { return !given.empty(); }
 };
 
 /// Hands transactions of all threads to the journal thread, in order. One short lock a submit; a wake-up only
@@ -24,8 +29,10 @@ class SubmitQueue {
 
   /// Any thread. False when the queue is closed: the transaction is untouched.
   bool push(Transaction& transaction);
-  /// Journal thread: waits for transactions or for poke(). False when the queue was closed and is drained.
-  bool take(std::vector<Submitted>& into);
+  /// Journal thread: waits for transactions, for poke() or until that time. False when the queue was closed
+  /// and is drained.
+  bool take(std::vector<Submitted>& into,
+            std::optional<std::chrono::steady_clock::time_point> until = std::nullopt);
   /// Wakes the journal thread though nothing was submitted.
   void poke();
   /// Journal thread: durable or refused now.

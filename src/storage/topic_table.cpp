@@ -45,6 +45,7 @@ Topic* TopicTable::find_or_add(TopicId id) {
   const std::lock_guard lock(mutex_);
   Topic* topic = topics_.emplace(id, std::make_unique<Topic>()).first->second.get();
   topic->sealed = sealed_.contains(id);
+  if (const auto async = async_.find(id); async != async_.end()) topic->async = async->second;
   return topic;
 }
 
@@ -56,6 +57,16 @@ void TopicTable::seal(TopicId id, bool sealed) {
     sealed_.erase(id);
   }
   if (const auto found = topics_.find(id); found != topics_.end()) found->second->sealed = sealed;
+}
+
+void TopicTable::set_async(TopicId id, std::chrono::milliseconds within) {
+  const std::lock_guard lock(mutex_);
+  if (within.count() > 0) {
+    async_[id] = within;
+  } else {
+    async_.erase(id);
+  }
+  if (const auto found = topics_.find(id); found != topics_.end()) found->second->async = within;
 }
 
 void TopicTable::restore(TopicId id, TopicState state, SentSequences sequences) {
@@ -77,11 +88,13 @@ bool TopicTable::restore(TopicId id, const Extent& extent) {
 
 void TopicTable::assign_from_durable() {
   for (auto& [id, topic] : topics_) {
-    topic->assigned = {.ledger = topic->state.ledger,
+    if (recovery_finds_async(*topic)) topic->state.ledgers.begin(take_ledger(), topic->state.next);
+    topic->assigned = {.ledger = topic->state.ledgers.current,
                        .next = topic->state.next,
                        .next_index = topic->state.next_index,
                        .last_publish_time = topic->state.last_publish_time};
   }
+  begin_checkpoint();  // what was found speaks of the ledgers before
 }
 
 void TopicTable::insert(Entry& entry) {
@@ -91,11 +104,12 @@ void TopicTable::insert(Entry& entry) {
   TopicState& state = topic.state;
   GEMINGA_ASSERT(entry.header.entry == state.next);
   GEMINGA_ASSERT(entry.header.publish_time >= state.last_publish_time);
-  state.ledger = entry.header.ledger;
+  state.ledgers.begin(entry.header.ledger, entry.header.entry);
   state.next = EntryId{entry.header.entry.value + 1};
   state.next_index = entry.header.message_index + entry.header.message_count;
   state.last_publish_time = entry.header.publish_time;
   state.stored_bytes += stored_bytes(entry);
+  if ((entry.header.flags & EntryFlags::kAsync) != 0) topic.async_found_in = checkpoint_;
   if (raises_sequence(entry.header)) {
     SentSequence& sent = topic.sequences[entry.header.producer];
     if (entry.header.sequence >= sent.sequence)
@@ -130,8 +144,9 @@ Result<> TopicTable::check_sequence(const AppliedGroup& group) const {
     const std::uint64_t next_index =
         first ? state.next_index : previous->second.message_index + previous->second.message_count;
     const Timestamp time = first ? state.last_publish_time : previous->second.publish_time;
+    const LedgerId ledger = first ? state.ledgers.current : previous->second.ledger;
     if (header.entry.value != next || header.message_index != next_index || header.publish_time < time ||
-        (state.ledger.value != 0 && header.ledger != state.ledger))
+        header.ledger < ledger)
       return fail(
           ErrorCode::corrupted,
           fmt::format("journal group {} holds entry {}:{} of topic {} where entry {} must stand; nothing was "
@@ -173,6 +188,7 @@ void TopicTable::apply(const DropCursor& drop) {
 
 void TopicTable::apply(const DropTopic& drop) {
   sealed_.erase(drop.topic);
+  async_.erase(drop.topic);
   dropped_.insert(drop.topic);
   drops_.push_back(drop.topic);
   const auto found = topics_.find(drop.topic);
@@ -203,6 +219,7 @@ void TopicTable::apply(const Trim& trim) {
   dead_.insert(dead_.end(), topic.extents.begin(), live);
   topic.extents.erase(topic.extents.begin(), live);
   topic.state.first = before;
+  topic.state.ledgers.forget_before(before);
 }
 
 EntryId TopicTable::first_within(TopicId id, std::uint64_t bytes) const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -52,6 +53,8 @@ struct Topic {
 
   std::atomic<bool> offline{false};
   std::atomic<bool> sealed{false};
+  std::atomic<std::chrono::milliseconds> async{};  ///< see Log::set_async
+  std::uint64_t async_found_in = 0;                ///< journal thread; see TopicTable::recovery_finds_async
 
   // Guarded by the table's mutex: what is durable. Written by the journal thread, which reads without it.
   TopicState state;
@@ -82,6 +85,13 @@ class TopicTable {
   /// now, under the lock.
   void freeze(
       std::move_only_function<void(const std::unordered_map<TopicId, std::unique_ptr<Topic>>&)> snapshot);
+  /// A checkpoint of what was applied so far is on its way: a recovery might not read it again.
+  void begin_checkpoint() { ++checkpoint_; }
+  /// A recovery from here on would see an entry of the topic with EntryFlags::kAsync. Only then ids may be
+  /// named that are not on the disk: such a recovery begins a new ledger, so that they come from it no more.
+  [[nodiscard]] bool recovery_finds_async(const Topic& topic) const {
+    return topic.async_found_in == checkpoint_;
+  }
   /// Takes a freeze() back of which nothing was written, before anything else was applied.
   void thaw();
   /// Topics whose drop became durable since the last call.
@@ -97,7 +107,7 @@ class TopicTable {
   void restore(TopicId id, TopicState state, SentSequences sequences);
   /// Start: an extent of a restored topic. False when the topic is not there.
   bool restore(TopicId id, const Extent& extent);
-  /// After recovery: ids go on behind what is durable.
+  /// After recovery: ids go on behind what is durable, in a new ledger where others may have been named.
   void assign_from_durable();
 
   // --- any thread ---
@@ -117,6 +127,8 @@ class TopicTable {
   [[nodiscard]] std::string offline_reason(TopicId id) const;
   /// See Log::seal.
   void seal(TopicId id, bool sealed);
+  /// See Log::set_async.
+  void set_async(TopicId id, std::chrono::milliseconds within);
   /// `lasts`: see TopicState.
   void take_offline(TopicId id, const std::string& reason, bool lasts);
   [[nodiscard]] std::uint64_t active_bytes() const { return active_bytes_.load(); }
@@ -155,6 +167,7 @@ class TopicTable {
   void apply(const Trim& trim);
 
   LedgerId next_ledger_{1};              // journal thread
+  std::uint64_t checkpoint_ = 1;         // journal thread; counts begin_checkpoint()
   std::unordered_set<TopicId> dropped_;  // journal thread
   std::vector<TopicId> drops_;           // journal thread
   std::vector<Topic*> with_active_;      // journal thread; topics whose `active` is not empty
@@ -162,8 +175,9 @@ class TopicTable {
   std::atomic<std::uint64_t> frozen_bytes_{0};
 
   mutable std::mutex mutex_;  // guards what follows, and the durable part of each topic
-  std::unordered_map<TopicId, std::unique_ptr<Topic>> topics_;  // changed by the journal thread only
-  std::unordered_set<TopicId> sealed_;                          ///< also of topics that have no record yet
+  std::unordered_map<TopicId, std::unique_ptr<Topic>> topics_;    // changed by the journal thread only
+  std::unordered_set<TopicId> sealed_;                            ///< also of topics that have no record yet
+  std::unordered_map<TopicId, std::chrono::milliseconds> async_;  ///< the same
   std::vector<Extent> dead_;
   /// Who is connected, or was lately.
   struct Hold {

@@ -99,9 +99,9 @@ struct Receipt {
 };
 
 /// One journal record: written and replayed whole or not at all. `done` is called exactly once, on the
-/// journal thread, after the fdatasync of its group and after LogListener::on_durable of that group; it must
-/// not block. Errors: overloaded (the publish budget is spent), disk_full, disk_error (nothing more will be
-/// taken), closed.
+/// journal thread, after the fdatasync of its group and after LogListener::on_durable of that group (before
+/// both where Log::set_async says so); it must not block. Errors: overloaded (the publish budget is spent),
+/// disk_full, disk_error (nothing more will be taken), closed.
 struct Transaction {
   std::vector<Operation> operations;
   std::move_only_function<void(Result<Receipt>)> done;

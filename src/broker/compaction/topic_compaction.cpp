@@ -139,10 +139,7 @@ CompactionStats TopicCompaction::stats() const {
   CompactionStats stats;
   if (!state_) return stats;
   if (const View* used = view()) {
-    if (used->horizon.value > 0)
-      stats.horizon = MessageId{.ledger = topic_.ledger(),
-                                .entry = EntryId{used->horizon.value - 1},
-                                .partition = topic_.partition()};
+    if (used->horizon.value > 0) stats.horizon = topic_.id_of(EntryId{used->horizon.value - 1});
     stats.messages = used->entries;
     stats.bytes = used->bytes;
   }
