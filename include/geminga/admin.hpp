@@ -75,8 +75,9 @@ struct TopicStats {
   std::uint64_t stored_bytes = 0;
   std::uint32_t producers = 0;
   std::optional<MessageId> last_message_id;
-  std::string publish_paused;  ///< empty, or why sends are held or refused now
-  bool terminated = false;     ///< takes no more messages, for good
+  std::string publish_paused;            ///< empty, or why sends are held or refused now
+  std::optional<Durability> durability;  ///< in force now; nothing: the topic keeps nothing on a disk
+  bool terminated = false;               ///< takes no more messages, for good
   CompactionStats compaction;
   std::vector<SubscriptionStats> subscriptions;
   /// Of a partitioned topic: how many; then all else is their sum (who is connected to several counts once),

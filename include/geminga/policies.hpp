@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <compare>
 #include <cstdint>
 #include <optional>
 
@@ -25,6 +26,16 @@ enum class BacklogAction : std::uint8_t {
 enum class DelayOnOrdered : std::uint8_t {
   deliver,  ///< it comes at once, in order, as in Pulsar
   hold,     ///< it comes at its time, and later messages overtake it, as on the other types
+};
+
+/// When a publish is answered. Whatever is chosen, nothing is delivered or read before it is on the disk.
+struct Durability {
+  /// 0 ("sync"): when the message is on the disk. Else ("async(N)", 1 to 60,000 ms): as soon as it has its
+  /// id; it is written at most so long after that, and a crash or a failing disk may take what was not. Its
+  /// id is not given to another message then. What is published together with an acknowledgement (a forward)
+  /// or with a message to a sync topic is on the disk when it is answered.
+  std::chrono::milliseconds async_within{0};
+  auto operator<=>(const Durability&) const = default;  ///< the greater, the weaker
 };
 
 /// Limits of a namespace's topics, or of one topic. A field that is not set is decided by the namespace, and
@@ -59,6 +70,7 @@ struct Policies {
   std::optional<std::uint32_t> max_producers;
   std::optional<std::uint32_t> max_consumers;  ///< on all subscriptions of the topic together
   std::optional<std::uint32_t> max_subscriptions;
+  std::optional<Durability> durability;  ///< not set: sync
   bool operator==(const Policies&) const = default;
 };
 

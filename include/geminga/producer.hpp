@@ -53,8 +53,8 @@ using SendCallback = std::move_only_function<void(Result<MessageId>)>;
 /// without waiting for the pending sends, whose callbacks get `closed`; call close() to wait for them.
 class GEMINGA_API Producer {
  public:
-  /// Returns when the message is durable. Errors: timeout, too_large, queue_full, disk_full, overloaded,
-  /// closed, disk_error, ...
+  /// Returns when the message is durable, or earlier where the topic has Policies::durability async. Errors:
+  /// timeout, too_large, queue_full, disk_full, overloaded, closed, disk_error, ...
   Result<MessageId> send(OutgoingMessage message);
   void send_async(OutgoingMessage message, SendCallback callback);
   /// Sends all concurrently; returns the ids in order when every one is durable, or the first error (the

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <limits>
 #include <set>
+#include <span>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -21,6 +23,9 @@ constexpr std::array<std::string_view, 2> kDelays = {"deliver", "hold"};
 // A hundred years; a sum with a point in time stays far from its end.
 constexpr std::uint64_t kSecondsMax = 100ULL * 366 * 24 * 3600;
 
+constexpr std::string_view kDurabilityName = "durability";
+constexpr std::uint64_t kAsyncMax = 60'000;  // ms
+
 std::uint64_t number_of(std::chrono::seconds value) {
   return static_cast<std::uint64_t>(value.count());
 }
@@ -29,6 +34,9 @@ std::uint64_t number_of(BacklogAction value) {
 }
 std::uint64_t number_of(DelayOnOrdered value) {
   return static_cast<std::uint64_t>(value);
+}
+std::uint64_t number_of(Durability value) {
+  return static_cast<std::uint64_t>(value.async_within.count());
 }
 std::uint64_t number_of(std::uint64_t value) {
   return value;
@@ -45,6 +53,10 @@ bool take(std::uint64_t number, BacklogAction& value) {
 bool take(std::uint64_t number, DelayOnOrdered& value) {
   value = static_cast<DelayOnOrdered>(number);
   return number < kDelays.size();
+}
+bool take(std::uint64_t number, Durability& value) {
+  value.async_within = std::chrono::milliseconds(std::min(number, kAsyncMax));
+  return number <= kAsyncMax;
 }
 bool take(std::uint64_t number, std::uint32_t& value) {
   value = static_cast<std::uint32_t>(number);
@@ -91,18 +103,56 @@ Policies merged(Policies own, const Policies& wider) {
   return to_policies(values).value_or(std::move(own));
 }
 
+std::string to_string(Durability durability) {
+  if (durability == Durability{}) return "sync";
+  return fmt::format("async({})", durability.async_within.count());
+}
+
+namespace {
+
+/// A value's number is its place; empty: the policy has none.
 std::span<const std::string_view> names_of_values(std::string_view policy) {
   if (policy == "backlog_action") return kActions;
   if (policy == "delay_on_ordered") return kDelays;
   return {};
 }
 
-Result<std::uint64_t> parse_value(std::string_view policy, std::string_view name) {
+Result<std::uint64_t> parse_name(std::string_view policy, std::string_view text) {
   const auto names = names_of_values(policy);
-  const auto found = std::ranges::find(names, name);
+  const auto found = std::ranges::find(names, text);
   if (found != names.end()) return static_cast<std::uint64_t>(found - names.begin());
   return fail(ErrorCode::invalid_argument,
-              fmt::format("'{}' is no value of {}; there are: {}", name, policy, fmt::join(names, ", ")));
+              fmt::format("'{}' is no value of {}; there are: {}", text, policy, fmt::join(names, ", ")));
+}
+
+Result<std::uint64_t> parse_durability(std::string_view text) {
+  constexpr std::string_view kBegin = "async(";
+  if (text == "sync") return 0;
+  std::uint64_t number = 0;
+  if (text.starts_with(kBegin) && text.ends_with(')')) {
+    const std::string_view digits = text.substr(kBegin.size(), text.size() - kBegin.size() - 1);
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    const bool whole = error == std::errc() && end == digits.data() + digits.size();
+    if (whole && number >= 1 && number <= kAsyncMax) return number;
+  }
+  return fail(ErrorCode::invalid_argument,
+              fmt::format("'{}' is no durability; there are: sync, and async(N) with 1 to {} milliseconds",
+                          text, kAsyncMax));
+}
+
+}  // namespace
+
+bool is_word(std::string_view policy) {
+  return policy == kDurabilityName || !names_of_values(policy).empty();
+}
+
+std::string to_word(std::string_view policy, std::uint64_t number) {
+  if (policy == kDurabilityName) return to_string(Durability{std::chrono::milliseconds(number)});
+  return std::string(names_of_values(policy)[number]);
+}
+
+Result<std::uint64_t> parse_word(std::string_view policy, std::string_view text) {
+  return policy == kDurabilityName ? parse_durability(text) : parse_name(policy, text);
 }
 
 }  // namespace geminga::base

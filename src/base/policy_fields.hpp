@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <map>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -33,6 +32,7 @@ void each_policy(P& policies, Visit visit) {
   visit("max_producers", policies.max_producers);
   visit("max_consumers", policies.max_consumers);
   visit("max_subscriptions", policies.max_subscriptions);
+  visit("durability", policies.durability);
 }
 
 PolicyValues to_values(const Policies& policies);
@@ -41,9 +41,14 @@ Result<Policies> to_policies(const PolicyValues& values);
 /// What `own` does not set is taken from `wider`.
 Policies merged(Policies own, const Policies& wider);
 
-/// Of the policy of that name; empty: its values are numbers. A value's number is its place.
-std::span<const std::string_view> names_of_values(std::string_view policy);
-/// Errors: invalid_argument, with the list.
-Result<std::uint64_t> parse_value(std::string_view policy, std::string_view name);
+/// "sync" or "async(N)".
+std::string to_string(Durability durability);
+
+/// Whether people write a word for this policy, not a number.
+bool is_word(std::string_view policy);
+/// How a number of PolicyValues is written then.
+std::string to_word(std::string_view policy, std::uint64_t number);
+/// Errors: invalid_argument, with what there is.
+Result<std::uint64_t> parse_word(std::string_view policy, std::string_view text);
 
 }  // namespace geminga::base

@@ -1,5 +1,9 @@
 #include "base/policy_fields.hpp"
 
+#include <map>
+#include <string>
+#include <vector>
+
 #include <gtest/gtest.h>
 
 namespace geminga::base {
@@ -12,7 +16,7 @@ TEST(PolicyFields, ComeBackAsTheyWere) {
   each_policy(policies, [&](const char* name, auto&) { values.emplace(name, next++ % 2); });
   policies = to_policies(values).value();
   EXPECT_EQ(to_values(policies), values) << "each field, none left out";
-  EXPECT_EQ(values.size(), 13U);
+  EXPECT_EQ(values.size(), 15U);
   EXPECT_EQ(to_policies(to_values({})).value(), Policies{});
 }
 
@@ -37,20 +41,38 @@ TEST(PolicyFields, RefusesUnknownNamesAndNumbersOutOfRange) {
 }
 
 TEST(PolicyFields, WhatIsNoNumberHasNames) {
-  for (const char* policy : {"backlog_action", "delay_on_ordered"}) {
-    const auto names = names_of_values(policy);
-    for (std::size_t i = 0; i < names.size(); ++i) {
-      EXPECT_EQ(parse_value(policy, names[i]).value(), i);
+  using Words = std::vector<const char*>;
+  const std::map<std::string, Words> all = {
+      {"backlog_action", {"producer_request_hold", "producer_exception", "consumer_backlog_eviction"}},
+      {"delay_on_ordered", {"deliver", "hold"}}};
+  for (const auto& [policy, words] : all) {
+    EXPECT_TRUE(is_word(policy));
+    for (std::size_t i = 0; i < words.size(); ++i) {
+      EXPECT_EQ(parse_word(policy, words[i]).value(), i);
+      EXPECT_EQ(to_word(policy, i), words[i]);
       EXPECT_TRUE(to_policies({{policy, i}}));
     }
-    EXPECT_FALSE(to_policies({{policy, names.size()}}));
-    EXPECT_FALSE(parse_value(policy, "x"));
+    EXPECT_FALSE(to_policies({{policy, words.size()}}));
+    EXPECT_FALSE(parse_word(policy, "x"));
   }
-  EXPECT_EQ(parse_value("backlog_action", "producer_exception").value(),
-            static_cast<std::uint64_t>(BacklogAction::producer_exception));
-  EXPECT_EQ(parse_value("delay_on_ordered", "hold").value(),
-            static_cast<std::uint64_t>(DelayOnOrdered::hold));
-  EXPECT_TRUE(names_of_values("max_producers").empty());
+  EXPECT_FALSE(is_word("max_producers"));
+}
+
+TEST(PolicyFields, DurabilityHasAWordAndBounds) {
+  EXPECT_TRUE(is_word("durability"));
+  EXPECT_EQ(to_word("durability", 0), "sync");
+  EXPECT_EQ(to_word("durability", 20), "async(20)");
+  EXPECT_EQ(parse_word("durability", "sync").value(), 0U);
+  EXPECT_EQ(parse_word("durability", "async(60000)").value(), 60'000U);
+  for (const char* wrong : {"", "async", "async()", "async(0)", "async(60001)", "async(20ms)", "async(-1)",
+                            "async(5", "async(5) ", "SYNC", "async(99999999999999999999)"})
+    EXPECT_FALSE(parse_word("durability", wrong)) << wrong;
+  EXPECT_FALSE(to_policies({{"durability", 60'001}}));
+  const Policies negative{.durability = Durability{std::chrono::milliseconds(-1)}};
+  EXPECT_FALSE(to_policies(to_values(negative)));
+  const Policies wider{.durability = Durability{std::chrono::milliseconds(5)}};
+  EXPECT_EQ(merged({}, wider).durability, wider.durability);
+  EXPECT_EQ(merged({.durability = Durability{}}, wider).durability, Durability{}) << "sync over async";
 }
 
 }  // namespace

@@ -99,6 +99,8 @@ std::vector<RisingRow> counters(base::Metrics& metrics) {
        [](Stats s) { return s.log.appended_bytes; }},
       {metrics, "geminga_duplicates_total", "Messages that were sent again and not stored again",
        [](Stats s) { return s.log.duplicates; }},
+      {metrics, "geminga_early_answers_total", "Publishes answered before they were durable",
+       [](Stats s) { return s.log.answered_early; }},
       {metrics, "geminga_segments_rewritten_total", "Segments of which less than half lived",
        [](Stats s) { return s.log.segments_rewritten; }},
   };

@@ -29,12 +29,11 @@ ConnectedProducer::ConnectedProducer(ContextPtr context, storage::TopicId topic,
       name_(std::move(identity.name)),
       hash_(producer_hash(name_)),
       epoch_(identity.epoch),
-      on_closed_(std::move(on_closed)),
-      sequences_(identity.last_sequence ? *identity.last_sequence + 1 : 0) {}
+      on_closed_(std::move(on_closed)) {}
 
 std::optional<std::uint64_t> ConnectedProducer::last_sequence_id() const {
-  const std::uint64_t sequences = sequences_.load();
-  return sequences == 0 ? std::nullopt : std::optional(sequences - 1);
+  const auto sent = context_->log->sent_sequence(topic_, hash_);
+  return sent ? std::optional(sent->sequence) : std::nullopt;
 }
 
 namespace {
@@ -94,7 +93,6 @@ storage::Transaction ConnectedProducer::transaction_of(std::vector<storage::Appe
   transaction.done = [self = shared_from_this(),
                       done = std::move(done)](Result<storage::Receipt> receipt) mutable {
     if (!receipt) return done(std::unexpected(receipt.error()));
-    self->note_durable(*receipt);
     std::vector<MessageId> ids;
     ids.reserve(receipt->appended.size());
     for (const storage::EntryHeader& header : receipt->appended)
@@ -152,14 +150,6 @@ bool ConnectedProducer::release_held() {
   }
   for (auto& [held, reason] : refused) held.transaction.done(std::unexpected(std::move(reason)));
   return all;
-}
-
-void ConnectedProducer::note_durable(const storage::Receipt& receipt) {
-  // Journal thread only, so nobody else raises it meanwhile.
-  for (const storage::EntryHeader& header : receipt.appended) {
-    if (storage::raises_sequence(header) && header.sequence >= sequences_.load())
-      sequences_.store(header.sequence + 1);
-  }
 }
 
 bool ConnectedProducer::end(const Error& reason) {
@@ -329,15 +319,11 @@ void Producers::take_over(const Request& request) {
 }
 
 void Producers::connect(Request request, std::optional<std::uint64_t> epoch) {
-  storage::Log& log = *topic_.context()->log;
   const std::uint64_t hash = producer_hash(request.options.name);
-  log.hold_sequence(topic_.id(), hash, true);
-  const auto sent = log.sent_sequence(topic_.id(), hash);
+  topic_.context()->log->hold_sequence(topic_.id(), hash, true);
   auto producer = std::make_shared<ConnectedProducer>(
       topic_.context(), topic_.id(), topic_.partition(), topic_.limits().gate(),
-      ConnectedProducer::Identity{.name = std::move(request.options.name),
-                                  .epoch = epoch,
-                                  .last_sequence = sent ? std::optional(sent->sequence) : std::nullopt},
+      ConnectedProducer::Identity{.name = std::move(request.options.name), .epoch = epoch},
       std::move(request.options.on_closed));
   connected_.push_back(producer);
   topic_.limits().note_used();

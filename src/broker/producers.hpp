@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -22,7 +21,6 @@ class ConnectedProducer : public std::enable_shared_from_this<ConnectedProducer>
   struct Identity {
     std::string name;
     std::optional<std::uint64_t> epoch;
-    std::optional<std::uint64_t> last_sequence;
   };
   ConnectedProducer(ContextPtr context, storage::TopicId topic, std::int32_t partition,
                     std::shared_ptr<PublishGate> gate, Identity identity,
@@ -58,7 +56,6 @@ class ConnectedProducer : public std::enable_shared_from_this<ConnectedProducer>
   };
   storage::Transaction transaction_of(std::vector<storage::Append> entries,
                                       Done<std::vector<MessageId>> done);
-  void note_durable(const storage::Receipt& receipt);
   /// Under mutex_. Errors: overloaded, backlog_quota_exceeded, and what ended it.
   Result<PublishGate::Verdict> admit(const Held& send);
   /// Under mutex_. Refused by the gate: what is numbered goes to the log, which refuses it in its place among
@@ -74,7 +71,6 @@ class ConnectedProducer : public std::enable_shared_from_this<ConnectedProducer>
   const std::uint64_t hash_;
   const std::optional<std::uint64_t> epoch_;
   const std::function<void(const Error&)> on_closed_;
-  std::atomic<std::uint64_t> sequences_;  ///< highest durable sequence id + 1; 0: none
   /// Held over the submit, so that end() has a before and an after. Recursive: a log that is closed answers
   /// at once, and the answer may publish again.
   std::recursive_mutex mutex_;

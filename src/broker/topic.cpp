@@ -457,6 +457,7 @@ TopicStats Topic::stats() const {
   stats.bytes_out = bytes_out_;
   stats.stored_messages = end_.value - first_.value;
   if (const PublishGate* gate = gate_if_made()) stats.publish_paused = gate->paused();
+  stats.durability = limits_.durability();
   stats.producers = static_cast<std::uint32_t>(producers_.count());
   if (end_ > first_) stats.last_message_id = last_message_id();
   stats.terminated = terminated();

@@ -83,6 +83,7 @@ void TopicLimits::set(const Policies& own, const Policies& of_namespace) {
   state_->own = own;
   state_->in_force = both;
   state_->used = true;
+  topic_.context()->log->set_async(topic_.id(), durability().async_within);
   const base::MonotonicTime now = topic_.context()->now().monotonic;
   gate()->set_rates(both.publish_messages_per_second.value_or(0), both.publish_bytes_per_second.value_or(0));
   gate()->watch(both.inactive_after.value_or(kNoLimit) != kNoLimit);

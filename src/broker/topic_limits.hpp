@@ -22,6 +22,7 @@ class TopicLimits {
 
   void set(const Policies& own, const Policies& of_namespace);
   [[nodiscard]] const Policies& own() const;
+  [[nodiscard]] Durability durability() const { return in_force().durability.value_or(Durability{}); }
   /// Looks at age and size of the backlog and lets go what was held and may pass. From time to time.
   void tick();
   void shut_down();

@@ -16,7 +16,7 @@ using nlohmann::ordered_json;
 
 /// A number, a duration for what ends in _seconds, or a word.
 std::expected<ordered_json, Failure> value_of(const std::string& name, const std::string& text) {
-  if (!base::names_of_values(name).empty()) return text;
+  if (base::is_word(name)) return text;
   std::uint64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error == std::errc() && end == text.data() + text.size()) return number;
@@ -62,7 +62,8 @@ std::vector<Option> policy_options() {
   return {{.name = "set",
            .value = Value::text,
            .metavar = "NAME=VALUE",
-           .help = "message_ttl_seconds=1h, backlog_bytes=1000000, backlog_action=producer_exception, ...",
+           .help = "message_ttl_seconds=1h, backlog_bytes=1000000, backlog_action=producer_exception, "
+                   "durability=async(20), ...",
            .repeatable = true},
           {.name = "unset",
            .value = Value::text,

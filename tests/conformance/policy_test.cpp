@@ -162,6 +162,37 @@ TEST_F(PolicyConformance, NumbersOutOfRangeAreRefused) {
   ASSERT_TRUE(admin().create_topic("t"));
   if (no_policies()) return;
   EXPECT_EQ(admin().set_policies("t", {.message_ttl = -1s}).error().code, ErrorCode::invalid_argument);
+  for (const auto wrong : {-1ms, 60'001ms})
+    EXPECT_EQ(admin().set_policies("t", {.durability = Durability{wrong}}).error().code,
+              ErrorCode::invalid_argument);
+}
+
+TEST_F(PolicyConformance, WhatIsAnsweredEarlyComesInOrderAndACleanRestartKeepsIt) {
+  ASSERT_TRUE(admin().create_topic("t"));
+  if (no_policies()) return;
+  const Durability early{20ms};
+  ASSERT_TRUE(admin().set_policies("t", {.durability = early}));
+  EXPECT_EQ(admin().stats("t")->durability, early);
+  ASSERT_TRUE(admin().create_subscription("t", "group", InitialPosition::earliest));
+  auto ids = publish("t", 50);
+  {
+    auto receiver = consumer("t");
+    for (int i = 0; i < 20; ++i) {
+      auto delivery = next(receiver);
+      EXPECT_EQ(delivery->id, ids[static_cast<std::size_t>(i)]);
+      EXPECT_TRUE(delivery.ack());
+    }
+  }
+  const auto more = publish("t", 50);
+  ids.insert(ids.end(), more.begin(), more.end());
+  restart();
+  EXPECT_EQ(admin().stats("t")->durability, early);
+  auto receiver = consumer("t");
+  for (std::size_t i = 20; i < ids.size(); ++i) {
+    auto delivery = next(receiver);
+    EXPECT_EQ(delivery->id, ids[i]);
+    EXPECT_TRUE(delivery.ack());
+  }
 }
 
 }  // namespace

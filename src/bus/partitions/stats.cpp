@@ -89,6 +89,7 @@ TopicStats sum_of_partitions(std::string topic, std::vector<TopicStats> partitio
     sum.stored_bytes += part.stored_bytes;
     sum.producers = std::max(sum.producers, part.producers);
     sum.terminated = (i == 0 || sum.terminated) && part.terminated;
+    sum.durability = std::max(sum.durability, part.durability);
     if (sum.publish_paused.empty() && !part.publish_paused.empty())
       sum.publish_paused = fmt::format("partition {}: {}", i, part.publish_paused);
     add(sum.compaction, part.compaction, i);

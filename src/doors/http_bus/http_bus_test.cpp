@@ -283,7 +283,8 @@ TEST_F(HttpBusTest, SubscriptionsAreMoved) {
 TEST_F(HttpBusTest, PoliciesAreShownReplacedAndInForce) {
   publish("t", {"1"});
   EXPECT_EQ(ok("GET", "/api/bus/policies?topic=t"), json::object());
-  const json own = {{"backlog_action", "producer_exception"}, {"max_producers", 3}};
+  const json own = {
+      {"backlog_action", "producer_exception"}, {"durability", "async(20)"}, {"max_producers", 3}};
   EXPECT_EQ(ok("PUT", "/api/bus/policies?topic=t", own), own);
   EXPECT_EQ(ok("GET", "/api/bus/policies?topic=t"), own);
   EXPECT_THAT(ok("GET", "/api/bus/namespaces")["namespaces"], ElementsAre("public/default"));
@@ -294,7 +295,9 @@ TEST_F(HttpBusTest, PoliciesAreShownReplacedAndInForce) {
   for (int i = 0; i < 2; ++i) call("POST", "/api/bus/topics/u/messages", message);
   EXPECT_EQ(call("POST", "/api/bus/topics/u/messages", message).status, 429);
   EXPECT_EQ(ok("GET", "/api/bus/stats?topic=t")["publish_paused"], "");
+  EXPECT_EQ(ok("GET", "/api/bus/stats?topic=t")["durability"], "async(20)");
   EXPECT_EQ(ok("PUT", "/api/bus/policies?topic=t", json::object()), json::object());
+  EXPECT_EQ(ok("GET", "/api/bus/stats?topic=t")["durability"], "sync");
 }
 
 TEST_F(HttpBusTest, ATerminatedTopicTakesNothingAndEnds) {
@@ -416,6 +419,8 @@ TEST_F(HttpBusTest, WrongRequestsAreRefusedWithTheReason) {
       {"PUT", "/api/bus/policies?topic=t", {{"max_producers", 4294967296}}, 400},
       {"PUT", "/api/bus/policies?topic=t", {{"backlog_action", "hold"}}, 400},
       {"PUT", "/api/bus/policies?topic=t", {{"backlog_action", 1}}, 400},
+      {"PUT", "/api/bus/policies?topic=t", {{"durability", "async(0)"}}, 400},
+      {"PUT", "/api/bus/policies?topic=t", {{"durability", 20}}, 400},
       {"DELETE", "/api/bus/topics?topic=t&force=yes", nullptr, 400},
       {"DELETE", "/api/bus/topics?topic=missing", nullptr, 404},
       {"DELETE", "/api/bus/subscriptions?topic=t", nullptr, 400},

@@ -6,6 +6,7 @@
 #include "base/base64.hpp"
 #include "base/clock.hpp"
 #include "base/partition_name.hpp"
+#include "base/policy_fields.hpp"
 #include "base/try.hpp"
 #include "base/utf8.hpp"
 #include "doors/http_bus/json_fields.hpp"
@@ -199,6 +200,7 @@ json to_json(const TopicStats& stats) {
               {"producers", stats.producers},
               {"compaction", to_json(stats.compaction)},
               {"subscriptions", std::move(subscriptions)}};
+  if (stats.durability) object["durability"] = base::to_string(*stats.durability);
   if (stats.partitions > 0) {
     json each = json::array();
     for (const TopicStats& partition : stats.per_partition) each.push_back(to_json(partition));

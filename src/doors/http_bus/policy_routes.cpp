@@ -1,5 +1,4 @@
 #include <fmt/core.h>
-#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "base/policy_fields.hpp"
@@ -16,8 +15,10 @@ namespace {
 json policies_to_json(const Policies& policies) {
   json object = json::object();
   for (const auto& [name, value] : base::to_values(policies)) {
-    const auto names = base::names_of_values(name);
-    object[name] = names.empty() ? json(value) : json(names[value]);
+    if (base::is_word(name))
+      object[name] = base::to_word(name, value);
+    else
+      object[name] = value;
   }
   return object;
 }
@@ -25,15 +26,15 @@ json policies_to_json(const Policies& policies) {
 Result<Policies> policies_from(const json& object) {
   base::PolicyValues values;
   for (const auto& [name, value] : object.items()) {
-    const auto names = base::names_of_values(name);
-    if (!names.empty() && value.is_string()) {
-      GEMINGA_TRY(values[name], base::parse_value(name, value.get<std::string>()));
-    } else if (names.empty() && value.is_number_unsigned()) {
+    const bool word = base::is_word(name);
+    if (word && value.is_string()) {
+      GEMINGA_TRY(const std::uint64_t number, base::parse_word(name, value.get<std::string>()));
+      values.emplace(name, number);
+    } else if (!word && value.is_number_unsigned()) {
       values.emplace(name, value.get<std::uint64_t>());
     } else {
       return fail(ErrorCode::invalid_argument,
-                  names.empty() ? fmt::format("'{}' must be a whole number, 0 for no limit", name)
-                                : fmt::format("'{}' must be one of: {}", name, fmt::join(names, ", ")));
+                  fmt::format("'{}' must be {}", name, word ? "a word" : "a whole number, 0 for no limit"));
     }
   }
   return base::to_policies(values);

@@ -34,7 +34,10 @@ Capabilities make() {
   native(Feature::topic_termination, "durable; consumers hear the end when all is acknowledged");
   native(Feature::non_persistent_topics,
          "in memory, to consumers that are connected and have room; drops are counted");
-  native(Feature::topic_policies, "durable; ages and backlog are looked at once a second");
+  native(
+      Feature::topic_policies,
+      "durable; ages and backlog are looked at once a second; durability=async(N) answers sends before the "
+      "disk does");
   native(Feature::replay_from_earliest, "from the oldest message that retention keeps");
   native(Feature::seek, "to a message or a publish time; durable, for all consumers of the subscription");
   native(Feature::reader, "a position in the log, nothing is held back for it");
