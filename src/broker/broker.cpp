@@ -36,6 +36,7 @@ Result<std::unique_ptr<Broker>> Broker::open(BrokerOptions options) {
 // Handles of non-persistent topics may outlive the broker, so they get the context.
 BrokerImpl::BrokerImpl(ContextPtr context)
     : context_(std::move(context)),
+      topics_(context_, partition_table_),
       volatile_topics_(std::make_shared<VolatileTopics>(
           *context_->options.clock,
           [context = context_](std::vector<Publication> publications, Done<std::vector<MessageId>> done) {
@@ -51,15 +52,15 @@ Result<> BrokerImpl::start() {
   StoredNames names;
   GEMINGA_TRY(names.topics, context_->metadata->topics());
   GEMINGA_TRY(names.subscriptions, context_->metadata->subscriptions());
+  GEMINGA_TRY(names.policies, context_->metadata->policies());
   GEMINGA_TRY(const auto partitioned, context_->metadata->partitioned_topics());
   for (const storage::PartitionedRow& row : partitioned) partition_table_.set(row.name, row.partitions);
   GEMINGA_TRY(const auto namespaces, context_->metadata->namespaces());
-  for (const std::string& name : namespaces) namespaces_[name] = {};
+  for (const std::string& name : namespaces) topics_.add_namespace(name);
   notes_.resize(context_->cores.size());
   trim_timers_.resize(context_->cores.size());
   GEMINGA_TRY_VOID(open_log(names));
-  recover(std::move(names));
-  GEMINGA_TRY_VOID(load_policies());
+  GEMINGA_TRY_VOID(recover(*context_, partition_table_, std::move(names), topics_));
   for (std::size_t i = 0; i < context_->cores.size(); ++i) {
     context_->cores[i]->loop.run([this, i] { start_trimming(i); });
   }
@@ -88,97 +89,8 @@ Result<> BrokerImpl::open_log(const StoredNames& names) {
   return {};
 }
 
-/// Nothing runs yet: the log is open and silent.
-void BrokerImpl::recover(StoredNames names) {
-  const auto recovered = context_->log->take_recovered();
-  std::set<storage::TopicId> views;
-  for (const storage::TopicRow& row : names.topics) {
-    if (row.view && !row.tombstone) views.insert(row.view->topic);
-  }
-  RecoveredTopics topics;
-  topics.reserve(names.topics.size());
-  for (storage::TopicRow& row : names.topics) {
-    const storage::TopicId id = row.id;
-    if (row.tombstone) {  // a deletion that a stop cut short: go on with its last steps
-      storage::Transaction drop;
-      drop.operations.emplace_back(storage::DropTopic{.topic = id});
-      context_->log->submit(std::move(drop));
-      continue;
-    }
-    if (row.view_of) {
-      if (!views.contains(id)) remove_unused_view(row);
-      continue;
-    }
-    if (row.terminated) context_->log->seal(id, true);
-    const auto state = recovered.find(id);
-    const std::int32_t partition = partition_of(row.name);
-    auto topic =
-        std::make_shared<Topic>(context_, std::move(row),
-                                state == recovered.end() ? storage::TopicState{} : state->second, partition);
-    // Beyond the number: a growth that a stop cut short. The next one goes on with it.
-    const bool hidden = !partition_table_.check_plain(topic->name());
-    (hidden ? hidden_ : topics_).emplace(topic->name(), topic);
-    topics.emplace(id, RecoveredTopic{.topic = std::move(topic), .subscriptions = {}});
-  }
-  drop_cursors_without_row(recovered, names.subscriptions);
-  for (storage::SubscriptionRow& row : names.subscriptions) {
-    const auto topic = topics.find(row.topic);
-    if (topic == topics.end()) continue;
-    const auto state = recovered.find(row.topic);
-    const auto* cursors = state == recovered.end() ? nullptr : &state->second.cursors;
-    const auto cursor = cursors == nullptr ? decltype(cursors->end()){} : cursors->find(row.id);
-    if (cursors == nullptr || cursor == cursors->end()) {
-      // A creation that a stop cut short before its position was durable: nobody was told that it exists.
-      context_->metadata->delete_subscription(row.id, [](const Result<>&) {});
-      continue;
-    }
-    topic->second.subscriptions.emplace_back(std::move(row), cursor->second);
-  }
-  hand_over(std::move(topics));
-}
-
-/// Of a compaction that a stop cut short.
-void BrokerImpl::remove_unused_view(const storage::TopicRow& row) {
-  context_->metadata->tombstone_topic(row.id, [this, row](const Result<>& gone) {
-    if (!gone) {
-      return log::warn("broker", "{} is not used and stays until the next start: {}", row.name,
-                       gone.error().message);
-    }
-    drop_view(*context_, row.name, row.id);
-  });
-}
-
-/// One turn per core, however many topics there are.
-void BrokerImpl::hand_over(RecoveredTopics topics) {
-  for (const auto& core : context_->cores) {
-    core->loop.run([&topics, &core] {
-      for (auto& [id, recovered] : topics) {
-        if (&recovered.topic->core() != core.get()) continue;
-        core->topics.emplace(id, recovered.topic);
-        for (auto& [row, cursor] : recovered.subscriptions)
-          recovered.topic->add_recovered(std::move(row), std::move(cursor));
-      }
-    });
-  }
-}
-
-/// A removal that a stop cut short between its two steps.
-void BrokerImpl::drop_cursors_without_row(const std::map<storage::TopicId, storage::TopicState>& recovered,
-                                          const std::vector<storage::SubscriptionRow>& rows) {
-  std::set<storage::SubscriptionId> known;
-  for (const storage::SubscriptionRow& row : rows) known.insert(row.id);
-  for (const auto& [topic, state] : recovered) {
-    for (const auto& [subscription, cursor] : state.cursors) {
-      if (known.contains(subscription)) continue;
-      storage::Transaction drop;
-      drop.operations.emplace_back(storage::DropCursor{.topic = topic, .subscription = subscription});
-      context_->log->submit(std::move(drop));
-    }
-  }
-}
-
-/// Every trim_every each topic of the core looks what it may forget; without something new that is a few
-/// comparisons.
+/// Every trim_every each loaded topic of the core looks what it may forget; without something new that is a
+/// few comparisons.
 void BrokerImpl::start_trimming(std::size_t number) {
   Core& core = *context_->cores[number];
   if (core.ended) return;
@@ -190,6 +102,7 @@ void BrokerImpl::start_trimming(std::size_t number) {
       // A partition goes with the whole only.
       if (!topic->deleted() && topic->partition() < 0 && topic->limits().inactive()) delete_inactive(topic);
     }
+    topics_.unload_idle(core);
     start_trimming(number);
   });
 }
@@ -218,10 +131,9 @@ Result<> BrokerImpl::close() {
     core->topics.clear();  // one that was made meanwhile
   }
   const Result<> metadata_closed = context_->metadata->close();
+  topics_.clear();
   {
     const std::lock_guard lock(mutex_);
-    topics_.clear();
-    hidden_.clear();
     creating_.clear();
   }
   // The closed stores stay: a call that comes late gets `closed` from them. The directory is free for others.
@@ -246,8 +158,12 @@ void BrokerImpl::on_durable(std::span<const storage::Entry> entries) {
     Core& core = *context_->cores[i];
     core.loop.post([&core, notes = std::exchange(notes_[i], {})] {
       for (const auto& [id, note] : notes) {
-        if (const auto topic = core.topics.find(id); topic != core.topics.end())
+        if (const auto topic = core.topics.find(id); topic != core.topics.end()) {
           topic->second->on_durable(note);
+        } else {
+          core.missed[id].messages_in += note.messages;
+          core.missed[id].bytes_in += note.bytes;
+        }
       }
     });
   }

@@ -221,6 +221,9 @@ struct BrokerOptions {
   std::uint64_t delayed_bytes_max = 32ULL << 20;
   std::uint32_t delayed_each_min = 1'000;
   std::chrono::milliseconds trim_every{1'000};  ///< how often each topic forgets what nobody needs any more
+  /// A topic that nobody used for so long is unloaded; to be used again it is loaded. Looked at every
+  /// trim_every. Zero: at the second look.
+  std::chrono::milliseconds unload_after{60'000};
   std::uint64_t compaction_memory_bytes = 64ULL << 20;     ///< for the keys of a topic, 64 bytes each
   std::function<void(CompactionStep)> on_compaction_step;  ///< for tests; on the thread that compacts
   storage::UnsafeOptions unsafe;
@@ -238,10 +241,11 @@ using PartitionCallback = std::function<void(std::uint32_t partitions)>;
 /// Freed, it is not called any more (a call under way may still end).
 using PartitionWatch = std::shared_ptr<PartitionCallback>;
 
-/// Sums over all topics. `backlog`, `delayed` and `acknowledged_ranges` count entries and ranges of them.
+/// Sums over all topics, those that are not loaded too. `backlog`, `delayed` and `acknowledged_ranges` count
+/// entries and ranges of them.
 struct BrokerStats {
   storage::LogStats log;
-  std::uint64_t topics = 0, subscriptions = 0;
+  std::uint64_t topics = 0, topics_loaded = 0, subscriptions = 0;
   std::uint64_t producers = 0, consumers = 0, readers = 0;  ///< connected
   std::uint64_t backlog = 0, delayed = 0, acknowledged_ranges = 0;
   std::uint64_t unacked = 0;                               ///< messages

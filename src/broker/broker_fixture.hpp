@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <mutex>
 #include <optional>
+#include <thread>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
@@ -23,6 +24,16 @@ inline constexpr Permits kMany{.messages = 1'000, .bytes = 1 << 30};
 template <class T, class Start>
 Result<T> wait_for(Start start) {
   return base::await<T>([&](auto callback) { start(Done<T>(std::move(callback))); }, kPatience, "the broker");
+}
+
+template <class Condition>
+bool eventually(Condition holds) {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (!holds()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::yield();
+  }
+  return true;
 }
 
 class Inbox final : public DeliverySink {
@@ -92,6 +103,12 @@ class BrokerTest : public ::testing::Test {
   void open() {
     options_.directory = directory_ / "data";
     options_.journal_file_bytes = 1 << 20;
+    // All tests once more, with topics that come and go all the time.
+    if (std::getenv("GEMINGA_TEST_UNLOAD") != nullptr) {
+      if (options_.trim_every == BrokerOptions{}.trim_every)
+        options_.trim_every = std::chrono::milliseconds(1);
+      options_.unload_after = std::chrono::milliseconds(0);
+    }
     auto opened = Broker::open(options_);
     ASSERT_TRUE(opened) << opened.error().message;
     broker_ = std::move(*opened);

@@ -9,7 +9,9 @@
 #include "broker/answer.hpp"
 #include "broker/context.hpp"
 #include "broker/partition_table.hpp"
+#include "broker/recovery.hpp"
 #include "broker/topic.hpp"
+#include "broker/topic_registry.hpp"
 #include "broker/volatile_topics.hpp"
 
 namespace geminga::broker {
@@ -73,29 +75,12 @@ class BrokerImpl final : public Broker, public storage::LogListener {
   void on_forgotten(std::span<const storage::TopicId> topics) override;
 
  private:
-  struct StoredNames {
-    std::vector<storage::TopicRow> topics;
-    std::vector<storage::SubscriptionRow> subscriptions;
-  };
-  struct RecoveredTopic {
-    TopicPtr topic;
-    std::vector<std::pair<storage::SubscriptionRow, storage::CursorState>> subscriptions;
-  };
-  using RecoveredTopics = std::unordered_map<storage::TopicId, RecoveredTopic>;
   Result<> open_log(const StoredNames& names);
-  void recover(StoredNames names);
-  void hand_over(RecoveredTopics topics);
-  void drop_cursors_without_row(const std::map<storage::TopicId, storage::TopicState>& recovered,
-                                const std::vector<storage::SubscriptionRow>& rows);
-  void remove_unused_view(const storage::TopicRow& row);
   void start_trimming(std::size_t number);
   /// On that core: all that is connected to its topics hears `reason`, and nobody may connect any more.
   void end_topics(std::size_t number, const Error& reason);
-  Result<> load_policies();
-  [[nodiscard]] Policies policies_of_namespace(const Topic& topic) const;
   void delete_inactive(const TopicPtr& topic);
   Answer<void> forgetting(const TopicPtr& topic, Answer<void> answer);
-  [[nodiscard]] TopicPtr find(const std::string& name) const;
   void create_missing(const std::string& name);
   /// Tenant and namespace of a topic, where they are missing.
   void make_namespace(const std::string& topic, Done<void> done);
@@ -109,14 +94,12 @@ class BrokerImpl final : public Broker, public storage::LogListener {
   void in_turn(std::move_only_function<void(Turn)> change);
   void next_partition_change();
   void delete_partitioned_topic(std::string name, bool force, Done<void> done);
-  [[nodiscard]] std::int32_t partition_of(const std::string& topic) const;
-  [[nodiscard]] std::vector<TopicPtr> all_partitions(const std::string& name) const;
-  std::vector<TopicPtr> adopt(std::vector<storage::TopicRow> rows, const Policies& policies);
   void reveal(const std::string& name, std::uint32_t partitions, const std::vector<TopicPtr>& topics);
   void gone(const std::string& name, const std::vector<TopicPtr>& partitions);
 
   const ContextPtr context_;
   PartitionTable partition_table_;
+  TopicRegistry topics_;
   std::vector<std::unique_ptr<base::Timer>> trim_timers_;                 ///< one per core, touched on it
   std::vector<std::unordered_map<storage::TopicId, DurableNote>> notes_;  ///< journal thread; one per core
   std::mutex close_mutex_;  ///< a second close() waits for the first
@@ -124,13 +107,9 @@ class BrokerImpl final : public Broker, public storage::LogListener {
 
   const std::shared_ptr<VolatileTopics> volatile_topics_;
   mutable std::mutex mutex_;  // guards what follows
-  std::map<std::string, TopicPtr, std::less<>> topics_;
-  std::map<std::string, TopicPtr, std::less<>>
-      hidden_;  ///< partitions beyond the number: see PartitionGrowth
   std::deque<std::move_only_function<void(Turn)>> partition_changes_;
   bool partitions_change_ = false;
   std::map<std::string, std::vector<Answer<TopicPtr>>> creating_;
-  std::map<std::string, Policies> namespaces_;  ///< that are made for sure
 };
 
 }  // namespace geminga::broker

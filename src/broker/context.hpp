@@ -13,18 +13,27 @@
 #include "broker/delay_index.hpp"
 #include "broker/dispatcher.hpp"
 #include "broker/state_budget.hpp"
+#include "broker/topic_record.hpp"
 #include "storage/directory.hpp"
 #include "storage/log.hpp"
 #include "storage/metadata.hpp"
 
 namespace geminga::broker {
 
-/// One event loop and the topics that live on it; these are touched on the loop only.
+/// One event loop and the topics that live on it. All but `loop` is touched on the loop only, or before it
+/// has anything to do.
 struct Core {
   explicit Core(std::string name) : loop(std::move(name)) {}
-  std::unordered_map<storage::TopicId, TopicPtr> topics;
+  std::unordered_map<storage::TopicId, TopicPtr> topics;  ///< that are loaded
+  UnloadedSums unloaded;
+  /// What became durable of topics that are not loaded: their producers had gone meanwhile.
+  std::unordered_map<storage::TopicId, TopicCounters> missed;
   /// Why nobody may connect to a topic any more: the broker stops, or the disk failed.
   std::optional<Error> ended;
+  void forget(storage::TopicId deleted) {
+    topics.erase(deleted);
+    missed.erase(deleted);
+  }
   base::EventLoop loop;
 };
 

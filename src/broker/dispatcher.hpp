@@ -26,6 +26,9 @@ namespace geminga::broker {
 /// Sorted and merged where they touch. Takes its own copy because it sorts.
 std::vector<storage::EntryRange> to_ranges(std::vector<EntryId> entries);
 
+/// Entries in [first, end) that are not acknowledged.
+[[nodiscard]] std::uint64_t backlog_of(const storage::CursorState& cursor, EntryId first, EntryId end);
+
 struct DispatcherOptions {
   SubscriptionType type = SubscriptionType::exclusive;
   bool hold_delayed = true;
@@ -140,7 +143,9 @@ class Dispatcher {
   [[nodiscard]] const storage::CursorState& cursor() const { return cursor_; }
   [[nodiscard]] EntryId read_position() const { return read_position_; }
   /// Entries in [first, end) that are not acknowledged.
-  [[nodiscard]] std::uint64_t backlog(EntryId first, EntryId end) const;
+  [[nodiscard]] std::uint64_t backlog(EntryId first, EntryId end) const {
+    return backlog_of(cursor_, first, end);
+  }
   [[nodiscard]] std::uint64_t unacked_count() const { return unacked_; }  ///< messages
   [[nodiscard]] std::uint64_t delayed_count() const { return delayed_.size(); }
   [[nodiscard]] std::uint64_t waiting_count() const { return waiting_.size(); }

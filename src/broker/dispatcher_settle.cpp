@@ -281,11 +281,11 @@ bool Dispatcher::is_acknowledged(EntryId entry) const {
   return after != ranges.begin() && std::prev(after)->last >= entry;
 }
 
-std::uint64_t Dispatcher::backlog(EntryId first, EntryId end) const {
-  const EntryId from = std::max(first, cursor_.next);
+std::uint64_t backlog_of(const storage::CursorState& cursor, EntryId first, EntryId end) {
+  const EntryId from = std::max(first, cursor.next);
   if (end <= from) return 0;
   std::uint64_t open = end.value - from.value;
-  for (const storage::EntryRange& range : cursor_.acknowledged) {
+  for (const storage::EntryRange& range : cursor.acknowledged) {
     if (range.last < from) continue;
     open -= range.last.value - std::max(range.first, from).value + 1;
   }

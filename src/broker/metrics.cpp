@@ -41,6 +41,8 @@ std::vector<Row> gauges(base::Metrics& metrics) {
   using Stats = const BrokerStats&;
   return {
       {metrics, "pulsar_topics_count", "Topics", [](Stats s) { return s.topics; }},
+      {metrics, "geminga_topics_loaded", "Topics that are in memory: somebody uses them, or did so lately",
+       [](Stats s) { return s.topics_loaded; }},
       {metrics, "pulsar_subscriptions_count", "Durable subscriptions",
        [](Stats s) { return s.subscriptions; }},
       {metrics, "pulsar_producers_count", "Connected producers", [](Stats s) { return s.producers; }},

@@ -14,14 +14,8 @@ bool there(const Result<>& result) {
 
 }  // namespace
 
-TopicPtr BrokerImpl::find(const std::string& name) const {
-  const std::lock_guard lock(mutex_);
-  const auto found = topics_.find(name);
-  return found == topics_.end() || found->second->deleted() ? nullptr : found->second;
-}
-
 void BrokerImpl::open_topic(std::string name, bool create, Done<TopicPtr> done) {
-  if (TopicPtr found = find(name)) return done(std::move(found));
+  if (TopicPtr found = topics_.find(name)) return done(std::move(found));
   if (VolatileTopics::names(name)) return done(VolatileTopics::keeps_nothing(name));
   if (auto plain = partition_table_.check_plain(name); !plain) return done(std::unexpected(plain.error()));
   if (!create) return done(fail(ErrorCode::topic_not_found, fmt::format("topic {} does not exist", name)));
@@ -47,21 +41,14 @@ void BrokerImpl::make_namespace(const std::string& topic, Done<void> done) {
   if (!parts) return done(std::unexpected(parts.error()));
   const std::string tenant = parts->tenant;
   const std::string name_space = parts->namespace_path();
-  const bool known = [&] {
-    const std::lock_guard lock(mutex_);
-    return namespaces_.contains(name_space);
-  }();
-  if (known) return done({});
+  if (topics_.knows_namespace(name_space)) return done({});
   context_->metadata->create_tenant(
       tenant, [this, name_space, done = std::move(done)](const Result<>& tenant_made) mutable {
         if (!there(tenant_made)) return done(std::unexpected(tenant_made.error()));
         context_->metadata->create_namespace(
             name_space, [this, name_space, done = std::move(done)](const Result<>& made) mutable {
               if (!there(made)) return done(std::unexpected(made.error()));
-              {
-                const std::lock_guard lock(mutex_);
-                namespaces_.try_emplace(name_space);
-              }
+              topics_.add_namespace(name_space);
               done({});
             });
       });
@@ -72,21 +59,17 @@ void BrokerImpl::create_row(const std::string& name) {
       name, [this, name](Result<storage::TopicRow> row) { topic_created(name, std::move(row)); });
 }
 
-/// Metadata thread. The topic is on its core before anybody gets it, so that no durable entry passes it by.
+/// Metadata thread.
 void BrokerImpl::topic_created(const std::string& name, Result<storage::TopicRow> row) {
   Result<TopicPtr> result = std::unexpected(row ? Error{} : row.error());
   std::vector<Answer<TopicPtr>> waiting;
   if (row) {
-    auto topic = std::make_shared<Topic>(context_, std::move(*row), storage::TopicState{});
-    topic->limits().set({}, policies_of_namespace(*topic));  // nobody else has it yet
-    topic->core().loop.post([topic] { topic->core().topics.emplace(topic->id(), topic); });
-    result = std::move(topic);
+    result = topics_.add(*std::move(row));
   } else if (row.error().code == ErrorCode::already_exists) {
-    if (TopicPtr found = find(name)) result = std::move(found);
+    if (TopicPtr found = topics_.find(name)) result = std::move(found);
   }
   {
     const std::lock_guard lock(mutex_);
-    if (result) topics_.insert_or_assign(name, *result);
     if (auto node = creating_.extract(name)) waiting = std::move(node.mapped());
   }
   for (Answer<TopicPtr>& answer : waiting) answer(result);
@@ -102,7 +85,7 @@ void BrokerImpl::create_namespace(std::string tenant_and_namespace, Done<void> d
 
 void BrokerImpl::create_topic(std::string name, Done<void> done) {
   if (VolatileTopics::names(name)) return done(volatile_topics_->create(name));
-  if (find(name) || partitions(name) > 0)
+  if (topics_.find(name) || partitions(name) > 0)
     return done(fail(ErrorCode::already_exists, fmt::format("topic {} exists already", name)));
   open_topic(std::move(name), true, [done = std::move(done)](const Result<TopicPtr>& topic) mutable {
     if (!topic) return done(std::unexpected(topic.error()));
@@ -113,7 +96,7 @@ void BrokerImpl::create_topic(std::string name, Done<void> done) {
 void BrokerImpl::delete_topic(std::string name, bool force, Done<void> done) {
   if (VolatileTopics::names(name)) return done(volatile_topics_->remove(name, force));
   if (partitions(name) > 0) return delete_partitioned_topic(std::move(name), force, std::move(done));
-  const TopicPtr topic = find(name);
+  const TopicPtr topic = topics_.find(name);
   if (!topic) return done(fail(ErrorCode::topic_not_found, fmt::format("topic {} does not exist", name)));
   if (topic->partition() >= 0)
     return done(fail(ErrorCode::conflict,
@@ -127,12 +110,8 @@ void BrokerImpl::delete_topic(std::string name, bool force, Done<void> done) {
 Answer<void> BrokerImpl::forgetting(const TopicPtr& topic, Answer<void> answer) {
   return Answer<void>([this, topic, answer = std::move(answer)](Result<> removed) mutable {
     if (removed) {
-      {
-        const std::lock_guard lock(mutex_);
-        if (const auto at = topics_.find(topic->name()); at != topics_.end() && at->second == topic)
-          topics_.erase(at);
-      }
-      topic->core().loop.post([topic] { topic->core().topics.erase(topic->id()); });
+      topics_.forget(topic);
+      topic->core().loop.post([topic] { topic->core().forget(topic->id()); });
     }
     answer(std::move(removed));
   });
@@ -230,10 +209,7 @@ Result<std::vector<std::string>> BrokerImpl::namespaces(const std::string& tenan
 Result<std::vector<std::string>> BrokerImpl::topics(const std::string& tenant_and_namespace) {
   const std::string prefix = "persistent://" + tenant_and_namespace + "/";
   std::vector<std::string> names = volatile_topics_->names_in(tenant_and_namespace);
-  const std::lock_guard lock(mutex_);
-  for (auto at = topics_.lower_bound(prefix); at != topics_.end() && at->first.starts_with(prefix); ++at) {
-    if (!at->second->deleted()) names.push_back(at->first);
-  }
+  for (std::string& name : topics_.names(prefix)) names.push_back(std::move(name));
   return names;
 }
 
@@ -248,6 +224,10 @@ BrokerStats BrokerImpl::broker_stats() const {
   for (const auto& core : context_->cores) {
     core->loop.run([&stats, &core] {
       for (const auto& [id, topic] : core->topics) topic->add_to(stats);
+      stats.topics += core->unloaded.topics;
+      stats.subscriptions += core->unloaded.subscriptions;
+      stats.backlog += core->unloaded.backlog;
+      stats.acknowledged_ranges += core->unloaded.acknowledged_ranges;
     });
   }
   return stats;

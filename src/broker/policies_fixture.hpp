@@ -5,7 +5,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -17,16 +16,6 @@ using namespace std::chrono_literals;
 
 inline constexpr std::uint64_t kBudget = 1 << 20;
 inline constexpr char kName[] = "persistent://public/default/t";
-
-template <class Condition>
-bool eventually(Condition holds) {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (!holds()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::yield();
-  }
-  return true;
-}
 
 /// One topic under policies, and a clock that the test moves.
 class PoliciesTest : public BrokerTest {

@@ -55,6 +55,12 @@ void Topic::say_when_ahead(Timestamp oldest) {
       row_.name, base::to_iso8601(oldest));
 }
 
+/// Time alone will let it forget something.
+bool Topic::waits_to_trim() const {
+  const auto& time = row_.retention.time;
+  return time && time->count() > 0 && first_ < std::min(acknowledged_before(), compaction_.needed_from());
+}
+
 EntryId Topic::kept_by_size() const {
   const auto& bytes = row_.retention.bytes;
   return bytes ? std::max(first_, context_->log->first_within(row_.id, *bytes)) : first_;

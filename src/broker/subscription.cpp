@@ -35,10 +35,11 @@ DispatcherOptions dispatcher_options(Context& context, Topic& topic, Subscriptio
 }  // namespace
 
 Subscription::Subscription(ContextPtr context, Topic& topic, storage::SubscriptionRow row,
-                           storage::CursorState cursor)
+                           storage::CursorState cursor, const SubscriptionCounters& counters)
     : context_(std::move(context)),
       topic_(topic),
       row_(std::move(row)),
+      counted_(counters),
       dispatcher_(dispatcher_options(*context_, topic, row_.type), std::move(cursor),
                   [this](ConsumerNumber to, Delivered delivered) {
                     consumers_.at(to).outbox.push_back(std::move(delivered));
@@ -329,7 +330,21 @@ std::string Subscription::dispatch_paused() const {
              : "the dispatch rate of the topic's policies";
 }
 
+bool Subscription::quiet() const {
+  return consumers_.empty() && moves_ == 0 && skips_.empty() && seeking_ == 0 && !reading_ && !read_again_ &&
+         !flush_posted_ && !pump_posted_ && acknowledging_.answers.empty() &&
+         dispatcher_.unacked_count() == 0 && dispatcher_.waiting_count() == 0 &&
+         dispatcher_.delayed_count() == 0;
+}
+
+SubscriptionCounters Subscription::counters() const {
+  return {.messages_out = counted_.messages_out + dispatcher_.messages_out(),
+          .bytes_out = counted_.bytes_out + dispatcher_.bytes_out(),
+          .redelivered = counted_.redelivered + dispatcher_.redelivered_count()};
+}
+
 SubscriptionStats Subscription::stats() const {
+  const SubscriptionCounters counted = counters();
   SubscriptionStats stats{
       .name = row_.name,
       .type = row_.type,
@@ -338,9 +353,9 @@ SubscriptionStats Subscription::stats() const {
       .backlog = dispatcher_.backlog(topic_.first_of(compacted_ != nullptr), topic_.end()),
       .unacked = dispatcher_.unacked_count(),
       .delayed = dispatcher_.delayed_count(),
-      .messages_out = dispatcher_.messages_out(),
-      .bytes_out = dispatcher_.bytes_out(),
-      .redelivered = dispatcher_.redelivered_count(),
+      .messages_out = counted.messages_out,
+      .bytes_out = counted.bytes_out,
+      .redelivered = counted.redelivered,
       .consumers = static_cast<std::uint32_t>(consumers_.size()),
       .connected = {},
       .dispatch_paused = dispatch_paused()};

@@ -11,6 +11,7 @@
 #include "broker/compaction/compacted_reads.hpp"
 #include "broker/context.hpp"
 #include "broker/dispatcher.hpp"
+#include "broker/topic_record.hpp"
 #include "storage/metadata.hpp"
 
 namespace geminga::broker {
@@ -21,7 +22,9 @@ class SubscriptionConsumer;
 /// Every member on the topic's core.
 class Subscription : public std::enable_shared_from_this<Subscription> {
  public:
-  Subscription(ContextPtr context, Topic& topic, storage::SubscriptionRow row, storage::CursorState cursor);
+  /// `counters`: what it had counted before its topic was unloaded.
+  Subscription(ContextPtr context, Topic& topic, storage::SubscriptionRow row, storage::CursorState cursor,
+               const SubscriptionCounters& counters);
   ~Subscription();
 
   // --- consumers ---
@@ -65,6 +68,11 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   }
   [[nodiscard]] std::size_t consumer_count() const { return consumers_.size(); }
   [[nodiscard]] bool has_consumer(ConsumerNumber consumer) const { return consumers_.contains(consumer); }
+  /// Nobody is connected and the log knows all that is known here. What waits to be sent again has been
+  /// counted as redelivered, and what is held until its time would have to be read again: the log knows
+  /// neither.
+  [[nodiscard]] bool quiet() const;
+  [[nodiscard]] SubscriptionCounters counters() const;
   [[nodiscard]] SubscriptionStats stats() const;
   void add_to(BrokerStats& sums) const;
 
@@ -120,6 +128,7 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   const ContextPtr context_;
   Topic& topic_;  ///< owns this
   storage::SubscriptionRow row_;
+  const SubscriptionCounters counted_;  ///< before the dispatcher was made
   Dispatcher dispatcher_;
   std::shared_ptr<CompactedReads> compacted_;  ///< where the consumers read the topic compacted
   std::map<ConsumerNumber, Connected> consumers_;

@@ -1,13 +1,14 @@
 #include "broker/topic.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/log.hpp"
 
 namespace geminga::broker {
 
-Topic::Topic(ContextPtr context, storage::TopicRow row, const storage::TopicState& state,
-             std::int32_t partition)
+Topic::Topic(ContextPtr context, storage::TopicRow row, const TopicCounters& counters, std::int32_t partition)
     : context_(std::move(context)),
       core_(context_->core_of(row.id)),
       row_(std::move(row)),
@@ -16,9 +17,7 @@ Topic::Topic(ContextPtr context, storage::TopicRow row, const storage::TopicStat
       limits_(*this),
       compaction_(*this, row_.view),
       producers_(*this),
-      ledgers_(state.ledgers),
-      first_(state.first),
-      end_(state.next) {}
+      counters_(counters) {}
 
 const std::string& topic_name(const Topic& topic) {
   return topic.name();
@@ -30,17 +29,13 @@ std::int32_t topic_partition(const Topic& topic) {
   return topic.partition();
 }
 
-void Topic::add_recovered(storage::SubscriptionRow row, storage::CursorState cursor) {
-  const std::string name = row.name;
-  subscriptions_.emplace(name,
-                         std::make_shared<Subscription>(context_, *this, std::move(row), std::move(cursor)));
-}
-
 void Topic::on_durable(const DurableNote& note) {
-  ledgers_.begin(note.ledger, EntryId{note.end.value - 1});
-  end_ = note.end;
-  messages_in_ += note.messages;
-  bytes_in_ += note.bytes;
+  if (note.end > end_) {  // else the log was asked later, when it was loaded
+    ledgers_.begin(note.ledger, EntryId{note.end.value - 1});
+    end_ = note.end;
+  }
+  count_in({.messages_in = note.messages, .bytes_in = note.bytes});
+  quiet_since_.reset();
   limits_.note_used();
   pump_all();
 }
@@ -71,9 +66,14 @@ void Topic::pump_all() {
   pumping_all_ = false;
 }
 
+void Topic::count_in(const TopicCounters& more) {
+  counters_.messages_in += more.messages_in;
+  counters_.bytes_in += more.bytes_in;
+}
+
 void Topic::count_out(std::uint64_t messages, std::uint64_t bytes) {
-  messages_out_ += messages;
-  bytes_out_ += bytes;
+  counters_.messages_out += messages;
+  counters_.bytes_out += bytes;
 }
 
 // --- subscriptions
@@ -122,19 +122,19 @@ void Topic::create_cursor(storage::SubscriptionRow row, InitialPosition position
   }
   transaction.done = [self = shared_from_this(), row = std::move(row), position,
                       earliest](Result<storage::Receipt> receipt) mutable {
-    self->core_.loop.post(
-        [self, row = std::move(row), position, earliest, receipt = std::move(receipt)]() mutable {
-          const std::string name = row.name;
-          if (!receipt) return self->cursor_refused(row, receipt.error());
-          // Deleted meanwhile, or the broker stops: whoever waits must not be left with a dead consumer.
-          if (auto usable = self->check_usable(); !usable)
-            return self->created(name, std::unexpected(usable.error()));
-          const EntryId next = position == InitialPosition::earliest ? earliest : receipt->cursors.front();
-          auto subscription = std::make_shared<Subscription>(self->context_, *self, std::move(row),
-                                                             storage::CursorState{.next = next});
-          self->subscriptions_.emplace(name, subscription);
-          self->created(name, std::move(subscription));
-        });
+    self->core_.loop.post([self, row = std::move(row), position, earliest,
+                           receipt = std::move(receipt)]() mutable {
+      const std::string name = row.name;
+      if (!receipt) return self->cursor_refused(row, receipt.error());
+      // Deleted meanwhile, or the broker stops: whoever waits must not be left with a dead consumer.
+      if (auto usable = self->check_usable(); !usable)
+        return self->created(name, std::unexpected(usable.error()));
+      const EntryId next = position == InitialPosition::earliest ? earliest : receipt->cursors.front();
+      auto subscription = std::make_shared<Subscription>(
+          self->context_, *self, std::move(row), storage::CursorState{.next = next}, SubscriptionCounters{});
+      self->subscriptions_.emplace(name, subscription);
+      self->created(name, std::move(subscription));
+    });
   };
   context_->log->submit(std::move(transaction));
 }
@@ -451,10 +451,10 @@ void Topic::shut_down(const Error& reason) {
 TopicStats Topic::stats() const {
   TopicStats stats;
   stats.topic = row_.name;
-  stats.messages_in = messages_in_;
-  stats.bytes_in = bytes_in_;
-  stats.messages_out = messages_out_;
-  stats.bytes_out = bytes_out_;
+  stats.messages_in = counters_.messages_in;
+  stats.bytes_in = counters_.bytes_in;
+  stats.messages_out = counters_.messages_out;
+  stats.bytes_out = counters_.bytes_out;
   stats.stored_messages = end_.value - first_.value;
   if (const PublishGate* gate = gate_if_made()) stats.publish_paused = gate->paused();
   stats.durability = limits_.durability();
@@ -470,6 +470,7 @@ TopicStats Topic::stats() const {
 
 void Topic::add_to(BrokerStats& sums) const {
   sums.topics += 1;
+  sums.topics_loaded += 1;
   sums.producers += producers_.count();
   sums.readers += readers_.size();
   for (const auto& [name, subscription] : subscriptions_) subscription->add_to(sums);

@@ -14,6 +14,7 @@
 #include "broker/subscription.hpp"
 #include "broker/topic_limits.hpp"
 #include "broker/topic_reader.hpp"
+#include "broker/topic_record.hpp"
 #include "storage/metadata.hpp"
 
 namespace geminga::broker {
@@ -37,9 +38,8 @@ struct NewSubscription {
 /// called by any thread, all others on the topic's core.
 class Topic : public std::enable_shared_from_this<Topic> {
  public:
-  /// `partition`: its number among those of a partitioned topic, or -1.
-  Topic(ContextPtr context, storage::TopicRow row, const storage::TopicState& state,
-        std::int32_t partition = -1);
+  /// `partition`: its number among those of a partitioned topic, or -1. Of no use before load().
+  Topic(ContextPtr context, storage::TopicRow row, const TopicCounters& counters, std::int32_t partition);
 
   [[nodiscard]] const std::string& name() const { return row_.name; }
   [[nodiscard]] storage::TopicId id() const { return row_.id; }
@@ -53,7 +53,15 @@ class Topic : public std::enable_shared_from_this<Topic> {
   /// Null: nothing limits who publishes.
   [[nodiscard]] PublishGate* gate_if_made() const { return limits_.gate_if_made(); }
 
-  void add_recovered(storage::SubscriptionRow row, storage::CursorState cursor);
+  /// Takes what is durable from the log.
+  void load(std::vector<TopicRecord::Subscription> subscriptions);
+  /// What load() and the constructor need again.
+  [[nodiscard]] TopicRecord record() const;
+  /// Nobody is connected, nothing is under way here, nothing has to be done at a later time, and what is
+  /// known here and nowhere else is in record().
+  [[nodiscard]] bool quiet() const;
+  /// When it was first seen that nobody uses it; for TopicRegistry.
+  [[nodiscard]] std::optional<base::MonotonicTime>& quiet_since() { return quiet_since_; }
   void on_durable(const DurableNote& note);
   [[nodiscard]] Producers& producers() { return producers_; }
   [[nodiscard]] TopicLimits& limits() { return limits_; }
@@ -62,6 +70,7 @@ class Topic : public std::enable_shared_from_this<Topic> {
   [[nodiscard]] Result<> check_usable() const;
   [[nodiscard]] std::optional<std::uint64_t> producer_epoch() const { return row_.producer_epoch; }
   void set_producer_epoch(std::uint64_t epoch) { row_.producer_epoch = epoch; }
+  void count_in(const TopicCounters& more);
   void count_out(std::uint64_t messages, std::uint64_t bytes);
 
   /// The subscription of that name, made where it is missing.
@@ -142,6 +151,7 @@ class Topic : public std::enable_shared_from_this<Topic> {
   void termination_ends(const Result<>& done);
   [[nodiscard]] std::optional<MessageId> last_message_id() const;
   void drop_again();
+  [[nodiscard]] bool waits_to_trim() const;
   [[nodiscard]] EntryId kept_by_size() const;
   void trim_to(EntryId before);
   void tell_log_of_trim();
@@ -170,11 +180,12 @@ class Topic : public std::enable_shared_from_this<Topic> {
   bool pumping_all_ = false;
   bool trimming_ = false;
   std::optional<base::MonotonicTime> said_ahead_;
-  EntryId trimmed_{first_};  ///< so far the log has forgotten
+  EntryId trimmed_;  ///< so far the log has forgotten
   bool telling_log_ = false;
   std::optional<std::pair<EntryId, Timestamp>> oldest_kept_;  ///< when it was published
   std::optional<Answer<void>> drop_refused_;                  ///< to be tried again
-  std::uint64_t messages_in_ = 0, bytes_in_ = 0, messages_out_ = 0, bytes_out_ = 0;
+  TopicCounters counters_;
+  std::optional<base::MonotonicTime> quiet_since_;
 };
 
 }  // namespace geminga::broker

@@ -34,7 +34,18 @@ std::chrono::seconds shorter(std::chrono::seconds one, std::chrono::seconds othe
   return std::min(one, other);
 }
 
+/// Something depends on the age or the size of what is not acknowledged.
+bool may_expire(const Policies& in_force) {
+  return in_force.message_ttl.value_or(kNoLimit) != kNoLimit ||
+         in_force.backlog_age.value_or(kNoLimit) != kNoLimit || in_force.backlog_bytes.value_or(0) != 0;
+}
+
 }  // namespace
+
+bool may_need_clock(const Policies& in_force) {
+  return in_force.inactive_after.value_or(kNoLimit) != kNoLimit || may_expire(in_force) ||
+         in_force.compaction_threshold_bytes.value_or(0) > 0;
+}
 
 /// Only of topics that have policies.
 struct TopicLimits::State {
@@ -77,8 +88,15 @@ const std::shared_ptr<PublishGate>& TopicLimits::gate() {
 }
 
 void TopicLimits::set(const Policies& own, const Policies& of_namespace) {
+  if (!prepare(own, of_namespace)) return;
+  for (const auto& [name, subscription] : topic_.subscriptions()) subscription->choose_delay();
+  tick();
+  topic_.pump_all();  // the rate that held it may be gone
+}
+
+bool TopicLimits::prepare(const Policies& own, const Policies& of_namespace) {
   const Policies both = base::merged(own, of_namespace);
-  if (!state_ && both == kNoPolicies) return;
+  if (!state_ && both == kNoPolicies) return false;
   if (!state_) state_ = std::make_unique<State>();
   state_->own = own;
   state_->in_force = both;
@@ -89,9 +107,7 @@ void TopicLimits::set(const Policies& own, const Policies& of_namespace) {
   gate()->watch(both.inactive_after.value_or(kNoLimit) != kNoLimit);
   dispatch_.messages.set_rate(both.dispatch_messages_per_second.value_or(0), now);
   dispatch_.bytes.set_rate(both.dispatch_bytes_per_second.value_or(0), now);
-  for (const auto& [name, subscription] : topic_.subscriptions()) subscription->choose_delay();
-  tick();
-  topic_.pump_all();  // the rate that held it may be gone
+  return true;
 }
 
 void TopicLimits::tick() {
@@ -100,6 +116,14 @@ void TopicLimits::tick() {
   look_at_age();
   update_gate();
   topic_.compaction().look_at_size(in_force().compaction_threshold_bytes.value_or(0));
+}
+
+bool TopicLimits::needs_clock() const {
+  if (!state_ || !may_need_clock(in_force())) return false;
+  if (state_->reading_oldest || state_->expiring) return true;
+  // One without subscriptions may be deleted as inactive; one without a backlog has nothing that expires.
+  return topic_.subscriptions().empty() ? in_force().inactive_after.value_or(kNoLimit) != kNoLimit
+                                        : may_expire(in_force()) && topic_.has_backlog();
 }
 
 void TopicLimits::shut_down() {

@@ -12,6 +12,9 @@
 
 namespace geminga::broker {
 
+/// A topic under these policies may have something to do though nobody uses it.
+[[nodiscard]] bool may_need_clock(const Policies& in_force);
+
 /// What the policies of a topic ask for: expiry, backlog quota, rates, numbers, and its end when nobody needs
 /// it. A topic without policies has next to nothing of it: there may be 100,000 of them. On the topic's core,
 /// except where said.
@@ -21,10 +24,15 @@ class TopicLimits {
   ~TopicLimits();
 
   void set(const Policies& own, const Policies& of_namespace);
+  /// Its first part, for a topic that nobody else has yet: sends are limited, the backlog is not looked at.
+  /// False: there is nothing to do. Any thread.
+  bool prepare(const Policies& own, const Policies& of_namespace);
   [[nodiscard]] const Policies& own() const;
   [[nodiscard]] Durability durability() const { return in_force().durability.value_or(Durability{}); }
   /// Looks at age and size of the backlog and lets go what was held and may pass. From time to time.
   void tick();
+  /// tick() or inactive() may have something to do later though nobody uses the topic.
+  [[nodiscard]] bool needs_clock() const;
   void shut_down();
 
   // --- rates ---

@@ -70,7 +70,7 @@ TEST_P(GoldenTest, OpensAndHoldsWhatWasWritten) {
     EXPECT_EQ(header.deliver_at.has_value(), i % 10 == 3);
     EXPECT_EQ(header.format, PayloadFormat::raw);
   }
-  const CursorState cursor = log->take_recovered().at(topic).cursors.at(subscription);
+  const CursorState cursor = log->state(topic).value().cursors.at(subscription);
   EXPECT_EQ(cursor.next.value, 0U);
   ASSERT_EQ(cursor.acknowledged.size(), 6U);
   for (std::uint64_t i = 0; i < 6; ++i) EXPECT_EQ(cursor.acknowledged[i].first.value, 2 + 2 * i);

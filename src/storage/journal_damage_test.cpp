@@ -132,7 +132,7 @@ TEST_F(JournalDamageTest, ACutTailIsCountedAndItsIdsAreGivenAgain) {
   content[last_byte_used() - 100] ^= 1;
   auto log = open(content).value();
   EXPECT_EQ(log->stats().torn_bytes_cut, group_bytes(headers_[kGroups - 1]));
-  EXPECT_EQ(log->take_recovered().at(kOther).next.value, 1U);
+  EXPECT_EQ(log->state(kOther).value().next.value, 1U);
   EXPECT_EQ(testing::publish(*log, kOther, "new").value().appended[0].entry.value, 1U);
 }
 
@@ -176,8 +176,7 @@ TEST_F(JournalDamageTest, ADamagedBodyTakesItsTopicOfflineAndNoOther) {
   content[starts_[0] + kGroupHeaderBytes + headers_[0].bytes - 50] ^= 4;  // in the first body
   for (int start = 0; start < 2; ++start) {
     auto log = open(content).value();
-    EXPECT_THAT(log->take_recovered().at(kTopic).offline_reason,
-                ::testing::HasSubstr("entry 1:0 of topic 1"));
+    EXPECT_THAT(log->state(kTopic).value().offline_reason, ::testing::HasSubstr("entry 1:0 of topic 1"));
     EXPECT_EQ(testing::read(*log, {.topic = kTopic, .from = {}}).error().code, ErrorCode::topic_offline);
     EXPECT_EQ(testing::publish(*log, kTopic, "x").error().code, ErrorCode::topic_offline);
     EXPECT_EQ(testing::read_all(*log, kOther).value().size(), 2U + static_cast<std::size_t>(start));
@@ -240,7 +239,7 @@ TEST_F(JournalDamageTest, TheOtherBodiesOfADamagedGroupStayAsTheyWere) {
   std::string content = image_->content(path_);
   content.at(content.find("to be damaged")) ^= 1;
   const auto log = open(content).value();
-  EXPECT_FALSE(log->take_recovered().at(kTopic).offline_reason.empty());
+  EXPECT_FALSE(log->state(kTopic).value().offline_reason.empty());
   const auto bodies = testing::read_all(*log, kOther).value();
   ASSERT_EQ(bodies.size(), 2U);
   EXPECT_TRUE(bodies[0] == first);

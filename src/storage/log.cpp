@@ -140,8 +140,8 @@ Result<std::unique_ptr<Log>> Log::open(base::FileSystem& files, base::Clock& clo
   return std::unique_ptr<Log>(new Log(std::move(impl)));
 }
 
-std::map<TopicId, TopicState> Log::take_recovered() {
-  return impl_->take_recovered();
+void Log::visit(const std::function<void(TopicId, const TopicState&)>& visitor) const {
+  impl_->visit(visitor);
 }
 void Log::submit(Transaction transaction) {
   impl_->submit(std::move(transaction));

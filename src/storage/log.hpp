@@ -127,9 +127,9 @@ class Log {
                                            const std::set<TopicId>& tombstoned_topics, LogListener& listener);
   ~Log();
 
-  /// What recovery found, one per live topic that has records. Once, before the first transaction: it is
-  /// given away, and nothing is left behind.
-  [[nodiscard]] std::map<TopicId, TopicState> take_recovered();
+  /// Calls with the durable state of every topic that has records, in no order and under a lock: it must not
+  /// call the log. Any thread; for the start, when it is what recovery found.
+  void visit(const std::function<void(TopicId, const TopicState&)>& visitor) const;
 
   /// Any thread; never blocks, never waits for the disk.
   void submit(Transaction transaction);

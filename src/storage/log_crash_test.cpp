@@ -114,10 +114,7 @@ std::vector<std::string> check(FaultFileSystem& files, const Knowledge& knowledg
   if (!log) return {"it does not open: " + log.error().message};
   std::vector<std::string> wrong;
   std::map<TopicId, TopicState> state;
-  const auto recovered = (*log)->take_recovered();
-  for (const TopicId topic : {kLeft, kRight}) {
-    if (recovered.contains(topic)) state[topic] = recovered.at(topic);
-  }
+  (*log)->visit([&](TopicId topic, const TopicState& recovered) { state[topic] = recovered; });
   const std::uint64_t steps = state[kLeft].next.value;
   if (steps < knowledge.answered)
     wrong.push_back(fmt::format("{} answered, {} there", knowledge.answered, steps));

@@ -49,7 +49,9 @@ class Log::Impl {
   }
   void needs_metadata(std::uint64_t sequence) { background_.needs_metadata(sequence); }
   Result<> close();
-  [[nodiscard]] std::map<TopicId, TopicState> take_recovered() { return std::exchange(recovered_, {}); }
+  void visit(const std::function<void(TopicId, const TopicState&)>& visitor) const {
+    topics_.visit([&](TopicId id, const Topic& topic) { visitor(id, topic.state); });
+  }
 
  private:
   // --- start ---
@@ -106,7 +108,6 @@ class Log::Impl {
   LogListener& listener_;
   const RawUuid uuid_;
 
-  std::map<TopicId, TopicState> recovered_;  // until it is taken
   // start only, then const
   std::uint64_t torn_bytes_cut_ = 0;
   bool first_start_ = false;

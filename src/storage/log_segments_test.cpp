@@ -114,10 +114,9 @@ TEST_F(LogSegmentsTest, StartsAgainWhereItWas) {
     expect_all(*log, (round + 1) * 200);
   }
   auto log = open();
-  const TopicState state = log->take_recovered().at(kBig);
+  const TopicState state = log->state(kBig).value();
   EXPECT_EQ(state.next.value, 800U);
   EXPECT_EQ(state.next_index, 800U);
-  EXPECT_TRUE(log->take_recovered().empty());  // given away once
   expect_all(*log, 800);
 }
 
@@ -188,7 +187,7 @@ TEST_F(LogSegmentsTest, DroppedTopicsLeaveNothing) {
     EXPECT_EQ(log->state(kBig).error().code, ErrorCode::topic_not_found);
   }
   EXPECT_TRUE(segment_files().empty());
-  EXPECT_TRUE(open()->take_recovered().empty());
+  open()->visit([](TopicId topic, const TopicState&) { ADD_FAILURE() << topic.value; });
 }
 
 TEST_F(LogSegmentsTest, OfSegmentsThatAreMostlyDeadWhatLivesIsMoved) {
@@ -316,7 +315,7 @@ TEST_F(LogSegmentsTest, CursorsSurviveCheckpoints) {
     publish_many(*log, 300, 600);
   }
   const auto log = open();
-  const CursorState cursor = log->take_recovered().at(kBig).cursors.at(kSubscription);
+  const CursorState cursor = log->state(kBig).value().cursors.at(kSubscription);
   EXPECT_EQ(cursor.next.value, 0U);
   EXPECT_EQ(cursor.acknowledged.size(), 150U);
   ASSERT_EQ(cursor.batches.size(), 150U);
@@ -349,7 +348,7 @@ TEST_F(LogSegmentsTest, AMissingSegmentTakesItsTopicsOffline) {
   }
   for (const auto& file : segment_files()) ASSERT_TRUE(files_.unlink(file));
   auto log = open();
-  EXPECT_NE(log->take_recovered().at(kBig).offline_reason, "");
+  EXPECT_NE(log->state(kBig).value().offline_reason, "");
   EXPECT_EQ(testing::read(*log, {.topic = kBig, .from = {}}).error().code, ErrorCode::topic_offline);
   EXPECT_EQ(publish(*log, kBig, "x").error().code, ErrorCode::topic_offline);
 }

@@ -39,7 +39,6 @@ Result<> Log::Impl::recover(const std::set<TopicId>& live, const std::set<TopicI
     // On a full disk it stays in memory and in the journal, and the background goes on with it.
     if (!flushed && flushed.error().code != ErrorCode::disk_full) return flushed;
   }
-  topics_.visit([this](TopicId id, const Topic& topic) { recovered_.emplace(id, topic.state); });
   return {};
 }
 

@@ -83,7 +83,7 @@ TEST_F(LogTest, FindsEverythingAgainAfterARestart) {
     ASSERT_TRUE(commit(*log, std::move(acknowledgement)));
   }
   auto log = open().value();
-  const TopicState state = log->take_recovered().at(kTopic);
+  const TopicState state = log->state(kTopic).value();
   EXPECT_EQ(state.next.value, 2U);
   EXPECT_EQ(state.next_index, 2U);
   EXPECT_EQ(state.cursors.at(kSubscription).next.value, 1U);
@@ -100,7 +100,7 @@ TEST_F(LogTest, FillsManyJournalFiles) {
     for (int i = 0; i < 200; ++i) ASSERT_TRUE(publish(*log, kTopic, body));
   }
   auto log = open().value();
-  EXPECT_EQ(log->take_recovered().at(kTopic).next.value, 200U);
+  EXPECT_EQ(log->state(kTopic).value().next.value, 200U);
   EXPECT_EQ(read_all(*log, kTopic).value().size(), 200U);
 }
 
@@ -123,7 +123,7 @@ TEST_F(LogTest, SkipsRecordsOfATombstonedTopic) {
   auto log =
       Log::open(base::FileSystem::system(), base::Clock::system(), options(), {kOther}, {kTopic}, listener_)
           .value();
-  EXPECT_FALSE(log->take_recovered().contains(kTopic));
+  EXPECT_EQ(log->state(kTopic).error().code, ErrorCode::topic_not_found);
   EXPECT_THAT(read_all(*log, kOther).value(), ElementsAre("y"));
   EXPECT_EQ(publish(*log, kTopic, "late").error().code, ErrorCode::topic_not_found);
 }

@@ -36,6 +36,7 @@ struct TopicRow {
   bool terminated = false;                      ///< takes no more messages
   std::optional<ViewRow> view;                  ///< where it was compacted
   std::optional<TopicId> view_of;  ///< it is no topic but a compacted view of this one, in use or not (yet)
+  bool operator==(const TopicRow&) const = default;
 };
 
 /// Its partitions are topics too: base::partition_name() of 0 to partitions - 1.

@@ -172,6 +172,7 @@ TEST_F(Conformance, WhatWasUnsettledComesToTheNextConsumer) {
 
 TEST_F(Conformance, UnsubscribeForgetsThePosition) {
   publish("t", 2);
+  ASSERT_TRUE(bus().admin().set_retention("t", {.time = 1h, .bytes = std::nullopt}));
   auto receiver = consumer("t");
   ASSERT_TRUE(next(receiver).ack());
   ASSERT_TRUE(receiver.unsubscribe());

@@ -116,6 +116,7 @@ TEST_F(TerminationConformance, WhatIsHeldUntilItsTimeComesBeforeTheEnd) {
 
 TEST_F(TerminationConformance, ASeekBringsTheMessagesAndTheEndAgain) {
   const auto ids = publish("t", 2);
+  ASSERT_TRUE(bus().admin().set_retention("t", {.time = 1h, .bytes = std::nullopt}));
   auto receiver = consumer("t");
   for (int i = 0; i < 2; ++i) EXPECT_TRUE(next(receiver).ack());
   if (!terminated("t", ids.back())) return;

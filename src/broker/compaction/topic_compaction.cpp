@@ -49,6 +49,16 @@ const View* TopicCompaction::view() const {
   return state_ && state_->view ? &*state_->view : nullptr;
 }
 
+std::optional<storage::ViewRow> TopicCompaction::row() const {
+  const View* used = view();
+  return used == nullptr ? std::nullopt
+                         : std::optional(storage::ViewRow{.topic = used->topic, .horizon = used->horizon});
+}
+
+bool TopicCompaction::quiet() const {
+  return !state_ || (state_->phase == State::Phase::idle && state_->awaiting.empty() && !state_->failure);
+}
+
 EntryId TopicCompaction::needed_from() const {
   if (const View* used = view()) return used->horizon;
   return state_ && state_->phase == State::Phase::running ? state_->begin : kNowhere;

@@ -21,6 +21,7 @@ class TopicCompaction {
 
   /// nullptr: it was never compacted.
   [[nodiscard]] const View* view() const;
+  [[nodiscard]] std::optional<storage::ViewRow> row() const;
   /// From here on nothing may be trimmed: what is not in the view yet will be asked for.
   [[nodiscard]] EntryId needed_from() const;
   /// Starts; where one runs, another one follows it, so that all of now is covered.
@@ -29,6 +30,8 @@ class TopicCompaction {
   void await(Answer<void> answer);
   /// More than `threshold` bytes behind the view: starts. 0: never. From time to time.
   void look_at_size(std::uint64_t threshold);
+  /// Nothing runs, is wanted or is to be tried again.
+  [[nodiscard]] bool quiet() const;
   [[nodiscard]] CompactionStats stats() const;
   void shut_down(const Error& reason);
   /// The topic is a tombstone and is being dropped: so is its view.
