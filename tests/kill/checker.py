@@ -1,8 +1,9 @@
 """What a run of the worker proves, kept over kills, power cuts and disk errors. See worker.cpp for the facts."""
 import collections
 
-TOPIC_OF = {"exclusive": "in", "shared": "in", "keyed": "in", "forward": "in", "up-to": "in", "later": "later", "once": "once", "parts": "parts"}
-ORDERED = ("exclusive", "keyed", "up-to", "once", "parts")
+TOPIC_OF = {"exclusive": "in", "shared": "in", "keyed": "in", "forward": "in", "up-to": "in", "later": "later", "once": "once", "parts": "parts", "early": "early"}
+ORDERED = ("exclusive", "keyed", "up-to", "once", "parts", "early")
+EARLY_MS = 20 + 1000  # what a crash may take of `early`: its policy, and the time of one write on a busy machine
 
 
 def place_of(id_):
@@ -25,6 +26,9 @@ class Checker:
         self.not_settled = collections.deque()  # of up-to: (place, id), in order
         self.forwarded = set()
         self.known_stored = set()  # (key, sequence) of `once`: a receipt without a place was given
+        self.early = {}  # id -> the time of its answer
+        self.early_lost = set()
+        self.compacted_away = 0
         self.last_first = {}  # (subscription, key) -> sequence of the latest first delivery
 
     def same(self, topic, id_, what):
@@ -43,6 +47,9 @@ class Checker:
                     self.acknowledged[group].add(id_)
                 case ["C", group, id_]:
                     self.settle_up_to(group, place_of(id_))
+                case ["E", id_, key, sequence, time]:
+                    self.early[id_] = int(time)
+                    self.same("early", id_, (key, int(sequence)))
                 case ["S", key, sequence]:
                     self.known_stored.add((key, int(sequence)))
                 case ["F", id_]:
@@ -74,16 +81,19 @@ class Checker:
     def read_verify(self, lines):
         stored = collections.defaultdict(dict)
         pending = collections.defaultdict(set)
+        compacted = {}
         last = {}
         for line in lines:
             match line.split():
                 case ["R", topic, id_, key, sequence]:
                     self.same(topic, id_, (key, int(sequence)))
                     stored[topic][id_] = (key, int(sequence))
-                    if topic in ("in", "later", "once", "parts"):
+                    if topic in ("in", "later", "once", "parts", "early", "latest"):
                         if last.get((topic, key), -1) >= int(sequence):
                             raise Breach(f"{topic}: key {key}: {sequence} is stored after {last[topic, key]}")
                         last[topic, key] = int(sequence)
+                case ["L", id_, key, sequence]:
+                    compacted[id_] = (key, int(sequence))
                 case ["N", group, id_]:
                     if id_ in pending[group]:
                         raise Breach(f"{group}: {id_} came twice")
@@ -93,6 +103,8 @@ class Checker:
                 case _:
                     raise Breach(f"the worker said: {line}")
         self.compare(stored, pending)
+        self.compare_early(stored["early"])
+        self.compare_compacted(stored["latest"], compacted)
         return {topic: len(ids) for topic, ids in stored.items()}
 
     def compare(self, stored, pending):
@@ -102,6 +114,8 @@ class Checker:
         for group, topic in TOPIC_OF.items():
             if back := pending[group] & self.acknowledged[group]:
                 raise Breach(f"{group}: {min(back)} is back though its acknowledgement was confirmed ({len(back)} of them)")
+            if gone := self.delivered[group] - set(stored[topic]):
+                raise Breach(f"{group}: {min(gone)} was delivered and is lost ({len(gone)} of them)")
             if lost := set(stored[topic]) - pending[group] - self.delivered[group]:
                 raise Breach(f"{group}: {min(lost)} is settled and was never delivered ({len(lost)} of them)")
         self.compare_once(list(stored["once"].values()))
@@ -114,6 +128,30 @@ class Checker:
         settled = set(stored["in"]) - pending["forward"]
         if not outputs[0] == outputs[1] == settled:
             raise Breach(f"forward is torn: {len(outputs[0])} and {len(outputs[1])} outputs of {len(settled)} acknowledged inputs")
+
+    def compare_early(self, stored):
+        """A crash takes the last moment of the answers that did not wait for the disk, and nothing before it."""
+        if risen := self.early_lost & set(stored):
+            raise Breach(f"early: {min(risen)} was lost and is there")
+        lost = set(self.early) - set(stored) - self.early_lost
+        end = max(self.early.values(), default=0)
+        if too_old := [id_ for id_ in lost if self.early[id_] < end - EARLY_MS]:
+            raise Breach(f"early: {min(too_old)} was answered {end - self.early[min(too_old)]} ms before the end and is lost ({len(too_old)} of them)")
+        first = {ledger: entry for ledger, entry in sorted(map(place_of, lost), reverse=True)}
+        if behind := [id_ for id_ in stored if place_of(id_)[1] > first.get(place_of(id_)[0], float("inf"))]:
+            raise Breach(f"early: {behind[0]} is there and one before it in its ledger is lost")
+        self.early_lost |= lost
+
+    def compare_compacted(self, stored, compacted):
+        """Of each key the last one, each as it is stored, in the same order."""
+        if strange := [id_ for id_, what in compacted.items() if stored.get(id_) != what]:
+            raise Breach(f"latest: compacted, {strange[0]} is {compacted[strange[0]]}, stored {stored.get(strange[0])}")
+        if list(compacted) != sorted(compacted, key=place_of):
+            raise Breach("latest: compacted, it is in another order")
+        last = {key: id_ for id_, (key, _) in stored.items()}
+        if lost := set(last.values()) - set(compacted):
+            raise Breach(f"latest: {min(lost)}, the last one of its key, is not there when it is read compacted")
+        self.compacted_away = len(stored) - len(compacted)
 
     def compare_once(self, stored):
         """Whatever was sent again is there once; a producer's numbers have no gap."""

@@ -31,12 +31,15 @@ class Totals:
     """Over all directories."""
 
     def __init__(self):
-        self.receipts = self.acknowledgements = self.forwards = self.under_load = 0
+        self.receipts = self.acknowledgements = self.forwards = self.under_load = self.early = self.early_lost = self.compacted_away = 0
 
     def add(self, known):
         self.receipts += len(known.confirmed)
         self.acknowledgements += sum(map(len, known.acknowledged.values()))
         self.forwards += len(known.forwarded)
+        self.early += len(known.early)
+        self.early_lost += len(known.early_lost)
+        self.compacted_away += known.compacted_away
 
 
 class Rig:
@@ -137,7 +140,7 @@ def main():
     totals = rig.totals
     totals.add(rig.checker)
     print(f"seed {options.seed}: {totals.receipts} receipts, {totals.acknowledgements} confirmed acknowledgements, {totals.forwards} confirmed forwards, "
-          f"{totals.under_load} kills under load")
+          f"{totals.under_load} kills under load; {totals.early} early answers, {totals.early_lost} of them lost in the last moment; {totals.compacted_away} messages compacted away")
     if options.control:
         print(f"control: noticed: {breach}" if breach else "control: NOT noticed; the checker is blind")
         shutil.rmtree(directory)

@@ -11,7 +11,10 @@
 ///     F id                               a forward was confirmed
 ///     S key sequence                     a publish to `once` was confirmed as stored before, nobody knows
 ///                                        where
+///     E id key sequence ms               a publish to `early` was answered before it was durable, at that
+///                                        time
 ///     R topic id key sequence            verify: it is stored
+///     L id key sequence                  verify: `latest` has it as it was compacted
 ///     N subscription id                  verify: it is still to be settled
 ///     BAD what                           the worker itself saw a breach
 ///
@@ -53,8 +56,10 @@ constexpr Group kLater{"later", "later", SubscriptionType::shared};
 constexpr Group kOnce{"once", "once", SubscriptionType::failover};
 constexpr Group kUpTo{"in", "up-to", SubscriptionType::exclusive};
 constexpr Group kParts{"parts", "parts", SubscriptionType::failover};
-constexpr Group kAll[] = {kExclusive, kShared, kKeyed, kForward, kLater, kOnce, kUpTo, kParts};
-constexpr const char* kTopics[] = {"in", "later", "once", "out-1", "out-2"};
+constexpr Group kEarly{"early", "early", SubscriptionType::exclusive};
+constexpr Group kAll[] = {kExclusive, kShared, kKeyed, kForward, kLater, kOnce, kUpTo, kParts, kEarly};
+constexpr const char* kLatest = "latest";
+constexpr const char* kTopics[] = {"in", "later", "once", "out-1", "out-2", "early", kLatest};
 constexpr const char* kPartitioned = "parts";
 constexpr std::uint32_t kPartitions = 3;
 constexpr int kKeysPerProducer = 8;
@@ -168,6 +173,25 @@ void produce(Bus& bus, const char* topic, int number, std::uint64_t first_sequen
   }
 }
 
+/// The topic answers before the disk does.
+void produce_early(Bus& bus, std::uint64_t first_sequence) {
+  auto producer = check(bus.create_producer({.topic = kEarly.topic}));
+  for (std::uint64_t sequence = first_sequence;; ++sequence) {
+    const std::string key = fmt::format("early-{}", sequence % kKeysPerProducer);
+    const auto id = producer.send({.body = payload(key, sequence, 0), .key = key});
+    if (id) say(fmt::format("E {} {} {} {}", id->to_string(), key, sequence, now_ms()));
+    std::this_thread::sleep_for(500us);  // about as fast as a topic that waits for the disk
+  }
+}
+
+/// Without end; one that a full disk refuses is tried again.
+void compact(Bus& bus) {
+  while (true) {
+    const bool done = bus.admin().compact_topic(kLatest) && bus.admin().await_compaction(kLatest, 60s);
+    if (!done) std::this_thread::sleep_for(10ms);
+  }
+}
+
 /// Numbers what it sends, without a gap over all its lives. What was under way when the last one ended may be
 /// stored or not: it sends that again, with more that is stored for certain; and every fifth message twice at
 /// once, as after a time-out.
@@ -260,17 +284,24 @@ void need(const Result<>& made) {
     need(bus.admin().create_topic(topic));
     check(bus.admin().set_retention(topic, {.time = std::nullopt, .bytes = std::nullopt}));
   }
+  Policies early;
+  early.durability = Durability{20ms};
+  check(bus.admin().set_policies(kEarly.topic, early));
   need(bus.admin().create_partitioned_topic(kPartitioned, kPartitions));
   check(bus.admin().set_retention(kPartitioned, {.time = std::nullopt, .bytes = std::nullopt}));
   for (const Group& group : kAll)
     need(bus.admin().create_subscription(group.topic, group.name, InitialPosition::earliest));
   say("ready");
   std::vector<std::thread> threads;
-  threads.reserve(16);
+  threads.reserve(20);
   for (int number = 0; number < 2; ++number)
     threads.emplace_back([&, number] { produce(bus, "in", number, first_sequence, Pace::many); });
   threads.emplace_back([&] { produce(bus, "later", 0, first_sequence, Pace::lone_delayed); });
   threads.emplace_back([&] { produce(bus, kPartitioned, 0, first_sequence, Pace::lone); });
+  threads.emplace_back([&] { produce(bus, kLatest, 0, first_sequence, Pace::lone); });
+  threads.emplace_back([&] { compact(bus); });
+  threads.emplace_back([&] { produce_early(bus, first_sequence); });
+  threads.emplace_back([&] { pull(bus, kEarly); });
   threads.emplace_back([&] { pull(bus, kParts); });
   threads.emplace_back([&] { pull_up_to(bus); });
   threads.emplace_back([&] { pull(bus, kExclusive); });
@@ -286,17 +317,19 @@ void need(const Result<>& made) {
   std::_Exit(4);
 }
 
-void say_stored(Bus& bus, const char* topic) {
-  auto reader = check(bus.create_reader({.topic = topic, .start = InitialPosition::earliest}));
+void say_stored(Bus& bus, const char* topic, const std::string& fact, bool compacted = false) {
+  auto reader = check(
+      bus.create_reader({.topic = topic, .start = InitialPosition::earliest, .read_compacted = compacted}));
   while (check(reader.has_next())) {
     const Message message = check(reader.read(20s));
-    say(fmt::format("R {} {} {}", topic, message.id.to_string(), verified(message, false)));
+    say(fmt::format("{} {} {}", fact, message.id.to_string(), verified(message, false)));
   }
 }
 
 void verify(Bus& bus) {
-  for (const char* topic : kTopics) say_stored(bus, topic);
-  say_stored(bus, kPartitioned);
+  for (const char* topic : kTopics) say_stored(bus, topic, fmt::format("R {}", topic));
+  say_stored(bus, kPartitioned, fmt::format("R {}", kPartitioned));
+  say_stored(bus, kLatest, "L", true);
   for (const Group& group : kAll) {
     std::uint64_t backlog = 0;
     for (const auto& each : check(bus.admin().stats(group.topic)).subscriptions)
@@ -339,6 +372,8 @@ int main(int argc, char** argv) {
   options.journal_file_bytes = 4ULL << 20;  // small, so that rolls and flushes happen under the knife
   options.memory_table_bytes = 4ULL << 20;
   options.journal_bytes_max = 32ULL << 20;
+  options.delayed_bytes_max = 4096;  // most of what is delayed is found again in the log
+  options.delayed_each_min = 16;
   options.on_disk_error = [](const geminga::Error& error) {
     static_cast<void>(!::write(STDERR_FILENO, error.message.data(), error.message.size()));
     std::_Exit(74);
