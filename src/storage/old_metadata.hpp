@@ -3,10 +3,10 @@
 #include <filesystem>
 #include <string>
 
-#include "storage/metadata_schema.hpp"
 #include <geminga/error.hpp>
 
 #include "base/try.hpp"
+#include "storage/metadata_schema.hpp"
 #include "storage/sqlite.hpp"
 
 namespace geminga::storage::testing {
