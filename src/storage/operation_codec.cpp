@@ -12,17 +12,20 @@ constexpr std::int64_t kNoTime = std::numeric_limits<std::int64_t>::min();
 
 // Positions of an entry header.
 struct EntryAt {
-  static constexpr std::size_t crc = 0, kind = 4, format = 5, flags = 6, topic = 8, ledger = 16, entry = 24,
-                               message_index = 32, publish_time = 40, deliver_at = 48, producer = 56,
-                               sequence = 64, message_count = 72, key_hash = 76, body_bytes = 80,
-                               body_crc = 84, chunk_index = 88, chunk_count = 90, reserved = 92;
+  [[maybe_unused]] static constexpr std::size_t crc = 0, kind = 4, format = 5, flags = 6, topic = 8,
+                                                ledger = 16, entry = 24, message_index = 32,
+                                                publish_time = 40, deliver_at = 48, producer = 56,
+                                                sequence = 64, message_count = 72, key_hash = 76,
+                                                body_bytes = 80, body_crc = 84, chunk_index = 88,
+                                                chunk_count = 90, reserved = 92;
 };
 static_assert(EntryAt::reserved + sizeof(std::uint32_t) == kEntryHeaderBytes);
 
 // Positions of every other operation; ranges (16 bytes each) and batches (16 bytes and their words) follow.
 struct At {
-  static constexpr std::size_t crc = 0, kind = 4, topic = 8, subscription = 16, position = 24, bytes = 32,
-                               ranges = 36, batches = 40, reserved = 44;
+  [[maybe_unused]] static constexpr std::size_t crc = 0, kind = 4, topic = 8, subscription = 16,
+                                                position = 24, bytes = 32, ranges = 36, batches = 40,
+                                                reserved = 44;
 };
 static_assert(At::reserved + sizeof(std::uint32_t) == kOperationHeaderBytes);
 

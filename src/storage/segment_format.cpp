@@ -17,8 +17,9 @@ struct LineAt {
 };
 static_assert(LineAt::crc + sizeof(std::uint32_t) == kFooterLineBytes);
 struct TrailerAt {
-  static constexpr std::size_t magic = 0, crc = 4, directory = 8, number = 24, footer_offset = 32,
-                               extents = 40, footer_crc = 48, reserved = 52;
+  [[maybe_unused]] static constexpr std::size_t magic = 0, crc = 4, directory = 8, number = 24,
+                                                footer_offset = 32, extents = 40, footer_crc = 48,
+                                                reserved = 52;
 };
 
 template <std::size_t kBytes>
