@@ -23,6 +23,7 @@ namespace fs = std::filesystem;
 constexpr std::size_t kPieceBytes = 1 << 20;
 constexpr std::chrono::seconds kLockPatience{2};
 constexpr std::chrono::milliseconds kLockPause{5};
+constexpr int kCopiesAgain = 2;
 
 /// The lock is taken for moments by the process that looks whether somebody holds it.
 Result<std::unique_ptr<base::FileLock>> lock_for_copy(base::FileSystem& files, const fs::path& directory) {
@@ -113,13 +114,35 @@ class Copy {
 
 }  // namespace
 
-Result<FsckReport> copy_directory(base::FileSystem& files, const fs::path& from, const fs::path& to) {
+namespace {
+
+Result<FsckReport> copy_and_check(base::FileSystem& files, const fs::path& from, const fs::path& to) {
   GEMINGA_TRY_VOID(Copy(files, from, to).run());
   GEMINGA_TRY(const std::string format, base::read_file(files, from / kFormatFile));
   GEMINGA_TRY_VOID(base::replace_file(files, to / kFormatFile, format));
   GEMINGA_TRY(FsckReport report, check_directory(files, to));
+  if (!report.sound()) GEMINGA_TRY_VOID(files.unlink(to / kFormatFile));
+  return report;
+}
+
+Result<> remove_files(base::FileSystem& files, const fs::path& directory) {
+  GEMINGA_TRY(const auto entries, files.list(directory));
+  for (const base::DirectoryEntry& entry : entries) {
+    if (entry.name != "lost+found") GEMINGA_TRY_VOID(files.unlink(directory / entry.name));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<FsckReport> copy_directory(base::FileSystem& files, const fs::path& from, const fs::path& to) {
+  GEMINGA_TRY(FsckReport report, copy_and_check(files, from, to));
+  // A compaction may end between the copy of the log and that of the metadata.
+  for (int again = 0; again < kCopiesAgain && report.metadata_ahead; ++again) {
+    GEMINGA_TRY_VOID(remove_files(files, to));
+    GEMINGA_TRY(report, copy_and_check(files, from, to));
+  }
   if (report.sound()) return report;
-  GEMINGA_TRY_VOID(files.unlink(to / kFormatFile));
   const auto damage = std::ranges::find_if(report.findings, &FsckFinding::damage);
   return fail(ErrorCode::corrupted,
               fmt::format("the copy in '{}' is not sound: {}: {}; look at '{}' with `geminga fsck`",

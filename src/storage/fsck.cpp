@@ -32,6 +32,7 @@ class Check {
     GEMINGA_TRY_VOID(read_segments());
     read_journal();
     compare_names();
+    compare_views();
     name_the_hurt();
     return std::move(report_);
   }
@@ -80,8 +81,11 @@ class Check {
     for (const TopicRow& topic : *topics) {
       (topic.tombstone ? tombstoned_ : live_).insert(topic.id);
       names_[topic.id] = topic.name;
+      if (topic.view && !topic.tombstone) compacted_.emplace(topic.id, *topic.view);
       if (!topic.tombstone && !topic.view_of) report_.topics += 1;
     }
+    for (const auto& [topic, view] : compacted_)
+      names_[view.topic] = "the compacted view of " + names_[topic];
     metadata_read_ = true;
     return {};
   }
@@ -265,6 +269,22 @@ class Check {
     }
   }
 
+  void compare_views() {
+    for (const auto& [topic, view] : compacted_) {
+      const std::uint64_t there = known_[view.topic].state.next.value;
+      const std::uint64_t end = known_[topic].state.next.value;
+      if (there == view.entries && view.horizon.value <= end) continue;
+      report_.metadata_ahead = true;
+      damage(
+          kMetadataFile,
+          fmt::format("{} was compacted up to entry {} into {} entries; the log holds {} of these, and the "
+                      "topic ends at {}: the metadata are newer than the log; put files of one time "
+                      "together, or restore a backup",
+                      names_[topic], view.horizon.value, view.entries, there, end));
+      known_[view.topic].hurt = true;
+    }
+  }
+
   void name_the_hurt() {
     for (const auto& [id, topic] : known_) {
       if (!topic.hurt || topic.dropped || tombstoned_.contains(id)) continue;
@@ -282,6 +302,7 @@ class Check {
   FsckReport report_;
   std::set<TopicId> live_, tombstoned_;
   std::map<TopicId, std::string> names_;
+  std::map<TopicId, ViewRow> compacted_;  // by topic
   std::uint64_t metadata_sequence_ = 0;
   bool metadata_read_ = false;
   bool have_checkpoint_ = false;

@@ -36,6 +36,9 @@ struct FsckReport {
   std::uint64_t topics = 0, segments = 0, extents = 0, journal_groups = 0, last_group = 0;
   std::vector<FsckFinding> findings;
   std::map<TopicId, HurtTopic> hurt;
+  /// They name a compacted view that the log does not have whole, as in a copy that was made while a
+  /// compaction ended.
+  bool metadata_ahead = false;
   /// Nothing that was acknowledged is missing or damaged.
   [[nodiscard]] bool sound() const;
 };

@@ -305,10 +305,9 @@ void MetadataStore::create_view(TopicId of, Done<TopicRow> done) {
   commits_->write<TopicRow>([of](Sqlite& database) { return insert_view(database, of); }, std::move(done));
 }
 
-void MetadataStore::set_view(TopicId of, TopicId view, EntryId horizon, Done<void> done) {
-  commits_->write<void>(
-      [of, view, horizon](Sqlite& database) { return change_view(database, of, view, horizon); },
-      std::move(done));
+void MetadataStore::set_view(TopicId of, const ViewRow& view, Done<void> done) {
+  commits_->write<void>([of, view](Sqlite& database) { return change_view(database, of, view); },
+                        std::move(done));
 }
 
 void MetadataStore::tombstone_topic(TopicId id, Done<void> done) {

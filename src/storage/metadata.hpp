@@ -24,6 +24,7 @@ class MetadataCommits;
 struct ViewRow {
   TopicId topic;
   EntryId horizon;
+  std::uint64_t entries = 0;  ///< so many it has: the log may not have fewer
   bool operator==(const ViewRow&) const = default;
 };
 
@@ -136,7 +137,7 @@ class MetadataStore {
   /// A topic without a name that is to hold a compacted view of another one. Nobody uses it until set_view().
   void create_view(TopicId of, Done<TopicRow> done);
   /// From now on this is the view of the topic; all others that there are of it become tombstones.
-  void set_view(TopicId of, TopicId view, EntryId horizon, Done<void> done);
+  void set_view(TopicId of, const ViewRow& view, Done<void> done);
   /// Step one of a deletion: the name is free again, the id stays as a tombstone, and so do its views.
   void tombstone_topic(TopicId id, Done<void> done);
   /// The same of all partitions and the name above them, at once.

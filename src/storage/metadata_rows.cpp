@@ -15,7 +15,8 @@ TopicRow topic_of(const Statement& row) {
   if (!row.is_null(5)) topic.producer_epoch = row.integer(5);
   topic.terminated = row.integer(6) != 0;
   if (!row.is_null(7))
-    topic.view = ViewRow{.topic = TopicId{row.integer(7)}, .horizon = EntryId{row.integer(8)}};
+    topic.view = ViewRow{
+        .topic = TopicId{row.integer(7)}, .horizon = EntryId{row.integer(8)}, .entries = row.integer(10)};
   if (!row.is_null(9)) topic.view_of = TopicId{row.integer(9)};
   topic.retention.bytes = row.is_null(4) ? std::nullopt : std::optional(row.integer(4));
   return topic;

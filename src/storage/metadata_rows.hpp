@@ -17,7 +17,7 @@ class Statement;
 
 inline constexpr char kSelectTopics[] =
     "SELECT id, name, tombstone, retention_seconds, retention_bytes, producer_epoch, terminated, view, "
-    "horizon, view_of FROM topics";
+    "horizon, view_of, view_entries FROM topics";
 
 /// Of all of them, by id.
 Result<std::vector<SubscriptionRow>> subscription_rows(Sqlite& database);

@@ -65,6 +65,7 @@ PRAGMA user_version = 5;
     R"sql(
 ALTER TABLE topics ADD COLUMN view INTEGER;
 ALTER TABLE topics ADD COLUMN horizon INTEGER;
+ALTER TABLE topics ADD COLUMN view_entries INTEGER;
 ALTER TABLE topics ADD COLUMN view_of INTEGER;
 PRAGMA user_version = 6;
 )sql",

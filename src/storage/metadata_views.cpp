@@ -21,13 +21,13 @@ Result<TopicRow> insert_view(Sqlite& database, TopicId of) {
   return TopicRow{.id = id, .name = fmt::format("compacted:{}:{}", of.value, id.value), .view_of = of};
 }
 
-Result<> change_view(Sqlite& database, TopicId of, TopicId view, EntryId horizon) {
-  GEMINGA_TRY(auto change,
-              database.prepare("UPDATE topics SET view = ?, horizon = ? WHERE id = ? AND tombstone = 0"));
-  change.bind(1, view.value).bind(2, horizon.value).bind(3, of.value);
+Result<> change_view(Sqlite& database, TopicId of, const ViewRow& view) {
+  GEMINGA_TRY(auto change, database.prepare("UPDATE topics SET view = ?, horizon = ?, view_entries = ? "
+                                            "WHERE id = ? AND tombstone = 0"));
+  change.bind(1, view.topic.value).bind(2, view.horizon.value).bind(3, view.entries).bind(4, of.value);
   GEMINGA_TRY_VOID(change_one(change, database, "topic", of.value));
   GEMINGA_TRY(auto former, database.prepare("UPDATE topics SET tombstone = 1 WHERE view_of = ? AND id <> ?"));
-  GEMINGA_TRY_VOID(former.bind(1, of.value).bind(2, view.value).step());
+  GEMINGA_TRY_VOID(former.bind(1, of.value).bind(2, view.topic.value).step());
   return {};
 }
 

@@ -12,6 +12,6 @@ class Sqlite;
 /// as topics do, by tombstone().
 
 Result<TopicRow> insert_view(Sqlite& database, TopicId of);
-Result<> change_view(Sqlite& database, TopicId of, TopicId view, EntryId horizon);
+Result<> change_view(Sqlite& database, TopicId of, const ViewRow& view);
 
 }  // namespace geminga::storage

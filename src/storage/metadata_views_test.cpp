@@ -29,8 +29,9 @@ class MetadataViewsTest : public ::testing::Test {
     return MetadataStore::wait<TopicRow>([&](auto done) { store_->create_view(topic_, std::move(done)); });
   }
   Result<> use(TopicId view, EntryId horizon) {
-    return MetadataStore::wait<void>(
-        [&](auto done) { store_->set_view(topic_, view, horizon, std::move(done)); });
+    return MetadataStore::wait<void>([&](auto done) {
+      store_->set_view(topic_, {.topic = view, .horizon = horizon, .entries = 3}, std::move(done));
+    });
   }
   Result<> tombstone(TopicId id) {
     return MetadataStore::wait<void>([&](auto done) { store_->tombstone_topic(id, std::move(done)); });
@@ -65,9 +66,9 @@ TEST_F(MetadataViewsTest, OneCommitPutsANewViewInThePlaceOfAllOthers) {
   ASSERT_TRUE(use(first, EntryId{7}));
   const TopicId given_up = create().value().id;
   const TopicId second = create().value().id;
-  EXPECT_EQ(row(topic_).view, (ViewRow{.topic = first, .horizon = EntryId{7}}));
+  EXPECT_EQ(row(topic_).view, (ViewRow{.topic = first, .horizon = EntryId{7}, .entries = 3}));
   ASSERT_TRUE(use(second, EntryId{9}));
-  EXPECT_EQ(row(topic_).view, (ViewRow{.topic = second, .horizon = EntryId{9}}));
+  EXPECT_EQ(row(topic_).view, (ViewRow{.topic = second, .horizon = EntryId{9}, .entries = 3}));
   EXPECT_TRUE(row(first).tombstone);
   EXPECT_TRUE(row(given_up).tombstone);
   EXPECT_FALSE(row(second).tombstone);

@@ -21,6 +21,7 @@ inline Result<void> bring_back_to_schema(const std::filesystem::path& file, int 
       "DROP TABLE partitioned_topics;",
       "DROP TABLE subscription_properties;",
       "ALTER TABLE topics DROP COLUMN view; ALTER TABLE topics DROP COLUMN horizon;"
+      "ALTER TABLE topics DROP COLUMN view_entries;"
       "ALTER TABLE topics DROP COLUMN view_of;",
   };
   static_assert(std::size(kUndo) + 1 == kMetadataSchema);

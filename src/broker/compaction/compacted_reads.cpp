@@ -61,7 +61,7 @@ Result<CompactedEntries> CompactedReads::take(Result<std::vector<storage::Entry>
   GEMINGA_TRY(const auto entries, without_holes(std::move(given)));
   const View& view = *topic_.compaction().view();
   if (entries.empty() ? index < view.entries : entries.front().header.entry.value != index)
-    return fail(ErrorCode::internal, "the compacted view of " + topic_.name() + " has lost entries");
+    return std::unexpected(entries_missing(topic_.name()));
   CompactedEntries taken;
   for (const storage::Entry& entry : entries) {
     GEMINGA_TRY(auto original, from_view(entry));

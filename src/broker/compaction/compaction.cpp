@@ -44,9 +44,9 @@ Compaction::Compaction(const Context& context, CompactionPlan plan, GoOn go_on)
       latest_(context.options.compaction_memory_bytes) {}
 
 Result<View> Compaction::run() {
-  if (plan_.former && plan_.former->horizon == plan_.end) return *plan_.former;  // nothing came since
+  if (plan_.former && plan_.former->horizon == plan_.end && former_is_whole()) return *plan_.former;
   GEMINGA_TRY_VOID(next_step(CompactionStep::note_keys));
-  GEMINGA_TRY_VOID(each_entry([this](const storage::Entry& entry) { return note_key(entry); }));
+  GEMINGA_TRY_VOID(note_keys());
   GEMINGA_TRY_VOID(next_step(CompactionStep::create_view));
   GEMINGA_TRY(const storage::TopicRow row, wait<storage::TopicRow>([&](auto done) {
                 context_.metadata->create_view(plan_.topic, std::move(done));
@@ -54,6 +54,13 @@ Result<View> Compaction::run() {
   auto view = write_view(row.id);
   if (!view) discard(row.id);
   return view;
+}
+
+/// As far as the log knows.
+bool Compaction::former_is_whole() const {
+  const auto state = context_.log->state(plan_.former->topic);
+  if (!state) return plan_.former->entries == 0;
+  return state->offline_reason.empty() && state->next.value == plan_.former->entries;
 }
 
 // --- reading
@@ -67,8 +74,7 @@ Result<> Compaction::each_entry(const Visit& visit) {
 Result<> Compaction::each_of_view(const Visit& visit) {
   for (EntryId next{0}; next.value < plan_.former->entries;) {
     GEMINGA_TRY(const auto entries, read(plan_.former->topic, next));
-    if (entries.empty())
-      return fail(ErrorCode::internal, fmt::format("entry {} of the compacted view is missing", next.value));
+    if (entries.empty()) return std::unexpected(entries_missing(plan_.name));
     for (const storage::Entry& entry : entries) {
       GEMINGA_TRY(const storage::Entry original, from_view(entry));
       GEMINGA_TRY_VOID(visit(original));
@@ -102,6 +108,26 @@ Result<std::vector<storage::Entry>> Compaction::read(storage::TopicId topic, Ent
   return entries;
 }
 
+Result<> Compaction::note_keys() {
+  const auto note = [this](const storage::Entry& entry) { return note_key(entry); };
+  if (plan_.former) {
+    if (const auto noted = each_of_view(note); !noted) {
+      const ErrorCode code = noted.error().code;
+      if (code != ErrorCode::topic_offline && code != ErrorCode::corrupted) return noted;
+      if (!plan_.all_kept)
+        return fail(code, fmt::format("{}; what only the former view of {} had is lost: restore a backup, or "
+                                      "delete the topic",
+                                      noted.error().message, plan_.name));
+      log::warn("broker", "{} is compacted anew from its first message: {}", plan_.name,
+                noted.error().message);
+      plan_.former.reset();
+      plan_.begin = EntryId{0};
+      latest_.clear();
+    }
+  }
+  return each_of_topic(note);
+}
+
 Result<> Compaction::note_key(const storage::Entry& entry) {
   const auto parts = keyed(entry);
   if (!parts || latest_.note(parts->key, entry.header.entry)) return {};
@@ -119,8 +145,9 @@ Result<View> Compaction::write_view(storage::TopicId view) {
   GEMINGA_TRY_VOID(each_entry([&](const storage::Entry& entry) { return keep(entry, view); }));
   if (!batch_.empty()) GEMINGA_TRY_VOID(write_batch());
   GEMINGA_TRY_VOID(next_step(CompactionStep::use_view));
-  GEMINGA_TRY_VOID(wait<void>(
-      [&](auto done) { context_.metadata->set_view(plan_.topic, view, plan_.end, std::move(done)); }));
+  const storage::ViewRow row{.topic = view, .horizon = plan_.end, .entries = kept_};
+  GEMINGA_TRY_VOID(
+      wait<void>([&](auto done) { context_.metadata->set_view(plan_.topic, row, std::move(done)); }));
   const auto state = context_.log->state(view);
   return View{.topic = view,
               .horizon = plan_.end,

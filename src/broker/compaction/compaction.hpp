@@ -25,7 +25,8 @@ struct CompactionPlan {
   storage::TopicId topic;
   std::string name;
   std::optional<View> former;
-  EntryId begin;  ///< behind the former view, or the first entry that is kept
+  EntryId begin;          ///< behind the former view, or the first entry that is kept
+  bool all_kept = false;  ///< the topic still has all of its entries: it can do without the former view
   EntryId end;
   std::shared_ptr<CompactionProgress> progress;
 };
@@ -48,11 +49,13 @@ class Compaction {
   Result<View> run();
 
  private:
+  [[nodiscard]] bool former_is_whole() const;
   using Visit = std::function<Result<>(const storage::Entry&)>;
   Result<> each_entry(const Visit& visit);
   Result<> each_of_view(const Visit& visit);
   Result<> each_of_topic(const Visit& visit);
   Result<std::vector<storage::Entry>> read(storage::TopicId topic, EntryId from);
+  Result<> note_keys();
   Result<> note_key(const storage::Entry& entry);
   Result<View> write_view(storage::TopicId view);
   Result<> keep(const storage::Entry& entry, storage::TopicId view);
@@ -62,7 +65,7 @@ class Compaction {
   Result<> check_going_on(std::chrono::milliseconds wait = std::chrono::milliseconds{0});
 
   const Context& context_;
-  const CompactionPlan plan_;
+  CompactionPlan plan_;
   const GoOn go_on_;
   LatestKeys latest_;
   std::vector<storage::Append> batch_;

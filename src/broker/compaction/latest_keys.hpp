@@ -17,6 +17,7 @@ class LatestKeys {
   /// Entries come in order. False: it is a new key and there is no room for more.
   [[nodiscard]] bool note(std::string_view key, EntryId entry);
   [[nodiscard]] bool is_latest(std::string_view key, EntryId entry) const;
+  void clear() { latest_.clear(); }
   [[nodiscard]] std::uint64_t keys() const { return latest_.size(); }
   [[nodiscard]] std::uint64_t keys_max() const { return keys_max_; }
 

@@ -34,7 +34,7 @@ TopicCompaction::TopicCompaction(Topic& topic, const std::optional<storage::View
   const auto state = topic.context()->log->state(view->topic);
   made().view = View{.topic = view->topic,
                      .horizon = view->horizon,
-                     .entries = state ? state->next.value : 0,
+                     .entries = view->entries,
                      .bytes = state ? state->stored_bytes : 0};
 }
 
@@ -52,7 +52,8 @@ const View* TopicCompaction::view() const {
 std::optional<storage::ViewRow> TopicCompaction::row() const {
   const View* used = view();
   return used == nullptr ? std::nullopt
-                         : std::optional(storage::ViewRow{.topic = used->topic, .horizon = used->horizon});
+                         : std::optional(storage::ViewRow{
+                               .topic = used->topic, .horizon = used->horizon, .entries = used->entries});
 }
 
 bool TopicCompaction::quiet() const {
@@ -103,6 +104,7 @@ std::optional<CompactionPlan> TopicCompaction::begin() {
                         .name = topic_.name(),
                         .former = state.view,
                         .begin = state.begin,
+                        .all_kept = topic_.first().value == 0,
                         .end = topic_.end(),
                         .progress = state.progress};
 }

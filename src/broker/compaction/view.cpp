@@ -23,6 +23,13 @@ storage::Append to_view(const storage::Entry& original, storage::TopicId view) {
   return append;
 }
 
+Error entries_missing(const std::string& topic) {
+  return {.code = ErrorCode::corrupted,
+          .message = fmt::format("the compacted view of {} lacks entries; `geminga fsck` says more; a backup "
+                                 "or, where all messages are kept, a new compaction brings it back",
+                                 topic)};
+}
+
 Result<storage::Entry> from_view(const storage::Entry& entry) {
   const auto header = storage::decode_entry_header(std::as_bytes(std::span(entry.body)));
   if (!header || header->body_bytes != entry.body.size() - kEntryHeaderBytes) {

@@ -20,6 +20,8 @@ struct View {
 
 /// An entry of a view is an original entry, header and body, as docs/formats/entry.md says. Pure.
 storage::Append to_view(const storage::Entry& original, storage::TopicId view);
+/// Of a view that has fewer entries than it must.
+Error entries_missing(const std::string& topic);
 /// The original; it shares the memory of the entry. Errors: corrupted.
 Result<storage::Entry> from_view(const storage::Entry& entry);
 

@@ -39,7 +39,7 @@ class ViewSearch : public std::enable_shared_from_this<ViewSearch> {
  private:
   Result<> narrow(std::uint64_t middle, const Result<std::vector<storage::Entry>>& entries) {
     if (!entries) return std::unexpected(entries.error());
-    if (entries->empty()) return fail(ErrorCode::internal, "the compacted view has lost entries");
+    if (entries->empty()) return std::unexpected(entries_missing(topic_->name()));
     const auto original = from_view(entries->front());
     if (!original) return std::unexpected(original.error());
     if (before_(original->header)) {
