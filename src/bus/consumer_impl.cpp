@@ -10,6 +10,7 @@
 #include "base/log.hpp"
 #include "base/topic_name.hpp"
 #include "base/try.hpp"
+#include "bus/consumer_check.hpp"
 #include "bus/dead_letter.hpp"
 #include "bus/graveyard.hpp"
 #include "bus/message_check.hpp"
@@ -26,65 +27,6 @@ Error taken_back() {
   return {ErrorCode::conflict,
           "the message was taken back, by a seek or because another consumer is active now"};
 }
-
-Feature feature_of(SubscriptionType type) {
-  switch (type) {
-    case SubscriptionType::exclusive:
-      return Feature::exclusive_subscription;
-    case SubscriptionType::shared:
-      return Feature::shared_subscription;
-    case SubscriptionType::failover:
-      return Feature::failover_subscription;
-    case SubscriptionType::key_shared:
-      return Feature::key_shared_subscription;
-  }
-  return Feature::exclusive_subscription;
-}
-
-Result<> check_options(const ConsumerOptions& options, bool has_handler) {
-  if (options.receiver_queue_size == 0)
-    return fail(ErrorCode::invalid_argument, "receiver_queue_size must not be 0");
-  if (options.negative_ack_delay.count() < 0 || options.ack_timeout.count() < 0)
-    return fail(ErrorCode::invalid_argument, "negative_ack_delay and ack_timeout must not be negative");
-  if (options.handler_threads == 0) return fail(ErrorCode::invalid_argument, "handler_threads must not be 0");
-  if (!options.hash_ranges.empty() && options.type != SubscriptionType::key_shared)
-    return fail(ErrorCode::invalid_argument, "hash_ranges are for key_shared subscriptions");
-  if (options.read_compacted && options.type != SubscriptionType::exclusive &&
-      options.type != SubscriptionType::failover)
-    return fail(ErrorCode::invalid_argument,
-                "read_compacted needs an exclusive or failover subscription: it has a meaning in order only");
-  if (options.orderly && !has_handler)
-    return fail(ErrorCode::invalid_argument, "orderly needs a handler: the bus decides what comes next");
-  if (options.orderly && options.type == SubscriptionType::shared)
-    return fail(ErrorCode::invalid_argument,
-                "orderly on a shared subscription: another consumer may hold the same key; use key_shared");
-  return {};
-}
-
-/// What a non-persistent topic has sent is nowhere but here.
-Result<> check_redelivery(const ConsumerOptions& options) {
-  GEMINGA_TRY(const auto topic, base::TopicName::parse(options.topic, ""));
-  if (topic.persistent || (!options.dead_letter && options.ack_timeout.count() == 0)) return {};
-  return fail(ErrorCode::invalid_argument,
-              fmt::format("{} is non-persistent: nothing comes again, so there are no dead letters and no "
-                          "acknowledgement time-out",
-                          options.topic));
-}
-
-Result<> check_capabilities(const ConsumerOptions& options, const Capabilities& capabilities) {
-  if (options.read_compacted) GEMINGA_TRY_VOID(bus::require_compaction(capabilities, options.topic));
-  GEMINGA_TRY_VOID(bus::require(capabilities, feature_of(options.type)));
-  if (options.priority != 0) GEMINGA_TRY_VOID(bus::require(capabilities, Feature::consumer_priority));
-  if (!options.hash_ranges.empty()) GEMINGA_TRY_VOID(bus::require(capabilities, Feature::key_shared_ranges));
-  if (options.dead_letter) GEMINGA_TRY_VOID(bus::require(capabilities, Feature::dead_letters));
-  if (options.initial_position == InitialPosition::earliest)
-    GEMINGA_TRY_VOID(bus::require(capabilities, Feature::replay_from_earliest));
-  return {};
-}
-
-}  // namespace
-
-namespace {
 
 /// `what`, but on the callback thread.
 std::function<void()> posted(std::shared_ptr<bus::Callbacks> callbacks, std::function<void()> what) {
@@ -108,9 +50,7 @@ Result<std::shared_ptr<Consumer::Impl>> Consumer::Impl::create(const std::shared
                                                                ConsumerOptions options, Handler handler) {
   GEMINGA_TRY(options.topic, bus->full_topic_name(options.topic));
   GEMINGA_TRY_VOID(base::check_subscription_name(options.subscription));
-  GEMINGA_TRY_VOID(check_options(options, handler != nullptr));
-  GEMINGA_TRY_VOID(check_redelivery(options));
-  GEMINGA_TRY_VOID(check_capabilities(options, bus->engine().capabilities()));
+  GEMINGA_TRY_VOID(bus::check_consumer(options, handler != nullptr, bus->engine().capabilities()));
   std::string dead_letters;
   if (options.dead_letter) {
     GEMINGA_TRY(dead_letters, bus::dead_letter_topic(*options.dead_letter, options.topic,
