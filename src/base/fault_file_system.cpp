@@ -48,7 +48,7 @@ class FaultFile final : public File {
   Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> into) override {
     const std::lock_guard lock(files_.mutex_);
     if (inode_->unreadable) return fail(ErrorCode::disk_error, fmt::format("read '{}'", path_.string()));
-    if (offset >= inode_->content.size()) return std::size_t{0};
+    if (into.empty() || offset >= inode_->content.size()) return std::size_t{0};
     const std::size_t bytes = std::min<std::size_t>(into.size(), inode_->content.size() - offset);
     std::memcpy(into.data(), inode_->content.data() + offset, bytes);
     return bytes;

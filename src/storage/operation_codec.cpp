@@ -242,7 +242,8 @@ std::optional<DecodedOperation> decode_operation(std::span<const std::byte> byte
   const auto size = in.get<std::uint32_t>(At::bytes);
   if (size < kOperationHeaderBytes || size > bytes.size() || !sealed(bytes.first(size))) return std::nullopt;
   auto operation = decode_sealed(bytes.first(size));
-  if (!operation) return std::nullopt;
+  // What stands behind its last field would be read by nobody.
+  if (!operation || encoded_bytes(*operation) != size) return std::nullopt;
   return DecodedOperation{*std::move(operation), size};
 }
 
