@@ -158,12 +158,9 @@ void BrokerImpl::on_durable(std::span<const storage::Entry> entries) {
     Core& core = *context_->cores[i];
     core.loop.post([&core, notes = std::exchange(notes_[i], {})] {
       for (const auto& [id, note] : notes) {
-        if (const auto topic = core.topics.find(id); topic != core.topics.end()) {
+        // Else it is a compacted view, or a topic that was deleted: none is unloaded before (TopicRegistry).
+        if (const auto topic = core.topics.find(id); topic != core.topics.end())
           topic->second->on_durable(note);
-        } else {
-          core.missed[id].messages_in += note.messages;
-          core.missed[id].bytes_in += note.bytes;
-        }
       }
     });
   }
@@ -193,14 +190,13 @@ namespace {
 
 void publish_all(const Context& context, std::vector<Publication> publications,
                  Done<std::vector<MessageId>> done) {
-  auto partitions = partitions_of(publications);
-  auto operations = to_operations(std::move(publications));
-  if (!operations) return done(std::unexpected(operations.error()));
-  storage::Transaction transaction{.operations = std::move(*operations), .done = nullptr};
-  transaction.done = [partitions = std::move(partitions),
+  auto record = to_record(std::move(publications));
+  if (!record) return done(std::unexpected(record.error()));
+  storage::Transaction transaction{.operations = std::move(record->operations), .done = nullptr};
+  transaction.done = [topics = std::move(record->topics),
                       done = std::move(done)](Result<storage::Receipt> receipt) mutable {
     if (!receipt) return done(std::unexpected(receipt.error()));
-    done(to_message_ids(*receipt, partitions));
+    done(to_message_ids(*receipt, topics));
   };
   context.log->submit(std::move(transaction));
 }
@@ -238,7 +234,14 @@ void BrokerImpl::create_reader(TopicPtr topic, ReaderStart start, Permits permit
                                std::shared_ptr<DeliverySink> sink, Done<ReaderPtr> done) {
   topic->core().loop.post(
       [topic, start, permits, sink = std::move(sink), answer = Answer<ReaderPtr>(std::move(done))]() mutable {
-        answer(topic->add_reader(start, permits, std::move(sink)));
+        const auto* id = std::get_if<MessageId>(&start.position);
+        auto add = [topic, start, permits, sink = std::move(sink),
+                    answer = std::move(answer)](Result<> known) mutable {
+          if (!known) return answer(std::unexpected(known.error()));
+          answer(topic->add_reader(start, permits, std::move(sink)));
+        };
+        if (id == nullptr) return add(Result<>{});
+        topic->when_durable(*id, std::move(add));
       });
 }
 
@@ -251,14 +254,22 @@ void BrokerImpl::create_producer(TopicPtr topic, RegisterOptions options, Done<P
 
 void BrokerImpl::browse(TopicPtr topic, std::optional<MessageId> after, std::uint32_t limit,
                         Done<std::vector<storage::Entry>> done) {
-  topic->core().loop.post([context = context_, topic, after, limit,
-                           answer = Answer<std::vector<storage::Entry>>(std::move(done))]() mutable {
-    const EntryId from = after ? topic->behind(*after) : topic->first();
-    context->log->read({.topic = topic->id(), .from = from, .entries_max = limit, .bytes_max = 16ULL << 20},
-                       [answer = std::move(answer)](Result<std::vector<storage::Entry>> entries) mutable {
-                         answer(std::move(entries));
-                       });
-  });
+  topic->core().loop.post(
+      [topic, after, limit, answer = Answer<std::vector<storage::Entry>>(std::move(done))]() mutable {
+        auto read = [topic, after, limit, answer = std::move(answer)](Result<> known) mutable {
+          if (!known) return answer(std::unexpected(known.error()));
+          topic->context()->log->read(
+              {.topic = topic->id(),
+               .from = after ? topic->behind(*after) : topic->first(),
+               .entries_max = limit,
+               .bytes_max = 16ULL << 20},
+              [answer = std::move(answer)](Result<std::vector<storage::Entry>> entries) mutable {
+                answer(std::move(entries));
+              });
+        };
+        if (!after) return read(Result<>{});
+        topic->when_durable(*after, std::move(read));
+      });
 }
 
 }  // namespace geminga::broker

@@ -26,14 +26,8 @@ struct Core {
   explicit Core(std::string name) : loop(std::move(name)) {}
   std::unordered_map<storage::TopicId, TopicPtr> topics;  ///< that are loaded
   UnloadedSums unloaded;
-  /// What became durable of topics that are not loaded: their producers had gone meanwhile.
-  std::unordered_map<storage::TopicId, TopicCounters> missed;
   /// Why nobody may connect to a topic any more: the broker stops, or the disk failed.
   std::optional<Error> ended;
-  void forget(storage::TopicId deleted) {
-    topics.erase(deleted);
-    missed.erase(deleted);
-  }
   base::EventLoop loop;
 };
 

@@ -15,6 +15,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::Inbox;
+using testing::kMany;
 using testing::wait_for;
 
 constexpr char kName[] = "persistent://public/default/t";
@@ -90,6 +91,58 @@ TEST_F(DurabilityTest, NothingIsDeliveredOrReadBeforeItIsOnTheDisk) {
   EXPECT_EQ(body(inbox->next()), "2");
   EXPECT_EQ(body(inbox->next()), "3");
   EXPECT_EQ(stats(t).stored_messages, 3U);
+}
+
+TEST_F(DurabilityTest, AnIdThatIsNotOnTheDiskYetIsAPlaceAllTheSame) {
+  const TopicPtr t = topic();
+  set(t, {.durability = kAsync});
+  publish(t, "1");
+  const auto twice = [&](const std::string& one, const std::string& other) {
+    const MessageId first = publish(t, one);
+    return std::pair(first, publish(t, other));
+  };
+  std::vector<storage::Entry> page;
+  const auto browse_behind = [&](const MessageId& id) {
+    page = wait_for<std::vector<storage::Entry>>([&](auto done) {
+             broker_->browse(t, id, 100, std::move(done));
+           }).value();
+    return page.size();
+  };
+  const auto [second, third] = twice("2", "3");
+  ASSERT_EQ(stored(t), 1U);
+  ASSERT_EQ(browse_behind(second), 1U);
+  EXPECT_EQ(decode_raw(page.front())->body, "3");
+
+  const auto behind_it = std::make_shared<Inbox>();
+  const auto [fourth, fifth] = twice("4", "5");
+  ASSERT_EQ(stored(t), 3U);
+  const ReaderPtr reader = wait_for<ReaderPtr>([&](auto done) {
+                             broker_->create_reader(t, {.position = fourth, .inclusive = false}, kMany,
+                                                    behind_it, std::move(done));
+                           }).value();
+  EXPECT_EQ(body(behind_it->next()), "5");
+
+  ASSERT_TRUE(wait_for<void>(
+      [&](auto done) { broker_->create_subscription(t, "s", InitialPosition::earliest, std::move(done)); }));
+  const auto [sixth, seventh] = twice("6", "7");
+  ASSERT_EQ(stored(t), 5U);
+  ASSERT_TRUE(wait_for<void>([&](auto done) { broker_->seek(t, "s", seventh, std::move(done)); }));
+  const auto inbox = std::make_shared<Inbox>();
+  const ConsumerPtr consumer = subscribe(t, inbox).value();
+  EXPECT_EQ(body(inbox->next()), "7");
+}
+
+/// An id that nobody was given ends where the topic does, and waits for nothing.
+TEST_F(DurabilityTest, AnIdThatWasNeverGivenStandsAtTheEnd) {
+  const TopicPtr t = topic();
+  set(t, {.durability = kAsync});
+  MessageId forged = publish(t, "1");
+  forged.entry = EntryId{1'000'000};
+  publish(t, "2");
+  const auto page = wait_for<std::vector<storage::Entry>>(
+      [&](auto done) { broker_->browse(t, forged, 100, std::move(done)); });
+  EXPECT_TRUE(page->empty());
+  EXPECT_EQ(stored(t), 1U);
 }
 
 TEST_F(DurabilityTest, AnAcknowledgementAndAForwardTakeAlongWhatWaits) {

@@ -111,7 +111,7 @@ Answer<void> BrokerImpl::forgetting(const TopicPtr& topic, Answer<void> answer) 
   return Answer<void>([this, topic, answer = std::move(answer)](Result<> removed) mutable {
     if (removed) {
       topics_.forget(topic);
-      topic->core().loop.post([topic] { topic->core().forget(topic->id()); });
+      topic->core().loop.post([topic] { topic->core().topics.erase(topic->id()); });
     }
     answer(std::move(removed));
   });

@@ -11,7 +11,7 @@ namespace {
 /// The core knows the topic until its drop is written: a refused one is tried again from there.
 Answer<void> forgetting(const TopicPtr& topic, Answer<void> answer) {
   return Answer<void>([topic, answer = std::move(answer)](Result<> dropped) mutable {
-    topic->core().loop.post([topic] { topic->core().forget(topic->id()); });
+    topic->core().loop.post([topic] { topic->core().topics.erase(topic->id()); });
     answer(std::move(dropped));
   });
 }

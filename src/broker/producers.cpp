@@ -19,12 +19,10 @@ std::uint64_t producer_hash(std::string_view name) {
 // --- one producer
 // --------------------------------------------------------------------------------------------------
 
-ConnectedProducer::ConnectedProducer(ContextPtr context, storage::TopicId topic, std::int32_t partition,
-                                     std::shared_ptr<PublishGate> gate, Identity identity,
+ConnectedProducer::ConnectedProducer(TopicPtr topic, std::shared_ptr<PublishGate> gate, Identity identity,
                                      std::function<void(const Error&)> on_closed)
-    : context_(std::move(context)),
-      topic_(topic),
-      partition_(partition),
+    : topic_(std::move(topic)),
+      context_(topic_->context()),
       gate_(std::move(gate)),
       name_(std::move(identity.name)),
       hash_(producer_hash(name_)),
@@ -32,7 +30,7 @@ ConnectedProducer::ConnectedProducer(ContextPtr context, storage::TopicId topic,
       on_closed_(std::move(on_closed)) {}
 
 std::optional<std::uint64_t> ConnectedProducer::last_sequence_id() const {
-  const auto sent = context_->log->sent_sequence(topic_, hash_);
+  const auto sent = context_->log->sent_sequence(topic_->id(), hash_);
   return sent ? std::optional(sent->sequence) : std::nullopt;
 }
 
@@ -86,7 +84,7 @@ storage::Transaction ConnectedProducer::transaction_of(std::vector<storage::Appe
   storage::Transaction transaction;
   transaction.operations.reserve(entries.size());
   for (storage::Append& entry : entries) {
-    entry.topic = topic_;
+    entry.topic = topic_->id();
     entry.producer = hash_;
     transaction.operations.emplace_back(std::move(entry));
   }
@@ -96,7 +94,7 @@ storage::Transaction ConnectedProducer::transaction_of(std::vector<storage::Appe
     std::vector<MessageId> ids;
     ids.reserve(receipt->appended.size());
     for (const storage::EntryHeader& header : receipt->appended)
-      ids.push_back(to_message_id(header, self->partition_));
+      ids.push_back(to_message_id(header, self->topic_->partition()));
     done(std::move(ids));
   };
   return transaction;
@@ -322,7 +320,7 @@ void Producers::connect(Request request, std::optional<std::uint64_t> epoch) {
   const std::uint64_t hash = producer_hash(request.options.name);
   topic_.context()->log->hold_sequence(topic_.id(), hash, true);
   auto producer = std::make_shared<ConnectedProducer>(
-      topic_.context(), topic_.id(), topic_.partition(), topic_.limits().gate(),
+      topic_.shared_from_this(), topic_.limits().gate(),
       ConnectedProducer::Identity{.name = std::move(request.options.name), .epoch = epoch},
       std::move(request.options.on_closed));
   connected_.push_back(producer);

@@ -15,15 +15,15 @@
 
 namespace geminga::broker {
 
-/// One connected producer. Knows no topic, so that what waits in the log may own it.
+/// One connected producer. It holds its topic, and what it published holds it: so a topic is loaded until all
+/// of it is answered. The topic lets go of it when it ends.
 class ConnectedProducer : public std::enable_shared_from_this<ConnectedProducer> {
  public:
   struct Identity {
     std::string name;
     std::optional<std::uint64_t> epoch;
   };
-  ConnectedProducer(ContextPtr context, storage::TopicId topic, std::int32_t partition,
-                    std::shared_ptr<PublishGate> gate, Identity identity,
+  ConnectedProducer(TopicPtr topic, std::shared_ptr<PublishGate> gate, Identity identity,
                     std::function<void(const Error&)> on_closed);
 
   // --- any thread ---
@@ -63,9 +63,8 @@ class ConnectedProducer : public std::enable_shared_from_this<ConnectedProducer>
   [[nodiscard]] bool refuse_in_place(storage::Transaction& transaction, const Error& error);
   [[nodiscard]] Held take_first_held();
 
+  const TopicPtr topic_;
   const ContextPtr context_;
-  const storage::TopicId topic_;
-  const std::int32_t partition_;
   const std::shared_ptr<PublishGate> gate_;
   const std::string name_;
   const std::uint64_t hash_;

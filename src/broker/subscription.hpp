@@ -123,6 +123,7 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
                    std::move_only_function<void(const Result<storage::Receipt>&)> then);
   /// Nothing: to the end.
   void move_to(std::optional<EntryId> next, Answer<void> answer);
+  void seek_to(const MessageId& id, Answer<void> answer);
   void seek_by_time(EntryId from, Timestamp since, Answer<void> answer);
 
   const ContextPtr context_;
@@ -150,13 +151,17 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
 };
 using SubscriptionPtr = std::shared_ptr<Subscription>;
 
-/// Builds one journal record from publications, in order. Any thread. Errors: topic_not_found (deleted
-/// meanwhile), topic_terminated, backlog_quota_exceeded, overloaded (a topic's publish rate).
-Result<std::vector<storage::Operation>> to_operations(std::vector<Publication> publications);
-/// The partition that each is for; empty: none is for a partition.
-std::vector<std::int32_t> partitions_of(const std::vector<Publication>& publications);
-std::vector<MessageId> to_message_ids(const storage::Receipt& receipt,
-                                      const std::vector<std::int32_t>& partitions);
+/// One journal record, in order, and the topics of its appends: whoever submits it holds them until it is
+/// answered, so that none is unloaded before.
+struct PublishRecord {
+  std::vector<storage::Operation> operations;
+  std::vector<TopicPtr> topics;
+};
+/// Any thread. Errors: topic_not_found (deleted meanwhile), topic_terminated, backlog_quota_exceeded,
+/// overloaded (a topic's publish rate).
+Result<PublishRecord> to_record(std::vector<Publication> publications);
+/// `topics`: those of the record.
+std::vector<MessageId> to_message_ids(const storage::Receipt& receipt, const std::vector<TopicPtr>& topics);
 /// What is stored of an entry is one id; only its topic knows its partition.
 MessageId to_message_id(const storage::EntryHeader& header, std::int32_t partition);
 

@@ -119,25 +119,24 @@ void Subscription::redeliver_all(ConsumerNumber consumer) {
 void Subscription::forward(ConsumerNumber consumer, EntryId entry, std::vector<Publication> publications,
                            Answer<std::vector<MessageId>> answer) {
   if (shut_down_) return;
-  auto partitions = partitions_of(publications);
-  auto operations = to_operations(std::move(publications));
-  if (!operations) return answer(std::unexpected(operations.error()));
+  auto record = to_record(std::move(publications));
+  if (!record) return answer(std::unexpected(record.error()));
   const Acknowledgement what{.entries = {entry}, .batches = {}, .up_to = std::nullopt};
   if (!dispatcher_.begin_acknowledge(consumer, what)) return answer(not_yours(row_.name));
-  operations->emplace_back(storage::Acknowledge{.topic = topic_.id(),
-                                                .subscription = row_.id,
-                                                .ranges = {{.first = entry, .last = entry}},
-                                                .batches = {}});
-  storage::Transaction transaction{.operations = std::move(*operations), .done = nullptr};
+  record->operations.emplace_back(storage::Acknowledge{.topic = topic_.id(),
+                                                       .subscription = row_.id,
+                                                       .ranges = {{.first = entry, .last = entry}},
+                                                       .batches = {}});
+  storage::Transaction transaction{.operations = std::move(record->operations), .done = nullptr};
   transaction.done = [self = shared_from_this(), topic = topic_.shared_from_this(), entry,
-                      partitions = std::move(partitions),
+                      topics = std::move(record->topics),
                       answer = std::move(answer)](Result<storage::Receipt> receipt) mutable {
-    topic->core().loop.post([self, topic, entry, partitions = std::move(partitions),
-                             answer = std::move(answer), receipt = std::move(receipt)]() mutable {
+    topic->core().loop.post([self, topic, entry, topics = std::move(topics), answer = std::move(answer),
+                             receipt = std::move(receipt)]() mutable {
       AckBatch batch{.settling = {.entries = {entry}, .batches = {}}, .answers = {}};
       self->acknowledgements_done(std::move(batch), receipt);
       if (receipt) {
-        answer(to_message_ids(*receipt, partitions));
+        answer(to_message_ids(*receipt, topics));
       } else {
         answer(std::unexpected(receipt.error()));
       }
@@ -216,11 +215,18 @@ void Subscription::seek(const SeekTarget& target, Answer<void> answer) {
     const bool earliest = *position == InitialPosition::earliest;
     return move_to(earliest ? std::optional(topic_.first_of(compacted)) : std::nullopt, std::move(answer));
   }
-  if (const auto* id = std::get_if<MessageId>(&target))
-    return move_to(topic_.position_of(*id, compacted), std::move(answer));
+  if (const auto* id = std::get_if<MessageId>(&target)) return seek_to(*id, std::move(answer));
   const Timestamp since = std::get<Timestamp>(target);
   if (compacted && topic_.compaction().view() != nullptr) return seek_compacted(since, std::move(answer));
   seek_by_time(topic_.first(), since, std::move(answer));
+}
+
+void Subscription::seek_to(const MessageId& id, Answer<void> answer) {
+  topic_.when_durable(
+      id, [self = shared_from_this(), id, answer = std::move(answer)](Result<> known) mutable {
+        if (!known) return answer(std::move(known));
+        self->move_to(self->topic_.position_of(id, self->compacted_ != nullptr), std::move(answer));
+      });
 }
 
 void Subscription::seek_by_time(EntryId from, Timestamp since, Answer<void> answer) {
@@ -282,25 +288,18 @@ Result<> pass_gates(const std::vector<Publication>& publications) {
 
 }  // namespace
 
-Result<std::vector<storage::Operation>> to_operations(std::vector<Publication> publications) {
+Result<PublishRecord> to_record(std::vector<Publication> publications) {
   GEMINGA_TRY_VOID(pass_gates(publications));
-  std::vector<storage::Operation> operations;
-  operations.reserve(publications.size() + 1);
+  PublishRecord record;
+  record.operations.reserve(publications.size() + 1);
+  record.topics.reserve(publications.size());
   for (Publication& publication : publications) {
     GEMINGA_TRY_VOID(publication.topic->check_publishable());
     publication.append.topic = publication.topic->id();
-    operations.emplace_back(std::move(publication.append));
+    record.operations.emplace_back(std::move(publication.append));
+    record.topics.push_back(std::move(publication.topic));
   }
-  return operations;
-}
-
-std::vector<std::int32_t> partitions_of(const std::vector<Publication>& publications) {
-  std::vector<std::int32_t> partitions;
-  const auto of_partition = [](const Publication& each) { return each.topic->partition() >= 0; };
-  if (std::ranges::none_of(publications, of_partition)) return partitions;
-  partitions.reserve(publications.size());
-  for (const Publication& each : publications) partitions.push_back(each.topic->partition());
-  return partitions;
+  return record;
 }
 
 MessageId to_message_id(const storage::EntryHeader& header, std::int32_t partition) {
@@ -310,12 +309,11 @@ MessageId to_message_id(const storage::EntryHeader& header, std::int32_t partiti
              : MessageId{.ledger = id.ledger, .entry = id.entry, .partition = partition};
 }
 
-std::vector<MessageId> to_message_ids(const storage::Receipt& receipt,
-                                      const std::vector<std::int32_t>& partitions) {
+std::vector<MessageId> to_message_ids(const storage::Receipt& receipt, const std::vector<TopicPtr>& topics) {
   std::vector<MessageId> ids;
   ids.reserve(receipt.appended.size());
   for (const storage::EntryHeader& header : receipt.appended)
-    ids.push_back(to_message_id(header, partitions.empty() ? -1 : partitions[ids.size()]));
+    ids.push_back(to_message_id(header, topics[ids.size()]->partition()));
   return ids;
 }
 

@@ -34,7 +34,8 @@ void Topic::on_durable(const DurableNote& note) {
     ledgers_.begin(note.ledger, EntryId{note.end.value - 1});
     end_ = note.end;
   }
-  count_in({.messages_in = note.messages, .bytes_in = note.bytes});
+  counters_.messages_in += note.messages;
+  counters_.bytes_in += note.bytes;
   quiet_since_.reset();
   limits_.note_used();
   pump_all();
@@ -64,11 +65,6 @@ void Topic::pump_all() {
     if (was_open && !open()) limits_.set_dispatch_turn(first + i + 1);
   }
   pumping_all_ = false;
-}
-
-void Topic::count_in(const TopicCounters& more) {
-  counters_.messages_in += more.messages_in;
-  counters_.bytes_in += more.bytes_in;
 }
 
 void Topic::count_out(std::uint64_t messages, std::uint64_t bytes) {
@@ -130,6 +126,27 @@ EntryId Topic::position_of(const MessageId& id, bool compacted) const {
 EntryId Topic::behind(const MessageId& id, bool compacted) const {
   const EntryId at = position_of(id, compacted);
   return at == id.entry && at < ledgers_.span(id.ledger, end_).end ? EntryId{at.value + 1} : at;
+}
+
+void Topic::when_durable(const MessageId& id, std::move_only_function<void(Result<>)> then) {
+  const bool waits =
+      id.ledger == ledgers_.current && id.entry >= end_ && id.entry < context_->log->answered_before(row_.id);
+  if (!waits) return then(Result<>{});
+  submit_barrier(std::move(then));
+}
+
+void Topic::submit_barrier(std::move_only_function<void(Result<>)> then) {
+  storage::Transaction barrier;  // changes nothing, but what waits goes to the disk with it
+  barrier.operations.emplace_back(storage::Trim{.topic = row_.id, .before = EntryId{0}});
+  barrier.done = [self = shared_from_this(),
+                  then = std::move(then)](Result<storage::Receipt> receipt) mutable {
+    self->core_.loop.post(
+        [self, then = std::move(then),
+         done = receipt ? Result<>{} : Result<>(std::unexpected(receipt.error()))]() mutable {
+          then(std::move(done));
+        });
+  };
+  context_->log->submit(std::move(barrier));
 }
 
 Result<ReaderPtr> Topic::add_reader(const ReaderStart& start, Permits permits,

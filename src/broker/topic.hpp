@@ -60,6 +60,8 @@ class Topic : public std::enable_shared_from_this<Topic> {
   /// Nobody is connected, nothing is under way here, nothing has to be done at a later time, and what is
   /// known here and nowhere else is in record().
   [[nodiscard]] bool quiet() const;
+  /// All that was answered before it was durable (Log::set_async) is durable and known here.
+  [[nodiscard]] bool has_all_answered() const;
   /// When it was first seen that nobody uses it; for TopicRegistry.
   [[nodiscard]] std::optional<base::MonotonicTime>& quiet_since() { return quiet_since_; }
   void on_durable(const DurableNote& note);
@@ -70,7 +72,6 @@ class Topic : public std::enable_shared_from_this<Topic> {
   [[nodiscard]] Result<> check_usable() const;
   [[nodiscard]] std::optional<std::uint64_t> producer_epoch() const { return row_.producer_epoch; }
   void set_producer_epoch(std::uint64_t epoch) { row_.producer_epoch = epoch; }
-  void count_in(const TopicCounters& more);
   void count_out(std::uint64_t messages, std::uint64_t bytes);
 
   /// The subscription of that name, made where it is missing.
@@ -132,6 +133,9 @@ class Topic : public std::enable_shared_from_this<Topic> {
   [[nodiscard]] MessageId id_of(EntryId entry) const {
     return {.ledger = ledgers_.of(entry), .entry = entry, .partition = partition_};
   }
+  /// Continues when the message of this id is durable, or never will be: then the id has its place. At once
+  /// but for one that was answered before (Log::set_async). Errors: those of the log.
+  void when_durable(const MessageId& id, std::move_only_function<void(Result<>)> then);
   /// Where what follows this id begins.
   [[nodiscard]] EntryId behind(const MessageId& id, bool compacted = false) const;
   [[nodiscard]] TopicStats stats() const;
@@ -147,6 +151,8 @@ class Topic : public std::enable_shared_from_this<Topic> {
   void cursor_refused(const storage::SubscriptionRow& row, const Error& error);
   void subscription_removed(const std::string& name, Answer<void> answer);
   void tombstone(Answer<void> answer);
+  /// On the core, when all that the log took before is durable and known here.
+  void submit_barrier(std::move_only_function<void(Result<>)> then);
   void sealed(const Result<>& done);
   void termination_ends(const Result<>& done);
   [[nodiscard]] std::optional<MessageId> last_message_id() const;

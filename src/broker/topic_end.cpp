@@ -20,13 +20,7 @@ void Topic::terminate(Answer<std::optional<MessageId>> answer) {
   terminating_.push_back(std::move(answer));
   if (terminating_.size() > 1) return;
   context_->log->seal(row_.id, true);
-  storage::Transaction barrier;
-  barrier.operations.emplace_back(storage::Trim{.topic = row_.id, .before = EntryId{0}});
-  barrier.done = [self = shared_from_this()](const Result<storage::Receipt>& receipt) {
-    self->core_.loop.post(
-        [self, done = receipt ? Result<>{} : std::unexpected(receipt.error())] { self->sealed(done); });
-  };
-  context_->log->submit(std::move(barrier));
+  submit_barrier([this](const Result<>& done) { sealed(done); });
 }
 
 void Topic::sealed(const Result<>& done) {

@@ -96,12 +96,13 @@ void TopicLimits::set(const Policies& own, const Policies& of_namespace) {
 
 bool TopicLimits::prepare(const Policies& own, const Policies& of_namespace) {
   const Policies both = base::merged(own, of_namespace);
+  // Also where nothing is in force: the log knows what was, and a topic may have been unloaded meanwhile.
+  topic_.context()->log->set_async(topic_.id(), both.durability.value_or(Durability{}).async_within);
   if (!state_ && both == kNoPolicies) return false;
   if (!state_) state_ = std::make_unique<State>();
   state_->own = own;
   state_->in_force = both;
   state_->used = true;
-  topic_.context()->log->set_async(topic_.id(), durability().async_within);
   const base::MonotonicTime now = topic_.context()->now().monotonic;
   gate()->set_rates(both.publish_messages_per_second.value_or(0), both.publish_bytes_per_second.value_or(0));
   gate()->watch(both.inactive_after.value_or(kNoLimit) != kNoLimit);

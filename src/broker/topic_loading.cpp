@@ -36,6 +36,10 @@ TopicRecord Topic::record() const {
   return record;
 }
 
+bool Topic::has_all_answered() const {
+  return context_->log->answered_before(row_.id) <= end_;
+}
+
 bool Topic::quiet() const {
   return !core_.ended && !deleted() && !subscriptions_held_ && creating_.empty() && terminating_.empty() &&
          readers_.empty() && producers_.idle() && !trimming_ && !telling_log_ && first_ == trimmed_ &&

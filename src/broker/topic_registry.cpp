@@ -46,7 +46,6 @@ TopicPtr TopicRegistry::load(const std::string& name, Slot& slot, std::int32_t p
     if (counted == Counted::yes) core.unloaded.subtract(record.get());
     topic->load(std::move(record->subscriptions));
     topic->limits().tick();
-    if (const auto missed = core.missed.extract(topic->id())) topic->count_in(missed.mapped());
     core.topics.emplace(topic->id(), topic);
   });
   slot.found = true;
@@ -190,6 +189,7 @@ bool TopicRegistry::unload(Core& core, const TopicPtr& topic, base::MonotonicTim
     return false;
   }
   if (since && now - *since < context_->options.unload_after) return false;
+  if (!topic->has_all_answered()) return false;
   const std::lock_guard lock(mutex_);
   Slot* const slot = slot_of(*topic);
   // A deleted one, or somebody got it before the mutex was ours.

@@ -23,7 +23,8 @@ namespace geminga::broker {
 /// before is in its answer, what becomes durable later is posted to the core behind it. Nothing passes by.
 ///
 /// Unloading. On the core, under the mutex, when nobody but slot and core holds the topic. All that is under
-/// way for a topic holds it: handles, tasks on their way to a core, answers of the log and of the metadata.
+/// way for a topic holds it: handles, tasks on their way to a core, answers of the log and of the metadata,
+/// what is published until it is answered. What was answered before it is durable is waited for.
 /// Who has none can get one from find() only, which the mutex keeps out, or on the core, which is busy here.
 /// So a topic goes when it is not used, or somebody has it and it stays; and who comes later loads a new
 /// one from what the old one left behind.

@@ -237,6 +237,59 @@ TEST_F(UnloadTest, PoliciesOfTheNamespaceReachTopicsThatAreNotLoaded) {
   EXPECT_THAT(broker_->topics("public/default").value(), ElementsAre(kName));
 }
 
+/// What is answered before it is durable belongs to the topic still: TTL and sums would not see it else.
+TEST_F(UnloadTest, ATopicStaysUntilAllThatWasAnsweredIsDurable) {
+  broker_.reset();
+  options_.cores = 1;
+  options_.unload_after = 0ms;
+  open();
+  constexpr char kSync[] = "persistent://public/other/sync";
+  topic(kSync);
+  ASSERT_TRUE(subscription(topic()));
+  ASSERT_TRUE(call([&](auto done) {
+    const Policies policies{.message_ttl = 1s, .durability = Durability{1min}};
+    broker_->set_namespace_policies("public/default", policies, std::move(done));
+  }));
+  {
+    const auto inbox = std::make_shared<Inbox>();
+    const ConsumerPtr consumer = subscribe(topic(), inbox).value();
+    publish(topic(), "1");
+    ASSERT_TRUE(acknowledge(consumer, inbox->next().entry.header.entry));
+  }
+  publish(topic(), "2");
+  ASSERT_EQ(broker_->broker_stats().log.answered_early, 1U);
+  // This one is looked at beside the other, and as often.
+  topic("persistent://public/other/marker");
+  ASSERT_TRUE(eventually([&] { return loaded() <= 1; }));
+  EXPECT_EQ(loaded(), 1U);
+  publish(topic(kSync), "takes it along");
+  EXPECT_TRUE(eventually([&] { return broker_->broker_stats().backlog == 1; }));
+  clock_.advance(2s);
+  EXPECT_TRUE(eventually([&] { return broker_->broker_stats().backlog == 0; }));
+  EXPECT_EQ(stats(topic()).messages_in, 2U);
+  EXPECT_EQ(stats(topic()).subscriptions.at(0).backlog, 0U);
+}
+
+TEST_F(UnloadTest, ATopicIsSyncAgainThoughItsNamespaceWasSetBackWhileItWasNotLoaded) {
+  const auto set_namespace = [&](Policies policies) {
+    ASSERT_TRUE(call(
+        [&](auto done) { broker_->set_namespace_policies("public/default", policies, std::move(done)); }));
+  };
+  topic();
+  set_namespace({.durability = Durability{1min}});
+  publish(topic(), "1");
+  publish(topic(), "2");
+  publish(topic("persistent://public/other/sync"), "takes it along");
+  const std::uint64_t early = broker_->broker_stats().log.answered_early;
+  EXPECT_EQ(early, 1U);
+  ASSERT_TRUE(unloads());
+  set_namespace({});
+  EXPECT_EQ(stats(topic()).durability, Durability{});
+  publish(topic(), "3");
+  publish(topic(), "4");
+  EXPECT_EQ(broker_->broker_stats().log.answered_early, early);
+}
+
 TEST_F(UnloadTest, RetentionByTimeKeepsATopicLoadedUntilItHasForgotten) {
   ASSERT_TRUE(call([&](auto done) {
     broker_->set_retention(topic(), {.time = 1h, .bytes = std::nullopt}, std::move(done));

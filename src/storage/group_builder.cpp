@@ -214,7 +214,10 @@ std::optional<std::chrono::milliseconds> GroupBuilder::give_places(Submitted& su
   for (const Operation& operation : submitted.transaction.operations) {
     const auto& append = std::get<Append>(operation);
     const EntryHeader header = append.duplicate ? header_of_duplicate(append) : assign(append);
-    if (!append.duplicate) duplicates_.placed(header);
+    if (!append.duplicate) {
+      duplicates_.placed(header);
+      topics_.find(append.topic)->answered_before = EntryId{header.entry.value + 1};
+    }
     submitted.given.push_back(header);
   }
   return wait;

@@ -160,6 +160,10 @@ void Log::set_async(TopicId topic, std::chrono::milliseconds within) {
   impl_->set_async(topic, within);
 }
 
+EntryId Log::answered_before(TopicId topic) const {
+  return impl_->answered_before(topic);
+}
+
 EntryId Log::first_within(TopicId topic, std::uint64_t bytes) const {
   return impl_->first_within(topic, bytes);
 }

@@ -154,6 +154,9 @@ class Log {
   /// were named so are never given again. Not durable: whoever sets it does it again after a start. Any
   /// thread.
   void set_async(TopicId topic, std::chrono::milliseconds within);
+  /// Behind the last entry that was answered so; 0: none was since the start. It is durable when
+  /// TopicState::next is not less. Any thread.
+  [[nodiscard]] EntryId answered_before(TopicId topic) const;
 
   /// From it on the topic takes at most `bytes` on the disk; near to an extent's length. Any thread.
   [[nodiscard]] EntryId first_within(TopicId topic, std::uint64_t bytes) const;

@@ -38,6 +38,7 @@ class Log::Impl {
   [[nodiscard]] LogStats stats() const;
   void seal(TopicId topic, bool sealed) { topics_.seal(topic, sealed); }
   void set_async(TopicId topic, std::chrono::milliseconds within) { topics_.set_async(topic, within); }
+  [[nodiscard]] EntryId answered_before(TopicId topic) const { return topics_.answered_before(topic); }
   [[nodiscard]] EntryId first_within(TopicId topic, std::uint64_t bytes) const {
     return topics_.first_within(topic, bytes);
   }

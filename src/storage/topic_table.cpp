@@ -69,6 +69,12 @@ void TopicTable::set_async(TopicId id, std::chrono::milliseconds within) {
   if (const auto found = topics_.find(id); found != topics_.end()) found->second->async = within;
 }
 
+EntryId TopicTable::answered_before(TopicId id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = topics_.find(id);
+  return found == topics_.end() ? EntryId{} : found->second->answered_before.load();
+}
+
 void TopicTable::restore(TopicId id, TopicState state, SentSequences sequences) {
   Topic* topic = find_or_add(id);
   if (topic == nullptr) return;

@@ -54,6 +54,7 @@ struct Topic {
   std::atomic<bool> offline{false};
   std::atomic<bool> sealed{false};
   std::atomic<std::chrono::milliseconds> async{};  ///< see Log::set_async
+  std::atomic<EntryId> answered_before{};          ///< see Log::answered_before
   std::uint64_t async_found_in = 0;                ///< journal thread; see TopicTable::recovery_finds_async
 
   // Guarded by the table's mutex: what is durable. Written by the journal thread, which reads without it.
@@ -129,6 +130,8 @@ class TopicTable {
   void seal(TopicId id, bool sealed);
   /// See Log::set_async.
   void set_async(TopicId id, std::chrono::milliseconds within);
+  /// See Log::answered_before.
+  [[nodiscard]] EntryId answered_before(TopicId id) const;
   /// `lasts`: see TopicState.
   void take_offline(TopicId id, const std::string& reason, bool lasts);
   [[nodiscard]] std::uint64_t active_bytes() const { return active_bytes_.load(); }
