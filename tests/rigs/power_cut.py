@@ -58,7 +58,7 @@ class Cutter:
         # A delivery is told before its acknowledgement is asked for: what settled during the clone was told by now.
         later = copy.deepcopy(checker)
         later.read_work(after[len(before):])
-        checker.delivered = later.delivered
+        checker.delivered_before_cut, checker.delivered = checker.delivered, later.delivered
         with mounted(self.reflinks / "cut.img", folder / "cut", "loop") as disk:
             verify(self.worker, disk / "data", checker)
         (self.reflinks / "cut.img").unlink()
