@@ -21,7 +21,7 @@ Result<PublishGate::Verdict> PublishGate::decide(const PublishSize& size) {
   return Verdict::go;
 }
 
-Result<> PublishGate::admit_at_once(const PublishSize& size) {
+Result<> PublishGate::admits_at_once() const {
   const base::MonotonicTime now = clock_.monotonic_now();
   const std::lock_guard lock(mutex_);
   if (exceeded_) return refusal();
@@ -30,9 +30,14 @@ Result<> PublishGate::admit_at_once(const PublishSize& size) {
                 fmt::format("the topic's publish rate is reached; try again in {} ms, or raise it",
                             rate_.wait(now).count()));
   }
+  return {};
+}
+
+void PublishGate::count(const PublishSize& size) {
+  const base::MonotonicTime now = clock_.monotonic_now();
+  const std::lock_guard lock(mutex_);
   rate_.spend(size.messages, size.bytes, now);
   used_ = true;
-  return {};
 }
 
 Result<> PublishGate::refuses() const {

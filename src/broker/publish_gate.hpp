@@ -37,7 +37,9 @@ class PublishGate {
   }
   /// For what cannot wait, as a forward that is one record with its acknowledgement: over the rate it is
   /// refused. Errors: backlog_quota_exceeded, overloaded.
-  Result<> admit_at_once(const PublishSize& size);
+  [[nodiscard]] Result<> admits_at_once() const;
+  /// It goes, and is counted; what others took since it was asked is waited off.
+  void count(const PublishSize& size);
   void held() { on_held_(); }
   /// Errors: backlog_quota_exceeded, while sends are refused.
   [[nodiscard]] Result<> refuses() const;

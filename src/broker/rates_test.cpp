@@ -48,6 +48,26 @@ TEST_F(RatesTest, WhatIsOverTheDispatchRateWaits) {
   EXPECT_TRUE(eventually([&] { return inbox->size() == 30; }));
 }
 
+TEST_F(RatesTest, WhatOneTopicRefusesTakesNothingOfAnothersRate) {
+  const TopicPtr other = BrokerTest::topic("persistent://public/default/other");
+  const auto publish_to = [&](const std::vector<TopicPtr>& topics) {
+    std::vector<Publication> publications;
+    for (const TopicPtr& to : topics) publications.push_back({.topic = to, .append = append()});
+    return wait_for<std::vector<MessageId>>(
+        [&](auto done) { broker_->publish(std::move(publications), std::move(done)); });
+  };
+  for (const TopicPtr& to : {topic_, other}) {
+    ASSERT_TRUE(wait_for<void>(
+        [&](auto done) { broker_->set_policies(to, {.publish_messages_per_second = 1}, std::move(done)); }));
+  }
+  for (const auto& [full, idle] : {std::pair(topic_, other), std::pair(other, topic_)}) {
+    clock_.advance(10s);
+    ASSERT_TRUE(publish_to({full}));
+    EXPECT_EQ(publish_to({idle, full}).error().code, ErrorCode::overloaded);
+    EXPECT_TRUE(publish_to({idle}));
+  }
+}
+
 TEST_F(RatesTest, ProducersAndSubscriptionsShareARate) {
   ASSERT_TRUE(subscription("a"));
   ASSERT_TRUE(subscription("b"));

@@ -282,7 +282,9 @@ Result<> pass_gates(const std::vector<Publication>& publications) {
     size.messages += publication.append.message_count;
     size.bytes += publication.append.body.size();
   }
-  for (const auto& [topic, size] : limited) GEMINGA_TRY_VOID(topic->gate_if_made()->admit_at_once(size));
+  // All or none: what one topic refuses takes nothing of the others' rates.
+  for (const auto& [topic, size] : limited) GEMINGA_TRY_VOID(topic->gate_if_made()->admits_at_once());
+  for (const auto& [topic, size] : limited) topic->gate_if_made()->count(size);
   return {};
 }
 
