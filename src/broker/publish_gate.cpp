@@ -52,6 +52,12 @@ std::optional<std::chrono::milliseconds> PublishGate::wait() const {
   return exceeded_ ? std::nullopt : std::optional(rate_.wait(now));
 }
 
+bool PublishGate::in_debt() const {
+  const base::MonotonicTime now = clock_.monotonic_now();
+  const std::lock_guard lock(mutex_);
+  return !rate_.open(now);
+}
+
 void PublishGate::set_rates(std::uint64_t messages, std::uint64_t bytes) {
   const base::MonotonicTime now = clock_.monotonic_now();
   const std::lock_guard lock(mutex_);

@@ -46,6 +46,9 @@ class PublishGate {
   /// When the rate lets through what is held now; nothing: that depends on the backlog.
   [[nodiscard]] std::optional<std::chrono::milliseconds> wait() const;
 
+  /// More was let through than the rate had: nothing passes until that is waited off.
+  [[nodiscard]] bool in_debt() const;
+
   void set_rates(std::uint64_t messages, std::uint64_t bytes);
   /// The backlog is over its quota, and what follows from that; nothing: it is not.
   void set_quota_exceeded(std::optional<BacklogAction> action, std::string why);

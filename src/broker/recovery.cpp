@@ -146,8 +146,8 @@ class Recovery {
   }
 
   [[nodiscard]] bool has_clock(const TopicRecord& record) const {
-    return any_policies_ && may_need_clock(base::merged(record.policies ? *record.policies : Policies{},
-                                                        registry_.namespace_policies_for(record.row.name)));
+    return any_policies_ &&
+           registry_.is_due(record.row.name, &record, registry_.namespace_policies_for(record.row.name));
   }
 
   /// A removal that a stop cut short between its two steps.

@@ -54,7 +54,7 @@ class Topic : public std::enable_shared_from_this<Topic> {
   [[nodiscard]] PublishGate* gate_if_made() const { return limits_.gate_if_made(); }
 
   /// Takes what is durable from the log.
-  void load(std::vector<TopicRecord::Subscription> subscriptions);
+  void load(TopicRecord record);
   /// What load() and the constructor need again.
   [[nodiscard]] TopicRecord record() const;
   /// Nobody is connected, nothing is under way here, nothing has to be done at a later time, and what is

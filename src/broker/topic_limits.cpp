@@ -42,9 +42,11 @@ bool may_expire(const Policies& in_force) {
 
 }  // namespace
 
-bool may_need_clock(const Policies& in_force) {
-  return in_force.inactive_after.value_or(kNoLimit) != kNoLimit || may_expire(in_force) ||
-         in_force.compaction_threshold_bytes.value_or(0) > 0;
+bool need_clock(const Policies& in_force, const UnusedTopic& topic) {
+  // Who has subscriptions is used; a partition goes with the whole only.
+  if (!topic.subscriptions && !topic.partition && !topic.keeps_for_ever)
+    return in_force.inactive_after.value_or(kNoLimit) != kNoLimit;
+  return topic.backlog && may_expire(in_force);
 }
 
 /// Only of topics that have policies.
@@ -120,11 +122,13 @@ void TopicLimits::tick() {
 }
 
 bool TopicLimits::needs_clock() const {
-  if (!state_ || !may_need_clock(in_force())) return false;
+  if (!state_) return false;
   if (state_->reading_oldest || state_->expiring) return true;
-  // One without subscriptions may be deleted as inactive; one without a backlog has nothing that expires.
-  return topic_.subscriptions().empty() ? in_force().inactive_after.value_or(kNoLimit) != kNoLimit
-                                        : may_expire(in_force()) && topic_.has_backlog();
+  if (gate_->in_debt() || !dispatch_.open(topic_.context()->now().monotonic)) return true;
+  return need_clock(in_force(), {.subscriptions = !topic_.subscriptions().empty(),
+                                 .backlog = topic_.has_backlog(),
+                                 .partition = topic_.partition() >= 0,
+                                 .keeps_for_ever = !topic_.retention().time});
 }
 
 void TopicLimits::shut_down() {

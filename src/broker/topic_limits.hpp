@@ -12,8 +12,15 @@
 
 namespace geminga::broker {
 
-/// A topic under these policies may have something to do though nobody uses it.
-[[nodiscard]] bool may_need_clock(const Policies& in_force);
+/// What decides whether policies have something to do with a topic that nobody uses.
+struct UnusedTopic {
+  bool subscriptions = false;
+  bool backlog = false;
+  bool partition = false;
+  bool keeps_for_ever = false;  ///< retention without a limit of time
+};
+/// With time alone: something may expire, or the topic may be deleted as inactive.
+[[nodiscard]] bool need_clock(const Policies& in_force, const UnusedTopic& topic);
 
 /// What the policies of a topic ask for: expiry, backlog quota, rates, numbers, and its end when nobody needs
 /// it. A topic without policies has next to nothing of it: there may be 100,000 of them. On the topic's core,
@@ -31,7 +38,8 @@ class TopicLimits {
   [[nodiscard]] Durability durability() const { return in_force().durability.value_or(Durability{}); }
   /// Looks at age and size of the backlog and lets go what was held and may pass. From time to time.
   void tick();
-  /// tick() or inactive() may have something to do later though nobody uses the topic.
+  /// tick() or inactive() may have something to do later though nobody uses the topic, or a rate was spent in
+  /// advance: then it is to be known here until that is over.
   [[nodiscard]] bool needs_clock() const;
   void shut_down();
 

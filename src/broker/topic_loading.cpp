@@ -7,13 +7,14 @@
 /// TopicRegistry.
 namespace geminga::broker {
 
-void Topic::load(std::vector<TopicRecord::Subscription> subscriptions) {
+void Topic::load(TopicRecord record) {
   storage::TopicState state;  // the log knows nothing of a topic without a record
   if (auto known = context_->log->state(row_.id)) state = *std::move(known);
   ledgers_ = std::move(state.ledgers);
   first_ = trimmed_ = state.first;
   end_ = state.next;
-  for (auto& [row, counters] : subscriptions) {
+  if (record.compaction_failure) compaction_.set_failure(std::move(*record.compaction_failure));
+  for (auto& [row, counters] : record.subscriptions) {
     const std::string name = row.name;
     auto& cursor = state.cursors[row.id];
     subscriptions_.emplace(
@@ -26,6 +27,8 @@ TopicRecord Topic::record() const {
   record.row.terminated = terminated();
   record.row.view = compaction_.row();
   if (limits_.own() != Policies{}) record.policies = std::make_unique<Policies>(limits_.own());
+  if (const Error* failure = compaction_.failure())
+    record.compaction_failure = std::make_unique<Error>(*failure);
   BrokerStats sums;
   for (const auto& [name, subscription] : subscriptions_) {
     record.subscriptions.push_back({.row = subscription->row(), .counters = subscription->counters()});

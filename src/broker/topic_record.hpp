@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include <geminga/error.hpp>
 #include <geminga/policies.hpp>
 
 #include "storage/metadata.hpp"
@@ -30,6 +31,7 @@ struct TopicRecord {
   std::unique_ptr<Policies> policies;  ///< its own; null: none are set, as mostly
   TopicCounters counters;
   std::vector<Subscription> subscriptions;
+  std::unique_ptr<Error> compaction_failure;  ///< what became of the last one
   /// Sums over the subscriptions when the topic was unloaded; see BrokerStats.
   std::uint64_t backlog = 0, acknowledged_ranges = 0;
 
@@ -37,7 +39,8 @@ struct TopicRecord {
   [[nodiscard]] bool plain() const {
     storage::TopicRow bare;
     bare.id = row.id;
-    return !policies && subscriptions.empty() && row == bare && counters == TopicCounters{};
+    return !policies && subscriptions.empty() && !compaction_failure && row == bare &&
+           counters == TopicCounters{};
   }
 };
 

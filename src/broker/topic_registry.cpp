@@ -42,9 +42,9 @@ TopicPtr TopicRegistry::load(const std::string& name, Slot& slot, std::int32_t p
   auto topic = std::make_shared<Topic>(context_, std::move(record->row), record->counters, partition);
   topic->limits().prepare(record->policies ? *record->policies : Policies{}, policies_around(name));
   Core& core = topic->core();
-  core.loop.post([&core, topic, record = std::move(record), counted] {
+  core.loop.post([&core, topic, record = std::move(record), counted]() mutable {
     if (counted == Counted::yes) core.unloaded.subtract(record.get());
-    topic->load(std::move(record->subscriptions));
+    topic->load(std::move(*record));
     topic->limits().tick();
     core.topics.emplace(topic->id(), topic);
   });
@@ -153,23 +153,37 @@ Policies TopicRegistry::namespace_policies_for(const std::string& topic) const {
   return policies_around(topic);
 }
 
+bool TopicRegistry::is_due(const std::string& name, const TopicRecord* record,
+                           const Policies& of_namespace) const {
+  const TopicRecord plain;
+  if (record == nullptr) record = &plain;
+  const Policies in_force = record->policies ? base::merged(*record->policies, of_namespace) : of_namespace;
+  return in_force.compaction_threshold_bytes.value_or(0) > 0 ||  // only the log knows how much there is
+         need_clock(in_force, {.subscriptions = !record->subscriptions.empty(),
+                               .backlog = record->backlog > 0,
+                               .partition = partition_of(name) >= 0,
+                               .keeps_for_ever = !record->row.retention.time});
+}
+
 void TopicRegistry::set_namespace_policies(const std::string& name, const Policies& policies) {
   const std::string prefix = "persistent://" + name + "/";
-  const std::lock_guard lock(mutex_);
-  namespaces_[name] = policies;
-  for (Slots* slots : {&named_, &hidden_}) {
-    for (auto at = slots->lower_bound(prefix); at != slots->end() && at->first.starts_with(prefix); ++at) {
-      Slot& slot = at->second;
-      if (slot.topic) {
-        slot.topic->core().loop.post(
-            [topic = slot.topic, policies] { topic->limits().set(topic->limits().own(), policies); });
-      } else {
-        const bool own = slot.record && slot.record->policies;
-        if (may_need_clock(base::merged(own ? *slot.record->policies : Policies{}, policies)))
-          loaded(at->first, slot);
+  std::vector<std::string> due;  // loaded one by one: meanwhile others want the mutex
+  {
+    const std::lock_guard lock(mutex_);
+    namespaces_[name] = policies;
+    for (Slots* slots : {&named_, &hidden_}) {
+      for (auto at = slots->lower_bound(prefix); at != slots->end() && at->first.starts_with(prefix); ++at) {
+        const Slot& slot = at->second;
+        if (slot.topic) {
+          slot.topic->core().loop.post(
+              [topic = slot.topic, policies] { topic->limits().set(topic->limits().own(), policies); });
+        } else if (slots == &named_ && is_due(at->first, slot.record.get(), policies)) {
+          due.push_back(at->first);
+        }
       }
     }
   }
+  for (const std::string& one : due) static_cast<void>(find(one));
 }
 
 // --- unloading

@@ -54,7 +54,11 @@ class TopicRegistry {
   [[nodiscard]] std::optional<Policies> namespace_policies(const std::string& name) const;
   /// Empty where the namespace has none.
   [[nodiscard]] Policies namespace_policies_for(const std::string& topic) const;
-  /// Gives them to its topics; loads those that need the clock from now on.
+  /// A topic that is not loaded and has this record (null: a plain one) has something to do under these
+  /// policies of its namespace, now or later.
+  [[nodiscard]] bool is_due(const std::string& name, const TopicRecord* record,
+                            const Policies& of_namespace) const;
+  /// Gives them to its topics; loads those that have something to do from now on.
   void set_namespace_policies(const std::string& name, const Policies& policies);
 
   // --- idle topics ---

@@ -246,6 +246,10 @@ TEST_F(UnloadTest, ATopicStaysUntilAllThatWasAnsweredIsDurable) {
   constexpr char kSync[] = "persistent://public/other/sync";
   topic(kSync);
   ASSERT_TRUE(subscription(topic()));
+  // Else it is trimmed, and what is trimmed takes along what waits.
+  ASSERT_TRUE(call([&](auto done) {
+    broker_->set_retention(topic(), {.time = std::nullopt, .bytes = std::nullopt}, std::move(done));
+  }));
   ASSERT_TRUE(call([&](auto done) {
     const Policies policies{.message_ttl = 1s, .durability = Durability{1min}};
     broker_->set_namespace_policies("public/default", policies, std::move(done));
@@ -277,6 +281,7 @@ TEST_F(UnloadTest, ATopicIsSyncAgainThoughItsNamespaceWasSetBackWhileItWasNotLoa
   };
   topic();
   set_namespace({.durability = Durability{1min}});
+  ASSERT_EQ(stats(topic()).durability, Durability{1min});
   publish(topic(), "1");
   publish(topic(), "2");
   publish(topic("persistent://public/other/sync"), "takes it along");
@@ -322,6 +327,79 @@ TEST_F(UnloadTest, AStartLoadsWhatHasSomethingToDoOnly) {
   const auto inbox = std::make_shared<Inbox>();
   const ConsumerPtr consumer = subscribe(topic(), inbox).value();
   EXPECT_EQ(body(inbox->next()), "x");
+}
+
+TEST_F(UnloadTest, PoliciesLoadWhatTheyHaveSomethingToDoWithOnly) {
+  ASSERT_TRUE(subscription(topic("persistent://public/default/behind")));
+  publish(topic("persistent://public/default/behind"), "x");
+  ASSERT_TRUE(subscription(topic("persistent://public/default/idle")));
+  topic("persistent://public/default/bare");
+  ASSERT_TRUE(unloads());
+  const auto set_namespace = [&](Policies policies) {
+    ASSERT_TRUE(call(
+        [&](auto done) { broker_->set_namespace_policies("public/default", policies, std::move(done)); }));
+  };
+  set_namespace({.message_ttl = 1h});
+  EXPECT_EQ(loaded(), 1U);
+  reopen();
+  EXPECT_EQ(loaded(), 1U);
+  set_namespace({.inactive_after = 1h});
+  EXPECT_TRUE(unloads(1)) << "the one without subscriptions";
+  reopen();
+  EXPECT_EQ(loaded(), 1U);
+}
+
+TEST_F(UnloadTest, PartitionsAreNotWatchedForInactivity) {
+  constexpr char kOrders[] = "persistent://public/default/orders";
+  ASSERT_TRUE(call([&](auto done) { broker_->create_partitioned_topic(kOrders, 2, std::move(done)); }));
+  ASSERT_TRUE(call([&](auto done) {
+    broker_->set_namespace_policies("public/default", {.inactive_after = 1h}, std::move(done));
+  }));
+  EXPECT_TRUE(unloads());
+  EXPECT_EQ(broker_->broker_stats().topics, 2U);
+}
+
+TEST_F(UnloadTest, ACompactionThatFailedKeepsNoTopicAndIsRemembered) {
+  broker_.reset();
+  options_.compaction_memory_bytes = 1;
+  open();
+  std::vector<Publication> one;
+  one.push_back({.topic = topic(), .append = encode_raw({.body = "x", .key = "k"}, "", Timestamp{})});
+  ASSERT_TRUE(wait_for<std::vector<MessageId>>(
+      [&](auto done) { broker_->publish(std::move(one), std::move(done)); }));
+  ASSERT_TRUE(call([&](auto done) { broker_->compact(topic(), std::move(done)); }));
+  EXPECT_TRUE(eventually([&] { return stats(topic()).compaction.state == CompactionState::failed; }));
+  const std::string why = stats(topic()).compaction.failure;
+  EXPECT_TRUE(unloads());
+  EXPECT_EQ(stats(topic()).compaction.state, CompactionState::failed);
+  EXPECT_EQ(stats(topic()).compaction.failure, why);
+}
+
+TEST_F(UnloadTest, ARateThatWasSpentInAdvanceIsNotForgotten) {
+  broker_.reset();
+  options_.cores = 1;
+  open();
+  ASSERT_TRUE(call([&](auto done) {
+    broker_->set_policies(topic(), {.publish_messages_per_second = 1}, std::move(done));
+  }));
+  {
+    const ProducerPtr one = producer();
+    std::vector<storage::Append> batch;
+    batch.push_back(encode_raw({.body = std::string(100'000, 'x')}, "", Timestamp{}));
+    batch.back().message_count = 100'000;
+    ASSERT_TRUE(wait_for<std::vector<MessageId>>(
+        [&](auto done) { one->publish(std::move(batch), std::move(done)); }));
+  }
+  // This one is looked at beside the other, and as often.
+  topic("persistent://public/other/marker");
+  clock_.advance(options_.unload_after);
+  EXPECT_TRUE(eventually([&] {
+    clock_.advance(1s);
+    return loaded() <= 1;
+  }));
+  EXPECT_EQ(loaded(), 1U);
+  clock_.advance(48h);
+  EXPECT_TRUE(unloads());
 }
 
 TEST_F(UnloadTest, PartitionsComeBackWithTheirNumbersAndGoWithTheWhole) {

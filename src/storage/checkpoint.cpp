@@ -195,6 +195,7 @@ Result<Checkpoint> decode_checkpoint(const RawUuid& directory, std::span<const s
     return fail(ErrorCode::corrupted,
                 "the checkpoint belongs to another data directory; put the right one back");
   Checkpoint checkpoint;
+  checkpoint.of_older_version = version < kVersion;
   checkpoint.covered = in.get<std::uint64_t>();
   checkpoint.next_ledger = LedgerId{in.get<std::uint64_t>()};
   checkpoint.next_segment = in.get<std::uint64_t>();

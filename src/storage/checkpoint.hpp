@@ -20,7 +20,8 @@ namespace geminga::storage {
 /// The state of the log behind a group: what is not in here is read from the journal.
 /// docs/formats/checkpoint.md has the bytes.
 struct Checkpoint {
-  std::uint64_t covered = 0;  ///< group up to which everything is in here and in the segments
+  bool of_older_version = false;  ///< of the format; not written
+  std::uint64_t covered = 0;      ///< group up to which everything is in here and in the segments
   LedgerId next_ledger{1};
   std::uint64_t next_segment = 1;
   std::uint64_t metadata_sequence = 0;  ///< the metadata store must have come at least this far

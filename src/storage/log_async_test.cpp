@@ -264,6 +264,23 @@ TEST_F(LogAsyncTest, WhatWaitsLeavesRoomInTheBudget) {
   EXPECT_LT(log->stats().syncs, 30U) << "together";
 }
 
+TEST_F(LogAsyncTest, WhatWaitsKeepsNobodyFromPublishingMoreThanIsLeft) {
+  options_.publish_budget_bytes = 16 << 10;
+  options_.memory_table_bytes = 1 << 20;  // else what is due for a segment takes along what waits
+  const auto log = open_async();
+  for (const std::size_t bytes : {15 << 10, 20 << 10}) {
+    ASSERT_TRUE(publish(*log, kTopic, std::string(2 << 10, 'x')));
+    ASSERT_GT(log->stats().publish_budget_used, 0U);
+    EXPECT_TRUE(publish(*log, kSync, std::string(bytes, 'y'))) << bytes;
+    ASSERT_TRUE(publish(*log, kTopic, "waits"));
+    EXPECT_TRUE(publish(*log, kTopic, std::string(bytes, 'y'))) << bytes;
+    // That is more than may wait, so it is on its way now.
+    const auto deadline = std::chrono::steady_clock::now() + testing::kDeadline;
+    while (log->stats().publish_budget_used > 0 && std::chrono::steady_clock::now() < deadline)
+      std::this_thread::yield();
+  }
+}
+
 TEST_F(LogAsyncTest, AFailedWriteEndsTheLogAndTakesWhatWaited) {
   const auto log = open_async();
   ASSERT_TRUE(publish(*log, kTopic, "lost"));

@@ -90,7 +90,7 @@ class Log::Impl {
   void refuse_from(Batch& batch, const Error& error, bool all);
   /// Adds to the group that forms, and writes it where somebody waits for the disk.
   void take_in(Batch batch);
-  void answer_early(Submitted& submitted, std::chrono::milliseconds wait);
+  void answer_early(Submitted& submitted);
   void write_waiting();
   void write_group(Batch batch);
   void complete(Group& group);
@@ -112,6 +112,7 @@ class Log::Impl {
   // start only, then const
   std::uint64_t torn_bytes_cut_ = 0;
   bool first_start_ = false;
+  bool older_checkpoint_ = false;
 
   SubmitQueue queue_;
   TopicTable topics_;

@@ -203,27 +203,29 @@ void Log::Impl::take_in(Batch batch) {
   } else {
     std::ranges::move(batch.chosen, std::back_inserter(waiting_.chosen));
   }
-  for (; at < waiting_.chosen.size(); ++at) {
-    Submitted& next = waiting_.chosen[at];
-    const auto wait = builder_.give_places(next);
+  std::size_t early = at;
+  for (; early < waiting_.chosen.size(); ++early) {
+    const auto wait = builder_.give_places(waiting_.chosen[early]);
     // Places go by the order in the group: behind what waits for the disk everything does.
-    if (!wait) return write_waiting();
-    answer_early(next, *wait);
+    if (!wait) break;
+    const auto until = std::chrono::steady_clock::now() + *wait;
+    waits_until_ = std::min(waits_until_.value_or(until), until);
   }
   // Whoever publishes more must not be refused for what only waits for its time.
-  if (waiting_.budget >= options_.publish_budget_bytes / 2) write_waiting();
+  const bool rests = early == waiting_.chosen.size() && waiting_.budget < options_.publish_budget_bytes / 2;
+  if (rests) queue_.set_resting(waiting_.budget);
+  for (; at < early; ++at) answer_early(waiting_.chosen[at]);
+  if (!rests) write_waiting();
 }
 
-void Log::Impl::answer_early(Submitted& submitted, std::chrono::milliseconds wait) {
-  const auto until = std::chrono::steady_clock::now() + wait;
-  waits_until_ = std::min(waits_until_.value_or(until), until);
+void Log::Impl::answer_early(Submitted& submitted) {
   answered_early_ += 1;
   if (auto done = std::exchange(submitted.transaction.done, nullptr))
     done(Receipt{.appended = submitted.given, .cursors = {}});
 }
 
 void Log::Impl::write_waiting() {
-  waits_until_.reset();
+  if (std::exchange(waits_until_, std::nullopt)) queue_.set_resting(0);
   if (waiting_.chosen.empty()) return;
   Batch batch = std::exchange(waiting_, {});
   if (!failure_) return write_group(std::move(batch));

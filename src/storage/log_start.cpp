@@ -34,7 +34,9 @@ Result<> Log::Impl::recover(const std::set<TopicId>& live, const std::set<TopicI
   // old groups in spare files would pass for all that there was.
   if (first_start_) GEMINGA_TRY_VOID(background_.flush_now(freeze()));
   GEMINGA_TRY_VOID(begin_journal(*std::move(scan)));
-  if (!spilled_.empty()) {
+  // And where its format is older: the program that wrote it would take this directory still, and know
+  // nothing of what groups mean to this one.
+  if (!spilled_.empty() || older_checkpoint_) {
     auto flushed = background_.flush_now(freeze());
     // On a full disk it stays in memory and in the journal, and the background goes on with it.
     if (!flushed && flushed.error().code != ErrorCode::disk_full) return flushed;
@@ -69,6 +71,7 @@ Result<bool> Log::Impl::load_checkpoint() {
   if (there) {
     GEMINGA_TRY(const std::string bytes, base::read_file(files_, path));
     GEMINGA_TRY(checkpoint, decode_checkpoint(uuid_, std::as_bytes(std::span(bytes))));
+    older_checkpoint_ = checkpoint.of_older_version;
   }
   if (options_.metadata_sequence > 0 && checkpoint.metadata_sequence > options_.metadata_sequence)
     return fail(

@@ -22,8 +22,9 @@ bool SubmitQueue::push(Transaction& transaction) {
   {
     const std::lock_guard lock(mutex_);
     if (closed_) return false;
-    // A transaction that is larger than the whole budget passes when nothing else is under way.
-    const bool overloaded = budget > 0 && budget_used_ > 0 && budget_used_ + budget > budget_bytes_;
+    // A transaction that is larger than what is left passes when nothing else is under way: nobody would make
+    // room for it by being done.
+    const bool overloaded = budget > 0 && budget_used_ > resting_ && budget_used_ + budget > budget_bytes_;
     if (overloaded) {
       transaction.operations.clear();
     } else {
@@ -59,6 +60,12 @@ void SubmitQueue::poke() {
   const std::lock_guard lock(mutex_);
   poked_ = true;
   wake_.notify_one();
+}
+
+void SubmitQueue::set_resting(std::uint64_t budget) {
+  const std::lock_guard lock(mutex_);
+  GEMINGA_ASSERT(budget <= budget_used_);
+  resting_ = budget;
 }
 
 void SubmitQueue::give_back(std::uint64_t budget) {

@@ -35,6 +35,8 @@ class SubmitQueue {
             std::optional<std::chrono::steady_clock::time_point> until = std::nullopt);
   /// Wakes the journal thread though nothing was submitted.
   void poke();
+  /// Journal thread: of what is not given back yet, so much only waits for its time and is not under way.
+  void set_resting(std::uint64_t budget);
   /// Journal thread: durable or refused now.
   void give_back(std::uint64_t budget);
   void close();
@@ -46,6 +48,7 @@ class SubmitQueue {
   std::condition_variable wake_;
   std::vector<Submitted> waiting_;
   std::uint64_t budget_used_ = 0;
+  std::uint64_t resting_ = 0;  ///< of these
   bool sleeping_ = false;
   bool poked_ = false;
   bool closed_ = false;

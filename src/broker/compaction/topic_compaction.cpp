@@ -21,8 +21,9 @@ struct TopicCompaction::State {
   std::optional<View> view;
   Phase phase = Phase::idle;
   bool again = false;
-  bool removed = false;  ///< the topic and its view were dropped
-  EntryId begin;         ///< of the one that runs
+  bool by_itself = false;  ///< a policy asks for it, so one that failed is tried again
+  bool removed = false;    ///< the topic and its view were dropped
+  EntryId begin;           ///< of the one that runs
   std::shared_ptr<CompactionProgress> progress;
   std::optional<Error> failure;
   base::MonotonicTime failed_at{};
@@ -57,7 +58,17 @@ std::optional<storage::ViewRow> TopicCompaction::row() const {
 }
 
 bool TopicCompaction::quiet() const {
-  return !state_ || (state_->phase == State::Phase::idle && state_->awaiting.empty() && !state_->failure);
+  return !state_ || (state_->phase == State::Phase::idle && state_->awaiting.empty() &&
+                     !(state_->failure && state_->by_itself));
+}
+
+const Error* TopicCompaction::failure() const {
+  return state_ && state_->failure ? &*state_->failure : nullptr;
+}
+
+void TopicCompaction::set_failure(Error failure) {
+  made().failure = std::move(failure);
+  state_->failed_at = topic_.context()->now().monotonic;
 }
 
 EntryId TopicCompaction::needed_from() const {
@@ -84,6 +95,7 @@ void TopicCompaction::await(Answer<void> answer) {
 }
 
 void TopicCompaction::look_at_size(std::uint64_t threshold) {
+  if (state_) state_->by_itself = threshold > 0;
   if (threshold == 0 || (state_ && state_->phase != State::Phase::idle)) return;
   const EntryId from = view() != nullptr ? view()->horizon : topic_.first();
   if (from >= topic_.end() || topic_.context()->log->first_within(topic_.id(), threshold) <= from) return;

@@ -30,8 +30,12 @@ class TopicCompaction {
   void await(Answer<void> answer);
   /// More than `threshold` bytes behind the view: starts. 0: never. From time to time.
   void look_at_size(std::uint64_t threshold);
-  /// Nothing runs, is wanted or is to be tried again.
+  /// Nothing runs, is wanted or is to be tried again by itself.
   [[nodiscard]] bool quiet() const;
+  /// Of the last one; null: none failed, or one succeeded since.
+  [[nodiscard]] const Error* failure() const;
+  /// As it was when the topic was unloaded.
+  void set_failure(Error failure);
   [[nodiscard]] CompactionStats stats() const;
   void shut_down(const Error& reason);
   /// The topic is a tombstone and is being dropped: so is its view.
