@@ -60,7 +60,8 @@ void DelayIndex::drop_before(EntryId next, EntryId end) {
     horizon_ = kNever;
     far_ = uncounted_ = 0;
   }
-  miscounted_ = far_ + uncounted_ > 0;
+  // Some of those may be gone. The next scan counts them; that is no reason for one.
+  far_ = std::min(far_, end.value - std::min(next, end).value);
 }
 
 void DelayIndex::clear() {
@@ -76,11 +77,10 @@ void DelayIndex::removed(std::size_t entries) {
 // --------------------------------------------------------------------------------------------
 
 std::optional<EntryId> DelayIndex::next_scan(EntryId first, EntryId end) {
-  if (!scan_ && far_ > 0 && (heap_.size() <= low_ || miscounted_)) {
+  if (!scan_ && far_ > 0 && heap_.size() <= low_) {
     scan_ = Scan{.next = first, .end = end, .from = horizon_};
     uncounted_ = std::exchange(far_, 0);
     horizon_ = kNever;
-    miscounted_ = false;
   }
   if (!scan_) return std::nullopt;
   scan_->next = std::max(scan_->next, first);

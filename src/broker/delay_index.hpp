@@ -64,6 +64,7 @@ class DelayIndex {
   void drop_before(EntryId next, EntryId end);
   void clear();
 
+  /// At least so many; after a drop_before() it may be less, until the log was scanned.
   [[nodiscard]] std::uint64_t size() const { return heap_.size() + far_ + uncounted_; }
   [[nodiscard]] std::size_t in_memory() const { return heap_.size(); }
 
@@ -105,10 +106,9 @@ class DelayIndex {
   DelayBudget* const budget_;
   std::vector<Held> heap_;       ///< the earliest in front
   Key horizon_ = kNever;         ///< what comes from it on is not in memory (a scan puts it there anew)
-  std::uint64_t far_ = 0;        ///< how many that are
+  std::uint64_t far_ = 0;        ///< how many that are, or were before the last drop_before()
   std::uint64_t uncounted_ = 0;  ///< of those that the scan has not met yet
   std::size_t low_ = 0;          ///< so few in memory are a reason for a scan
-  bool miscounted_ = false;      ///< some of `far_` may be gone
   std::optional<Scan> scan_;
 };
 

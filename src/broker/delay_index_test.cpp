@@ -110,14 +110,26 @@ TEST_F(DelayIndexTest, ASkipTakesWhatLiesBeforeWhereverItIs) {
     first_ = next;
   };
   skip(50);
-  while (scan_step()) {
-  }
-  EXPECT_EQ(index_.size(), 50U) << "counted anew";
+  EXPECT_GE(index_.size(), 50U);
+  EXPECT_LE(index_.size(), 50U + index_.in_memory()) << "how many of the others are left nobody knows";
   EXPECT_EQ(take(920).size(), 20U);
+  EXPECT_EQ(index_.size(), 30U) << "counted anew";
   skip(100);
   EXPECT_EQ(index_.size(), 0U);
   EXPECT_EQ(budget_.bytes(), 0U);
   EXPECT_FALSE(scan_step());
+}
+
+TEST_F(DelayIndexTest, ManySkipsAreNoReasonToReadTheLog) {
+  for (std::int64_t i = 0; i < 1'000; ++i) hold(2'000 - i);
+  for (std::uint64_t next = 1; next <= 900; ++next) {
+    index_.drop_before(EntryId{next}, EntryId{end_});
+    log_.erase(log_.begin(), log_.lower_bound(next));
+    first_ = next;
+    EXPECT_FALSE(scan_step()) << next << ": what comes first is in memory";
+  }
+  EXPECT_EQ(take(2'000).size(), 100U);
+  EXPECT_EQ(index_.size(), 0U);
 }
 
 TEST_F(DelayIndexTest, OneThatIsFreedGivesItsPartBack) {
