@@ -7,6 +7,7 @@
 namespace geminga::broker {
 namespace {
 
+constexpr EntryId kNowhere{std::numeric_limits<std::uint64_t>::max()};
 constexpr std::uint64_t kReadEntriesMax = 1'000;
 constexpr std::uint32_t kWaitingRunMax = 64;
 /// Longer than any wait and short enough for a monotonic time.
@@ -171,8 +172,10 @@ void Dispatcher::feed(const Want& want, std::vector<storage::Entry> entries, Now
   switch (want.what) {
     case Want::What::unread:
       return feed_unread(want, std::move(entries), now);
-    case Want::What::waiting:
-      return feed_waiting(want, std::move(entries), now);
+    case Want::What::waiting: {
+      const EntryId known = entries.empty() ? kNowhere : entries.front().header.entry;
+      return feed_waiting(want, std::move(entries), known, now);
+    }
     case Want::What::delayed:
       return feed_delayed(entries);
   }
@@ -181,6 +184,10 @@ void Dispatcher::feed(const Want& want, std::vector<storage::Entry> entries, Now
 void Dispatcher::feed_compacted(const Want& want, std::vector<storage::Entry> entries, EntryId behind,
                                 Now now) {
   if (want.epoch != epoch_) return;
+  if (want.what == Want::What::waiting) {
+    wake_due(now);
+    return feed_waiting(want, std::move(entries), behind, now);
+  }
   const EntryId taken = entries.empty() ? want.from : broker::behind(entries.back().header.entry);
   // Nothing at all would mean for the search that there is nothing up to its end.
   if (!entries.empty() || want.what != Want::What::delayed) feed(want, std::move(entries), now);
@@ -190,6 +197,8 @@ void Dispatcher::feed_compacted(const Want& want, std::vector<storage::Entry> en
 }
 
 void Dispatcher::feed_unread(const Want& want, std::vector<storage::Entry> entries, Now now) {
+  // What was taken back while this was read goes first: it has an order to keep.
+  if (one_active() && !ready_.empty()) return;
   all_held_ = !entries.empty();
   for (storage::Entry& entry : entries) {
     if (entry.header.entry < read_position_) continue;
@@ -200,15 +209,16 @@ void Dispatcher::feed_unread(const Want& want, std::vector<storage::Entry> entri
   }
 }
 
-void Dispatcher::feed_waiting(const Want& want, std::vector<storage::Entry> entries, Now now) {
+/// What lies before `known` and is not among the entries was trimmed or compacted away: nobody can get it any
+/// more.
+void Dispatcher::feed_waiting(const Want& want, std::vector<storage::Entry> entries, EntryId known, Now now) {
   const EntryId end{want.from.value + want.entries_max};
   auto given = entries.begin();
   for (EntryId id = want.from; id < end; id = behind(id)) {
     while (given != entries.end() && given->header.entry < id) ++given;
     if (given != entries.end() && given->header.entry == id) {
       offer_waiting(std::move(*given), now);
-    } else if (entries.empty() || id < entries.front().header.entry) {
-      // Trimmed: nobody can get it any more.
+    } else if (id < known) {
       if (const auto gone = waiting_.find(id); gone != waiting_.end()) drop_waiting(gone);
     }
   }
@@ -228,7 +238,8 @@ void Dispatcher::feed_delayed(const std::vector<storage::Entry>& entries) {
 
 void Dispatcher::offer_waiting(storage::Entry entry, Now now) {
   const auto at = waiting_.find(entry.header.entry);
-  if (at == waiting_.end() || !at->second.ready) return;  // settled or returned anew while it was read
+  if (at == waiting_.end() || !at->second.ready) return;     // settled or returned anew while it was read
+  if (one_active() && *ready_.begin() != at->first) return;  // it was taken back while this was read
   if (!rate_allows(now)) return;
   if (key_shared() && !keys_.may_send_waiting(at->second.hash, at->first)) return;
   const ConsumerNumber to = choose(at->second.hash);
@@ -332,6 +343,7 @@ void Dispatcher::wake_due(Now now) {
   while (ready_.size() < options_.waiting_max) {
     const auto held = delayed_.take_due(now.wall);
     if (!held) break;
+    if (is_acknowledged(held->entry)) continue;  // it was compacted away meanwhile
     put_waiting(held->entry, {.hash = held->hash}, now);
   }
 }

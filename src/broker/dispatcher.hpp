@@ -129,8 +129,8 @@ class Dispatcher {
   // --- position ---
   /// Everything before `next` counts as acknowledged, what is out stays out.
   void skip_to(EntryId next);
-  /// Where skipping `messages` unacknowledged entries leads to, at most `end`.
-  [[nodiscard]] EntryId behind_next(std::uint64_t entries, EntryId end) const;
+  /// Where skipping so many unacknowledged entries leads to; there are those of [first, end).
+  [[nodiscard]] EntryId behind_next(std::uint64_t entries, EntryId first, EntryId end) const;
   /// They are not there any more and count as acknowledged, which is durable.
   void missing(const std::vector<storage::EntryRange>& ranges);
   /// What of them is neither acknowledged nor out nor waits.
@@ -212,7 +212,7 @@ class Dispatcher {
   /// The first from there on that is not acknowledged, or lies behind some that are.
   [[nodiscard]] EntryId behind_acknowledged(EntryId at) const;
   void feed_unread(const Want& want, std::vector<storage::Entry> entries, Now now);
-  void feed_waiting(const Want& want, std::vector<storage::Entry> entries, Now now);
+  void feed_waiting(const Want& want, std::vector<storage::Entry> entries, EntryId known, Now now);
   void feed_delayed(const std::vector<storage::Entry>& entries);
   [[nodiscard]] bool loses(EntryId entry) const { return options_.lose_delayed && entry.value % 4 == 0; }
   /// Who may get a message of this hash now and has permits for it; 0: nobody.

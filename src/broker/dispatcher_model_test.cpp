@@ -111,6 +111,8 @@ class DispatcherModelTest : public testing::TestWithParam<Kind> {
     while (const auto want = dispatcher_->next_read(EntryId{topic_.size()}, now())) {
       const auto from = topic_.begin() + static_cast<std::ptrdiff_t>(want->from.value);
       const auto count = std::min<std::ptrdiff_t>(want->entries_max, topic_.end() - from);
+      // Somebody may leave while it is read.
+      if (model_.consumers.size() > 1 && draw(50) == 0) leave(model_.consumers.begin()->first);
       dispatcher_->feed(*want, {from, from + count}, now());
     }
   }

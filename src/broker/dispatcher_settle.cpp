@@ -228,7 +228,9 @@ void Dispatcher::missing(const std::vector<storage::EntryRange>& ranges) {
 std::vector<storage::EntryRange> Dispatcher::nobodys(const std::vector<storage::EntryRange>& ranges) const {
   std::vector<storage::EntryRange> left;
   for (const storage::EntryRange& range : ranges) {
-    std::vector<storage::EntryRange> taken = cursor_.acknowledged;
+    std::vector<storage::EntryRange> taken;  // only what touches it: there may be very many
+    auto done = std::ranges::lower_bound(cursor_.acknowledged, range.first, {}, &storage::EntryRange::last);
+    for (; done != cursor_.acknowledged.end() && done->first <= range.last; ++done) taken.push_back(*done);
     const auto add = [&](const auto& entries) {
       for (auto at = entries.lower_bound(range.first); at != entries.end() && at->first <= range.last; ++at)
         taken.push_back({.first = at->first, .last = at->first});
@@ -248,9 +250,14 @@ std::vector<storage::EntryRange> Dispatcher::nobodys(const std::vector<storage::
   return left;
 }
 
-EntryId Dispatcher::behind_next(std::uint64_t entries, EntryId end) const {
-  EntryId at = cursor_.next;
+EntryId Dispatcher::behind_next(std::uint64_t entries, EntryId first, EntryId end) const {
+  EntryId at = std::max(cursor_.next, first);
   for (const storage::EntryRange& range : cursor_.acknowledged) {
+    if (range.last < at) continue;
+    if (range.first <= at) {
+      at = EntryId{range.last.value + 1};
+      continue;
+    }
     const std::uint64_t open = range.first.value - at.value;
     if (entries <= open) break;
     entries -= open;

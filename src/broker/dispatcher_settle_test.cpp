@@ -135,6 +135,38 @@ TEST_F(DispatcherSettleTest, WhatWasSkippedWhileItWasOutDoesNotComeAgain) {
   EXPECT_EQ(dispatcher_->waiting_count(), 0U);
 }
 
+TEST_F(DispatcherSettleTest, WhatIsHeldAndWasCompactedAwayDoesNotComeAtItsTime) {
+  make(SubscriptionType::exclusive);
+  join(1);
+  publish(0, std::chrono::milliseconds{10});
+  publish(0, std::chrono::milliseconds{10});
+  EXPECT_TRUE(pump().empty());
+  dispatcher_->missing({{.first = EntryId{0}, .last = EntryId{0}}});
+  clock_.advance(std::chrono::milliseconds{10});
+  EXPECT_EQ(entries_of(pump()), (Gots{1}));
+}
+
+TEST_F(DispatcherSettleTest, NobodysIsWhatIsNeitherAcknowledgedNorOutNorWaits) {
+  make(SubscriptionType::shared);
+  join(1);
+  constexpr std::uint64_t kEntries = 100'000;
+  dispatcher_->add_permits(1, {.messages = 2 * kEntries, .bytes = 1 << 30});
+  for (std::uint64_t i = 0; i < 12; ++i) publish();
+  pump();
+  for (const std::uint64_t entry : {1, 4, 5}) acknowledge(1, entry);
+  ASSERT_TRUE(dispatcher_->return_entry(1, EntryId{7}, std::chrono::milliseconds{1}, true, now()));
+  // Of the first 12 all are out, but for those; of the others every second one is acknowledged.
+  std::vector<storage::EntryRange> taken;
+  for (std::uint64_t i = 12; i < kEntries; i += 2) taken.push_back({.first = EntryId{i}, .last = EntryId{i}});
+  dispatcher_->missing(taken);
+  const auto range = [](std::uint64_t first, std::uint64_t last) {
+    return storage::EntryRange{.first = EntryId{first}, .last = EntryId{last}};
+  };
+  EXPECT_TRUE(dispatcher_->nobodys({range(0, 12)}).empty());
+  EXPECT_EQ(dispatcher_->nobodys({range(5, 13), range(16, 19), range(kEntries - 2, kEntries + 5)}),
+            (std::vector{range(13, 13), range(17, 17), range(19, 19), range(kEntries - 1, kEntries + 5)}));
+}
+
 TEST_F(DispatcherSettleTest, SkippingCountsOnlyWhatIsNotAcknowledged) {
   make(SubscriptionType::shared);
   for (int i = 0; i < 6; ++i) publish();
@@ -142,9 +174,12 @@ TEST_F(DispatcherSettleTest, SkippingCountsOnlyWhatIsNotAcknowledged) {
   pump();
   acknowledge(1, 1);
   acknowledge(1, 2);
-  EXPECT_EQ(dispatcher_->behind_next(1, EntryId{6}), EntryId{1});
-  EXPECT_EQ(dispatcher_->behind_next(2, EntryId{6}), EntryId{4});
-  EXPECT_EQ(dispatcher_->behind_next(100, EntryId{6}), EntryId{6});
+  const EntryId first{0};
+  EXPECT_EQ(dispatcher_->behind_next(1, first, EntryId{6}), EntryId{1});
+  EXPECT_EQ(dispatcher_->behind_next(2, first, EntryId{6}), EntryId{4});
+  EXPECT_EQ(dispatcher_->behind_next(100, first, EntryId{6}), EntryId{6});
+  EXPECT_EQ(dispatcher_->behind_next(1, EntryId{2}, EntryId{6}), EntryId{4}) << "what was trimmed counts not";
+  EXPECT_EQ(dispatcher_->behind_next(1, EntryId{4}, EntryId{6}), EntryId{5});
 }
 
 TEST_F(DispatcherSettleTest, MovedBackEverythingComesAgainAndOldAnswersOfTheDiskAreDropped) {

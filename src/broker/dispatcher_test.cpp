@@ -212,6 +212,49 @@ TEST_F(DispatcherTest, WhatBecomesDueDuringAReadKeepsItsPlaceInItsKey) {
   EXPECT_EQ(entries_of(pump()), (Gots{0, 1}));
 }
 
+TEST_F(DispatcherTest, OfWhatWaitsOnlyThatIsForgottenOfWhichACompactedReadSpeaks) {
+  make(SubscriptionType::exclusive);
+  join(1);
+  for (int i = 0; i < 5; ++i) publish();
+  pump();
+  dispatcher_->return_all(1, true, now());
+  const auto want = dispatcher_->next_read(EntryId{5}, now()).value();
+  EXPECT_EQ(want.from, EntryId{0});
+  EXPECT_EQ(want.entries_max, 5U);
+  got_.clear();
+  dispatcher_->feed_compacted(want, {topic_[1]}, EntryId{3}, now());
+  EXPECT_EQ(entries_of(got_), (Gots{1}));
+  EXPECT_EQ(dispatcher_->waiting_count(), 2U) << "behind the horizon the answer says nothing";
+  EXPECT_EQ(entries_of(pump()), (Gots{3, 4}));
+}
+
+TEST_F(DispatcherTest, WhatIsBeingReadDoesNotPassWhatWasTakenBackMeanwhile) {
+  for (const auto what : {Dispatcher::Want::What::unread, Dispatcher::Want::What::waiting}) {
+    topic_.clear();
+    make(SubscriptionType::failover);
+    for (int i = 0; i < 4; ++i) publish();
+    join(1, {.priority = 0, .messages = 100, .bytes = 1 << 20});
+    join(2, {.priority = 1, .messages = 100, .bytes = 1 << 20});
+    topic_.resize(2);
+    pump();
+    topic_.resize(4, topic_.back());
+    for (const std::uint64_t i : {2, 3}) topic_[i].header.entry = EntryId{i};
+    if (what == Dispatcher::Want::What::waiting) {
+      pump();
+      for (const std::uint64_t i : {2, 3})
+        ASSERT_TRUE(dispatcher_->return_entry(1, EntryId{i}, {}, false, now()));
+    }
+    const auto want = dispatcher_->next_read(EntryId{4}, now()).value();
+    EXPECT_EQ(want.what, what);
+    EXPECT_EQ(want.from, EntryId{2});
+    dispatcher_->remove_consumer(1, now());
+    got_.clear();
+    dispatcher_->feed(want, {topic_[2], topic_[3]}, now());
+    EXPECT_TRUE(got_.empty());
+    EXPECT_EQ(entries_of(pump()), (Gots{0, 1, 2, 3}));
+  }
+}
+
 TEST_F(DispatcherTest, SlowConsumerHoldsBackOnlyItsKeys) {
   make(SubscriptionType::key_shared);
   join(1, {.messages = 1, .bytes = 1 << 20});

@@ -181,7 +181,7 @@ void Subscription::skip(std::uint64_t entries, Answer<void> answer) {
         [this, entries, answer = std::move(answer)]() mutable { skip(entries, std::move(answer)); });
     return;
   }
-  skip_to(dispatcher_.behind_next(entries, topic_.end()), std::move(answer));
+  skip_to(dispatcher_.behind_next(entries, topic_.first(), topic_.end()), std::move(answer));
 }
 
 void Subscription::expire(Timestamp before, Answer<void> answer) {
