@@ -206,7 +206,7 @@ Result<> Compaction::next_step(CompactionStep step) {
 }
 
 Result<> Compaction::check_going_on(std::chrono::milliseconds wait) {
-  if (go_on_(wait)) return {};
+  if (go_on_(wait) && !plan_.progress->topic_gone) return {};
   return fail(ErrorCode::closed,
               fmt::format("the compaction of {} was stopped: the topic was deleted, or the "
                           "broker closes",

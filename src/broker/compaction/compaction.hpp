@@ -18,6 +18,7 @@ namespace geminga::broker {
 struct CompactionProgress {
   std::atomic<std::uint64_t> done{0};  ///< entries read, in both passes
   std::uint64_t all = 0;
+  std::atomic<bool> topic_gone{false};  ///< set by the others: there is nothing to compact any more
 };
 
 /// What is to be compacted. Until it ends nothing from `begin` on is trimmed.
@@ -45,7 +46,8 @@ class Compaction {
   Compaction(const Context& context, CompactionPlan plan, GoOn go_on);
 
   /// The view in use from now on; the former one is a tombstone then, where it is another one. Errors:
-  /// too_large (more keys than memory), closed (it was told to stop), what reading and writing fail with.
+  /// too_large (more keys than memory), closed (the topic is gone, or it was told to stop), what reading and
+  /// writing fail with.
   Result<View> run();
 
  private:

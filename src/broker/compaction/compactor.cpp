@@ -51,17 +51,17 @@ void Compactor::run() {
 void Compactor::compact(const TopicPtr& topic) {
   std::optional<CompactionPlan> plan;
   topic->core().loop.run([&] { plan = topic->compaction().begin(); });
-  if (!plan) return;  // deleted while it waited
-  auto view = Compaction(context_, *std::move(plan), [this, &topic](std::chrono::milliseconds wait) {
-                return go_on(*topic, wait);
+  if (!plan) return;
+  auto view = Compaction(context_, *std::move(plan), [this](std::chrono::milliseconds wait) {
+                return go_on(wait);
               }).run();
   topic->core().loop.run([&] { topic->compaction().end(std::move(view)); });
 }
 
-bool Compactor::go_on(const Topic& topic, std::chrono::milliseconds wait) {
+bool Compactor::go_on(std::chrono::milliseconds wait) {
   std::unique_lock lock(mutex_);
   if (wait.count() > 0) changed_.wait_for(lock, wait, [this] { return stopping_; });
-  return !stopping_ && !topic.deleted();
+  return !stopping_;
 }
 
 }  // namespace geminga::broker

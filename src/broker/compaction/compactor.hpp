@@ -29,7 +29,7 @@ class Compactor {
  private:
   void run();
   void compact(const TopicPtr& topic);
-  bool go_on(const Topic& topic, std::chrono::milliseconds wait);
+  bool go_on(std::chrono::milliseconds wait);
 
   const Context& context_;
   std::mutex mutex_;  // guards what follows

@@ -104,9 +104,17 @@ void TopicCompaction::look_at_size(std::uint64_t threshold) {
   request();
 }
 
+/// Not while the topic is merely being deleted: that may be refused, and shall change nothing then.
+bool TopicCompaction::over() const {
+  return state_->removed || topic_.core().ended.has_value();
+}
+
 std::optional<CompactionPlan> TopicCompaction::begin() {
-  if (!topic_.check_usable()) return std::nullopt;
   State& state = made();
+  if (over()) {
+    end(std::unexpected(topic_.check_usable().error()));
+    return std::nullopt;
+  }
   state.phase = State::Phase::running;
   state.begin = state.view ? state.view->horizon : topic_.first();
   state.progress = std::make_shared<CompactionProgress>();
@@ -131,10 +139,10 @@ void TopicCompaction::end(Result<View> view) {
   } else {
     state.failure = view.error();
     state.failed_at = topic_.context()->now().monotonic;
-    if (view.error().code != ErrorCode::closed)
+    if (!over() && !topic_.deleted())
       log::warn("broker", "{} could not be compacted: {}", topic_.name(), view.error().message);
   }
-  if (std::exchange(state.again, false) && topic_.check_usable()) return request();
+  if (std::exchange(state.again, false) && !over()) return request();
   answer_all(state.failure ? Result<>(std::unexpected(*state.failure)) : Result<>{});
 }
 
@@ -156,6 +164,7 @@ void TopicCompaction::shut_down(const Error& reason) {
 
 void TopicCompaction::remove() {
   if (!state_ || std::exchange(state_->removed, true)) return;
+  if (state_->progress) state_->progress->topic_gone = true;
   if (state_->view) drop_view(*topic_.context(), topic_.name(), state_->view->topic);
 }
 

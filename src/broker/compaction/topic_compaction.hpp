@@ -41,13 +41,14 @@ class TopicCompaction {
   /// The topic is a tombstone and is being dropped: so is its view.
   void remove();
 
-  // The compactor's calls. Nothing: it is not to be compacted any more.
+  // The compactor's calls. Nothing: there is nothing to compact any more, and end() is not called.
   std::optional<CompactionPlan> begin();
   void end(Result<View> view);
 
  private:
   struct State;
   State& made();
+  [[nodiscard]] bool over() const;
   void use(const View& view);
   void answer_all(const Result<>& result);
 
