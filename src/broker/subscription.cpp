@@ -120,6 +120,7 @@ bool Subscription::holds_delayed(SubscriptionType type) const {
 
 void Subscription::adopt_type(const SubscribeOptions& options) {
   compacted_ = options.read_compacted ? std::make_shared<CompactedReads>(topic_) : nullptr;
+  if (!compacted_) missing_.clear();  // for them it is there
   // It was to begin with the view, or began there: for who does not read that it is gone.
   if (!compacted_ && dispatcher_.cursor().next < topic_.first())
     skip_to(topic_.first(), Answer<void>([](const Result<>&) {}));
@@ -208,23 +209,30 @@ bool Subscription::read(const Dispatcher::Want& want, Now now) {
   }
   std::optional<Result<std::vector<storage::Entry>>> at_once;
   reading_ = true;
-  context_->log->read({.topic = topic_.id(),
-                       .from = want.from,
-                       .entries_max = want.entries_max,
-                       .headers_only = want.headers_only},
-                      [self = shared_from_this(), topic = topic_.shared_from_this(), want,
-                       &at_once](Result<std::vector<storage::Entry>> entries) {
-                        // On our own thread only when the log answers from memory, before read() returns.
-                        if (topic->core().loop.here()) {
-                          at_once = without_holes(std::move(entries));
-                          return;
-                        }
-                        topic->core().loop.post([self, topic, want, entries = std::move(entries)]() mutable {
-                          self->read_done(want, without_holes(std::move(entries)));
-                          // Whatever came of it, the others have waited for it.
-                          if (topic->sends_in_turns()) topic->pump_all();
-                        });
-                      });
+  context_->log->read(
+      {.topic = topic_.id(),
+       .from = want.from,
+       .entries_max = want.entries_max,
+       .headers_only = want.headers_only},
+      [self = shared_from_this(), topic = topic_.shared_from_this(), want, reads = compacted_,
+       &at_once](Result<std::vector<storage::Entry>> entries) {
+        // On our own thread only when the log answers from memory, before read() returns.
+        if (topic->core().loop.here()) {
+          at_once = without_holes(std::move(entries));
+          return;
+        }
+        topic->core().loop.post([self, topic, want, reads, entries = std::move(entries)]() mutable {
+          self->reading_ = false;
+          // Other consumers may have come meanwhile, who read the topic compacted.
+          if (reads == self->compacted_) {
+            self->read_done(want, without_holes(std::move(entries)));
+          } else {
+            self->pump();
+          }
+          // Whatever came of it, the others have waited for it.
+          if (topic->sends_in_turns()) topic->pump_all();
+        });
+      });
   if (!at_once) return false;
   reading_ = false;
   if (!*at_once) {
@@ -237,7 +245,6 @@ bool Subscription::read(const Dispatcher::Want& want, Now now) {
 }
 
 void Subscription::read_done(const Dispatcher::Want& want, Result<std::vector<storage::Entry>> entries) {
-  reading_ = false;
   if (shut_down_ || seeking_ > 0) return;
   if (!entries) return reading_failed(entries.error());
   if (entries->empty() && want.what == Dispatcher::Want::What::unread) return;
@@ -253,17 +260,22 @@ void Subscription::reading_failed(const Error& error) {
   if (may_pass(error.code)) {
     log::warn("broker", "subscription '{}' of {} is read again in {} s: {}", row_.name, topic_.name(),
               kReadAgainAfter.count(), error.message);
-    read_again_ = std::make_unique<base::Timer>(topic_.core().loop);
-    read_again_->set_after(kReadAgainAfter, [weak = weak_from_this()] {
-      const auto self = weak.lock();
-      if (!self) return;
-      self->read_again_.reset();
-      self->pump();
-    });
-    return;
+    return read_again_later();
   }
   log::error("broker", "subscription '{}' of {} cannot be read: {}", row_.name, topic_.name(), error.message);
   end_consumers(error.with("reading " + topic_.name()));
+}
+
+void Subscription::read_again_later() {
+  if (read_again_) return;
+  read_again_ = std::make_unique<base::Timer>(topic_.core().loop);
+  read_again_->set_after(kReadAgainAfter, [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (!self) return;
+    self->read_again_.reset();
+    self->acknowledge_missing(std::exchange(self->missing_, {}));
+    self->pump();
+  });
 }
 
 void Subscription::hand_over() {
@@ -328,6 +340,13 @@ std::string Subscription::dispatch_paused() const {
   return topic_.limits().dispatch_rate().open(context_->now().monotonic)
              ? ""
              : "the dispatch rate of the topic's policies";
+}
+
+bool Subscription::in_view() const {
+  const View* view = topic_.compaction().view();
+  const EntryId at = acknowledged_before();
+  // Who does not read compacted is never left before the first that is kept.
+  return view != nullptr && at < view->horizon && (compacted_ || at < topic_.first());
 }
 
 bool Subscription::quiet() const {

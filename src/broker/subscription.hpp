@@ -66,6 +66,8 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   [[nodiscard]] EntryId acknowledged_before() const {
     return std::min(dispatcher_.cursor().next, seeking_from_);
   }
+  /// What it has still to read begins in the compacted view.
+  [[nodiscard]] bool in_view() const;
   [[nodiscard]] std::size_t consumer_count() const { return consumers_.size(); }
   [[nodiscard]] bool has_consumer(ConsumerNumber consumer) const { return consumers_.contains(consumer); }
   /// Nobody is connected and the log knows all that is known here. What waits to be sent again has been
@@ -100,6 +102,7 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   bool read(const Dispatcher::Want& want, Now now);
   void read_done(const Dispatcher::Want& want, Result<std::vector<storage::Entry>> entries);
   void reading_failed(const Error& error);
+  void read_again_later();
   void end_consumers(const Error& reason);
   void hand_over();
   void arm_timer(Now now);
@@ -111,6 +114,7 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   void compacted_read_done(const Dispatcher::Want& want, Result<CompactedEntries> read);
   void acknowledge_missing(std::vector<storage::EntryRange> ranges);
   void seek_compacted(Timestamp since, Answer<void> answer);
+  void expire_compacted(Timestamp before, EntryId first, Answer<void> answer);
 
   // subscription_settle.cpp
   void flush_acknowledgements();
@@ -132,10 +136,12 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   const SubscriptionCounters counted_;  ///< before the dispatcher was made
   Dispatcher dispatcher_;
   std::shared_ptr<CompactedReads> compacted_;  ///< where the consumers read the topic compacted
+  std::vector<storage::EntryRange> missing_;   ///< compacted away, and the log refused to take note of it
   std::map<ConsumerNumber, Connected> consumers_;
   ConsumerNumber last_consumer_ = 0;
   std::unique_ptr<base::Timer> timer_;
-  std::unique_ptr<base::Timer> read_again_;  ///< nothing is read until it fires
+  /// Nothing is read until it fires; then missing_ is handed to the log again.
+  std::unique_ptr<base::Timer> read_again_;
   AckBatch acknowledging_;
   std::uint32_t moves_ = 0;  ///< records of the position that are not durable yet: seeks and skips
   std::deque<std::move_only_function<void()>> skips_;  ///< wait for the position that these lead to

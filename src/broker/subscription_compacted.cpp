@@ -60,28 +60,46 @@ void Subscription::acknowledge_missing(std::vector<storage::EntryRange> ranges) 
   if (ranges.empty()) return;
   storage::Acknowledge record{.topic = topic_.id(), .subscription = row_.id, .ranges = ranges, .batches = {}};
   submit(std::move(record), [this, ranges = std::move(ranges)](const Result<storage::Receipt>& receipt) {
-    if (!receipt) {
-      return log::warn("broker",
-                       "subscription '{}' of {} counts {} ranges that were compacted away until it "
-                       "reads them again: {}",
-                       row_.name, topic_.name(), ranges.size(), receipt.error().message);
+    if (receipt) {
+      dispatcher_.missing(ranges);
+      return pump();
     }
-    dispatcher_.missing(ranges);
-    pump();
+    if (shut_down_ || !compacted_) return;
+    log::warn("broker", "subscription '{}' of {} still counts {} ranges that were compacted away: {}",
+              row_.name, topic_.name(), ranges.size(), receipt.error().message);
+    missing_.insert(missing_.end(), ranges.begin(), ranges.end());
+    read_again_later();
   });
 }
 
-/// By time, where the view has what is sought.
+/// By time, where the view has what is sought. Where a compaction ends meanwhile, in the new one.
 void Subscription::seek_compacted(Timestamp since, Answer<void> answer) {
   const View view = *topic_.compaction().view();
   find_in_view(
       topic_.shared_from_this(), view,
       [since](const storage::EntryHeader& header) { return header.publish_time < since; },
-      [self = shared_from_this(), topic = topic_.shared_from_this(), since, horizon = view.horizon,
+      [self = shared_from_this(), topic = topic_.shared_from_this(), since, view,
        answer = std::move(answer)](Result<ViewPlace> place) mutable {
+        if (topic->compaction().view()->topic != view.topic)
+          return self->seek_compacted(since, std::move(answer));
         if (!place) return answer(std::unexpected(place.error()));
-        if (place->entry < horizon) return self->move_to(place->entry, std::move(answer));
-        self->seek_by_time(horizon, since, std::move(answer));
+        if (place->entry < view.horizon) return self->move_to(place->entry, std::move(answer));
+        self->seek_by_time(view.horizon, since, std::move(answer));
+      });
+}
+
+/// Of what the topic keeps, from `first` on, nothing is too old; what only the view has may be.
+void Subscription::expire_compacted(Timestamp before, EntryId first, Answer<void> answer) {
+  const View view = *topic_.compaction().view();
+  find_in_view(
+      topic_.shared_from_this(), view,
+      [before](const storage::EntryHeader& header) { return header.publish_time < before; },
+      [self = shared_from_this(), topic = topic_.shared_from_this(), before, first, view,
+       answer = std::move(answer)](Result<ViewPlace> place) mutable {
+        if (topic->compaction().view()->topic != view.topic)
+          return self->expire_compacted(before, first, std::move(answer));
+        if (!place) return answer(std::unexpected(place.error()));
+        self->skip_to(std::min(place->entry, first), std::move(answer));
       });
 }
 

@@ -181,14 +181,26 @@ void Subscription::skip(std::uint64_t entries, Answer<void> answer) {
         [this, entries, answer = std::move(answer)]() mutable { skip(entries, std::move(answer)); });
     return;
   }
+  if (in_view()) {
+    return answer(
+        fail(ErrorCode::conflict,
+             fmt::format("the next message of subscription '{}' of {} stands in the compacted view, "
+                         "where messages are not counted; use seek, expire or skip_all",
+                         row_.name, topic_.name())));
+  }
   skip_to(dispatcher_.behind_next(entries, topic_.first(), topic_.end()), std::move(answer));
 }
 
 void Subscription::expire(Timestamp before, Answer<void> answer) {
   // From the first: a seek that is on its way to the disk may lead to before the cursor.
-  find_by_time(topic_.shared_from_this(), topic_.first(), topic_.end(), before,
-               [self = shared_from_this(), answer = std::move(answer)](Result<EntryId> next) mutable {
+  const EntryId first = topic_.first();
+  find_by_time(topic_.shared_from_this(), first, topic_.end(), before,
+               [self = shared_from_this(), topic = topic_.shared_from_this(), before, first,
+                answer = std::move(answer)](Result<EntryId> next) mutable {
                  if (!next) return answer(std::unexpected(next.error()));
+                 // Publish times never go back: where one that is kept is too old, so is all before it.
+                 if (*next <= first && self->in_view())
+                   return self->expire_compacted(before, first, std::move(answer));
                  self->skip_to(*next, std::move(answer));
                });
 }
@@ -231,10 +243,13 @@ void Subscription::seek_to(const MessageId& id, Answer<void> answer) {
 
 void Subscription::seek_by_time(EntryId from, Timestamp since, Answer<void> answer) {
   find_by_time(topic_.shared_from_this(), from, topic_.end(), since,
-               [self = shared_from_this(), answer = std::move(answer)](Result<EntryId> next) mutable {
+               [self = shared_from_this(), topic = topic_.shared_from_this(), since,
+                answer = std::move(answer)](Result<EntryId> next) mutable {
                  if (!next) return answer(std::unexpected(next.error()));
-                 // It may have been trimmed while it was searched.
-                 self->move_to(std::max(*next, self->topic_.first()), std::move(answer));
+                 // It may have been trimmed while it was searched; then the view may have it.
+                 if (*next >= topic->first()) return self->move_to(*next, std::move(answer));
+                 if (self->compacted_) return self->seek(since, std::move(answer));
+                 self->move_to(topic->first(), std::move(answer));
                });
 }
 

@@ -140,24 +140,30 @@ void TopicLimits::shut_down() {
 // --- backlog
 // -------------------------------------------------------------------------------------------------------
 
+/// Where the backlog begins of what the topic itself keeps; what a compacted view has is not of it.
+EntryId TopicLimits::kept_backlog() const {
+  return std::max(topic_.acknowledged_before(), topic_.first());
+}
+
 void TopicLimits::look_at_size() {
   const std::uint64_t bytes = in_force().backlog_bytes.value_or(0);
   state_->too_big = false;
   if (bytes == 0 || !topic_.has_backlog()) return;
   const EntryId within = topic_.context()->log->first_within(topic_.id(), bytes);
-  if (within <= topic_.acknowledged_before()) return;
+  if (within <= kept_backlog()) return;
   state_->too_big = !state_->evicts();
-  if (state_->evicts()) expire_before(within);
+  if (!state_->evicts()) return;
+  for (const auto& [name, subscription] : topic_.subscriptions()) skip(*subscription, within);
 }
 
 void TopicLimits::look_at_age() {
   const bool wanted = in_force().message_ttl.value_or(kNoLimit) != kNoLimit ||
                       in_force().backlog_age.value_or(kNoLimit) != kNoLimit;
-  if (!wanted || !topic_.has_backlog()) {
+  const EntryId entry = kept_backlog();
+  if (!wanted || !topic_.has_backlog() || entry >= topic_.end()) {
     state_->too_old = false;
     return;
   }
-  const EntryId entry = topic_.acknowledged_before();
   if (state_->oldest && state_->oldest->first == entry) return saw_oldest(state_->oldest->second);
   read_oldest(entry);
 }
@@ -187,23 +193,32 @@ void TopicLimits::saw_oldest(Timestamp published) {
   const std::chrono::seconds ttl = in_force().message_ttl.value_or(kNoLimit);
   const std::chrono::seconds kept = state_->evicts() ? shorter(ttl, age_max) : ttl;
   state_->too_old = !state_->evicts() && age_max != kNoLimit && now - published > age_max;
-  if (kept == kNoLimit || now - published <= kept || std::exchange(state_->expiring, true)) return;
-  find_by_time(topic_.shared_from_this(), topic_.acknowledged_before(), topic_.end(), now - kept,
+  const auto in_view = [](const auto& each) { return each.second->in_view(); };
+  if (kept == kNoLimit || now - published <= kept || std::ranges::all_of(topic_.subscriptions(), in_view))
+    return;
+  if (std::exchange(state_->expiring, true)) return;
+  find_by_time(topic_.shared_from_this(), kept_backlog(), topic_.end(), now - kept,
                [this, topic = topic_.shared_from_this()](Result<EntryId> before) {
                  state_->expiring = false;
                  if (before && topic->check_usable()) expire_before(*before);
                });
 }
 
+/// By age. A view says how things are, however old that is: who still reads it loses nothing.
 void TopicLimits::expire_before(EntryId before) {
   for (const auto& [name, subscription] : topic_.subscriptions()) {
-    if (subscription->acknowledged_before() >= before) continue;
-    subscription->skip_to(before, Answer<void>([topic = topic_.name(), name = name](const Result<>& done) {
-                            if (!done)
-                              log::warn("broker", "the backlog of subscription '{}' of {} stays: {}", name,
-                                        topic, done.error().message);
-                          }));
+    if (!subscription->in_view()) skip(*subscription, before);
   }
+}
+
+void TopicLimits::skip(Subscription& subscription, EntryId before) {
+  if (subscription.acknowledged_before() >= before) return;
+  subscription.skip_to(
+      before, Answer<void>([topic = topic_.name(), name = subscription.row().name](const Result<>& done) {
+        if (!done)
+          log::warn("broker", "the backlog of subscription '{}' of {} stays: {}", name, topic,
+                    done.error().message);
+      }));
 }
 
 void TopicLimits::update_gate() {

@@ -12,6 +12,8 @@
 
 namespace geminga::broker {
 
+class Subscription;
+
 /// What decides whether policies have something to do with a topic that nobody uses.
 struct UnusedTopic {
   bool subscriptions = false;
@@ -72,10 +74,12 @@ class TopicLimits {
  private:
   struct State;
   [[nodiscard]] const Policies& in_force() const;
+  [[nodiscard]] EntryId kept_backlog() const;
   void look_at_size();
   void look_at_age();
   void saw_oldest(Timestamp published);
   void expire_before(EntryId before);
+  void skip(Subscription& subscription, EntryId before);
   void read_oldest(EntryId entry);
   void update_gate();
 
