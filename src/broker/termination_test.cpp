@@ -68,6 +68,10 @@ TEST_F(TerminationTest, ADeletedTopicIsNotTerminated) {
 
 TEST_F(TerminationTest, TheEndComesOnceUntilASeekBringsMessagesBack) {
   const TopicPtr ended = topic();
+  // It needs what the other one has acknowledged, so that it is there for the seek.
+  ASSERT_TRUE(wait_for<void>([&](auto done) {
+    broker_->create_subscription(ended, "keeps", InitialPosition::earliest, std::move(done));
+  }));
   publish(ended, "x");
   auto inbox = std::make_shared<Inbox>();
   const auto consumer = subscribe(ended, inbox).value();
