@@ -87,9 +87,9 @@ TEST_F(TerminationConformance, ConsumersHearTheEndWhenAllIsAcknowledged) {
 TEST_F(TerminationConformance, WhoHasEverythingHearsTheEndWhenItComes) {
   const auto ids = publish("t", 1);
   auto receiver = consumer("t");
-  EXPECT_TRUE(next(receiver).ack());
   auto looker = reader("t");
   EXPECT_TRUE(looker.read(kDeadline));
+  EXPECT_TRUE(next(receiver).ack());
   std::atomic<bool> told = false;
   auto options = Conformance::options("t", SubscriptionType::exclusive, "handled");
   options.on_end_of_topic = [&] { told = true; };
