@@ -42,13 +42,25 @@ Result<> make_topic(Admin& admin, const std::string& name) {
   return ensure(admin.create_topic(name), "create topic " + name);
 }
 
+/// An answer is the disk's, whatever its namespace says: a job is not published again when the bus has taken
+/// it. What somebody has set for this very topic stays.
+Result<> answer_from_the_disk(Admin& admin, const std::string& name) {
+  auto own = admin.policies(name);
+  if (!own && own.error().code == ErrorCode::unsupported_by_engine) return {};
+  if (!own) return std::unexpected(own.error());
+  if (own->durability) return {};
+  own->durability = Durability{};
+  return ensure(admin.set_policies(name, *own), "set the policies of " + name);
+}
+
 /// Looks before it writes: every change costs a sync of the disk, and most starts find everything there. The
 /// subscriptions come last, so where all of them exist the retention was set.
 Result<> set_up_row(Admin& admin, const TopicRow& row, const std::string& name) {
   GEMINGA_TRY(const auto there, existing(admin, name));
   const auto known = [&](std::string_view subscription) { return there && there->contains(subscription); };
-  if (!row.subscriptions.empty() && std::ranges::all_of(row.subscriptions, known)) return {};
   if (!there) GEMINGA_TRY_VOID(make_topic(admin, name));
+  GEMINGA_TRY_VOID(answer_from_the_disk(admin, name));
+  if (!row.subscriptions.empty() && std::ranges::all_of(row.subscriptions, known)) return {};
   GEMINGA_TRY_VOID(ensure(admin.set_retention(name, {.time = row.retention, .bytes = std::nullopt}),
                           "set the retention of " + name));
   for (const auto subscription : row.subscriptions) {

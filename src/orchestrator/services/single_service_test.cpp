@@ -73,6 +73,14 @@ class SingleServiceTest : public ::testing::Test {
   std::shared_ptr<Core> core_;
 };
 
+TEST_F(SingleServiceTest, ItsTopicsAnswerFromTheDiskWhateverTheirNamespaceSays) {
+  auto admin = core_->bus.admin();
+  ASSERT_TRUE(admin.set_namespace_policies("mcp-core/orchestrator",
+                                           {.durability = Durability{std::chrono::milliseconds(1'000)}}));
+  for (const std::string& name : core_->options.topics.names)
+    EXPECT_EQ(admin.stats(name)->durability, Durability{}) << name;
+}
+
 TEST_F(SingleServiceTest, AWaiterFindsTheAnswerInTheStoreWhenTheNotificationIsLost) {
   auto waiting = std::make_shared<WaitingQueries>(core_);
   ASSERT_TRUE(waiting->open());
