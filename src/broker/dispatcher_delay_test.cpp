@@ -30,37 +30,35 @@ TEST_F(DispatcherTest, WhatIsHeldIsLookedAtAgainSoonForTheWallClockMayJump) {
 }
 
 TEST_F(DispatcherTest, WhatIsDelayedBeyondTheMemoryComesAllTheSame) {
-  DelayBudget budget(0, 4);
   for (const SubscriptionType type : {SubscriptionType::shared, SubscriptionType::key_shared}) {
     topic_.clear();
-    make(type, {.waiting_max = 3, .delay_budget = &budget});
+    make(type, {.waiting_max = 3, .delay_budget = &little_});
     join(1);
     for (int i = 0; i < 100; ++i) publish(7, std::chrono::milliseconds{1 + (i * 37) % 100});
     publish(8);
     EXPECT_EQ(entries_of(pump()), (Gots{100})) << "what is held holds nothing back";
     EXPECT_EQ(dispatcher_->delayed_count(), 100U);
     EXPECT_EQ(dispatcher_->paused(), "");
-    EXPECT_LE(budget.bytes(), 4 * sizeof(Held));
+    EXPECT_LE(little_.bytes(), 4 * sizeof(Held));
     EXPECT_EQ(dispatcher_->next_due(now()), now().monotonic + std::chrono::milliseconds{1});
     clock_.advance(std::chrono::milliseconds{50});
     publish(7);
     const auto got = entries_of(pump());
     ASSERT_EQ(got.size(), 51U);
     EXPECT_EQ(got.back(), 101U) << "what is new does not overtake what is due";
-    EXPECT_LE(budget.bytes(), 4 * sizeof(Held));
+    EXPECT_LE(little_.bytes(), 4 * sizeof(Held));
     clock_.advance(std::chrono::milliseconds{50});
     EXPECT_EQ(pump().size(), 50U);
     EXPECT_EQ(dispatcher_->delayed_count(), 0U);
     clock_.advance(std::chrono::hours{1});
     EXPECT_TRUE(pump().empty()) << "none twice";
     dispatcher_.reset();
-    EXPECT_EQ(budget.bytes(), 0U);
+    EXPECT_EQ(little_.bytes(), 0U);
   }
 }
 
 TEST_F(DispatcherTest, ASeekAndASkipFindWhatIsHeldAnew) {
-  DelayBudget budget(0, 4);
-  make(SubscriptionType::shared, {.delay_budget = &budget});
+  make(SubscriptionType::shared, {.delay_budget = &little_});
   join(1);
   for (int i = 0; i < 40; ++i) publish(0, std::chrono::milliseconds{10});
   pump();
