@@ -16,7 +16,7 @@ import time
 
 from rig import Breach, Checker, Work, arguments, end, ext4_image, mounted, need_programs, need_root, run, scratch_folder, verify, whole_lines
 
-CUTS_PER_WORKER = 15
+CUTS_PER_WORKER = 5  # later ones only have more to look at
 SEQUENCES = 10_000_000
 
 
