@@ -280,6 +280,20 @@ TEST_F(MetadataTest, SubscriptionsOfBeforeTheirPropertiesGoOnAsTheyWere) {
   EXPECT_EQ(store->subscriptions().value().at(0).properties, (Properties{{"geminga.delay", "hold"}}));
 }
 
+/// A write that fails in the middle must not take with it what an older commit has in the same page.
+TEST_F(MetadataTest, ACommitBeginsBehindThePagesOfTheOneBefore) {
+  constexpr std::uintmax_t kFrame = 4'096 + 24;
+  const auto path = file().parent_path() / "odd name %41?.db";
+  const auto database = Sqlite::open(path, true).value();
+  ASSERT_TRUE(database->run("CREATE TABLE t(x); INSERT INTO t VALUES(1)"));
+  EXPECT_TRUE(std::filesystem::exists(path)) << "its name is taken as it is";
+  const auto log = [&] { return std::filesystem::file_size(path.string() + "-wal"); };
+  const std::uintmax_t before = log();
+  ASSERT_TRUE(database->run("INSERT INTO t VALUES(2)"));
+  EXPECT_GE(log() - before, 2 * kFrame)
+      << "one page is changed, and the frame is repeated to the next sector";
+}
+
 TEST_F(MetadataTest, SaysWhichCommitEachChangeIsIn) {
   const auto store = with_namespace();
   std::atomic<std::uint64_t> last = 0;

@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include "base/assert.hpp"
+#include "base/careful_sqlite.hpp"
 #include "base/try.hpp"
 
 namespace geminga::storage {
@@ -98,9 +99,9 @@ Result<std::unique_ptr<Sqlite>> Sqlite::open(const std::filesystem::path& file, 
     return fail(ErrorCode::not_found,
                 fmt::format("'{}' does not exist; restore it from a backup", file.string()));
   sqlite3* connection = nullptr;
-  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
+  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_URI |
                     (may_create ? SQLITE_OPEN_CREATE : 0);
-  const int result = sqlite3_open_v2(file.c_str(), &connection, flags, nullptr);
+  const int result = sqlite3_open_v2(base::careful_sqlite_uri(file).c_str(), &connection, flags, nullptr);
   std::unique_ptr<Sqlite> opened(new Sqlite(connection, file));
   if (result != SQLITE_OK)
     return fail(code_of(result), fmt::format("open '{}': {}", file.string(), sqlite3_errstr(result)));
@@ -109,6 +110,7 @@ Result<std::unique_ptr<Sqlite>> Sqlite::open(const std::filesystem::path& file, 
   std::filesystem::permissions(file, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write,
                                ignored);
   sqlite3_busy_timeout(connection, kBusyTimeoutMs);
+  base::checkpoint_carefully(connection);
   GEMINGA_TRY_VOID(opened->run("PRAGMA journal_mode=WAL"));
   GEMINGA_TRY_VOID(opened->run("PRAGMA synchronous=FULL"));
   GEMINGA_TRY_VOID(opened->run("PRAGMA foreign_keys=ON"));

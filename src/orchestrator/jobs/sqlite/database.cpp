@@ -6,6 +6,7 @@
 #include <sqlite3.h>
 
 #include "base/assert.hpp"
+#include "base/careful_sqlite.hpp"
 #include "base/try.hpp"
 
 namespace geminga::orchestrator::sqlite {
@@ -98,10 +99,12 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& fi
   const int flags =
       mode == Mode::read_write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
   sqlite3* raw = nullptr;
-  const int code = sqlite3_open_v2(file.c_str(), &raw, flags | SQLITE_OPEN_NOMUTEX, nullptr);
+  const int code = sqlite3_open_v2(base::careful_sqlite_uri(file).c_str(), &raw,
+                                   flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, nullptr);
   std::unique_ptr<Database> database(
       new Database(std::unique_ptr<sqlite3, CloseDatabase>(raw), file.string()));
   if (code != SQLITE_OK) return std::unexpected(database->error_of(code));
+  base::checkpoint_carefully(raw);
   sqlite3_extended_result_codes(raw, 1);
   sqlite3_busy_timeout(raw, 10'000);
   // A file that is no database shows itself at the first statement.
