@@ -49,6 +49,15 @@ class LogAsyncTest : public ::testing::Test {
     EXPECT_TRUE(publish(*log, kTopic, "first"));
     return log;
   }
+  /// The first journal file, the reserve of half a file, and the next one are made: the disk is still until
+  /// something is written.
+  void wait_until_prepared(const Log& log) const {
+    const std::uint64_t prepared = options_.journal_file_bytes * 5 / 2;
+    const auto deadline = std::chrono::steady_clock::now() + testing::kDeadline;
+    while (log.stats().journal_bytes < prepared && std::chrono::steady_clock::now() < deadline)
+      std::this_thread::yield();
+    ASSERT_GE(log.stats().journal_bytes, prepared);
+  }
   /// The log that was open may go on with the disk of the machine that lost its power.
   void crash(Loss loss = Loss::everything, std::uint64_t seed = 0) {
     auto after = files_->crash(loss, seed);
@@ -283,6 +292,7 @@ TEST_F(LogAsyncTest, WhatWaitsKeepsNobodyFromPublishingMoreThanIsLeft) {
 
 TEST_F(LogAsyncTest, AFailedWriteEndsTheLogAndTakesWhatWaited) {
   const auto log = open_async();
+  wait_until_prepared(*log);
   ASSERT_TRUE(publish(*log, kTopic, "lost"));
   files_->fail_at(files_->operations() + 1, ErrorCode::disk_error);
   EXPECT_EQ(publish(*log, kSync, "refused").error().code, ErrorCode::disk_error);
@@ -296,6 +306,7 @@ TEST_F(LogAsyncTest, AFailedWriteEndsTheLogAndTakesWhatWaited) {
 
 TEST_F(LogAsyncTest, OnAFullDiskWhatWasAnsweredIsKept) {
   const auto log = open_async();
+  wait_until_prepared(*log);
   std::vector<std::string> answered{"first"};
   // More than the journal has: at some point there is room for what waits, and for no more.
   files_->set_capacity(0);
