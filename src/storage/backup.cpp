@@ -112,10 +112,6 @@ class Copy {
   const fs::path to_;
 };
 
-}  // namespace
-
-namespace {
-
 Result<FsckReport> copy_and_check(base::FileSystem& files, const fs::path& from, const fs::path& to) {
   GEMINGA_TRY_VOID(Copy(files, from, to).run());
   GEMINGA_TRY(const std::string format, base::read_file(files, from / kFormatFile));
