@@ -91,6 +91,16 @@ void print_partitions(const ordered_json& stats) {
   if (!table.empty()) table.print();
 }
 
+std::string compaction_in_words(const ordered_json& compaction) {
+  std::string words = compaction.value("state", "");
+  if (words == "running") words += fmt::format(", {} %", count(compaction, "percent"));
+  if (const std::string failure = compaction.value("failure", ""); !failure.empty()) words += ": " + failure;
+  const auto horizon = compaction.find("horizon");
+  if (horizon == compaction.end() || !horizon->is_string()) return words;
+  return fmt::format("{}; {} messages, {} bytes stand for all up to {}", words, count(compaction, "messages"),
+                     count(compaction, "bytes"), horizon->get<std::string>());
+}
+
 Outcome show(const Arguments& arguments) {
   Remote remote(arguments);
   GEMINGA_CLI_TRY(const ordered_json stats, stats_of(remote, arguments.text("TOPIC")));
@@ -99,8 +109,9 @@ Outcome show(const Arguments& arguments) {
     return {};
   }
   for (const auto& [name, value] : stats.items()) {
-    if (!value.is_array())
-      print_line(fmt::format("{:<17}{}", name, value.is_string() ? value.get<std::string>() : value.dump()));
+    if (value.is_array()) continue;
+    const std::string plain = value.is_string() ? value.get<std::string>() : value.dump();
+    print_line(fmt::format("{:<17}{}", name, value.is_object() ? compaction_in_words(value) : plain));
   }
   Table table(
       {"SUBSCRIPTION", "TYPE", "DURABLE", "CONSUMERS", "BACKLOG", "UNACKED", "DELAYED", "REDELIVERED"});
