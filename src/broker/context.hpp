@@ -12,7 +12,7 @@
 #include "broker/compaction/compactor.hpp"
 #include "broker/delay_index.hpp"
 #include "broker/dispatcher.hpp"
-#include "broker/state_budget.hpp"
+#include "broker/memory_budget.hpp"
 #include "broker/topic_record.hpp"
 #include "storage/directory.hpp"
 #include "storage/log.hpp"
@@ -37,15 +37,15 @@ struct Context {
   explicit Context(BrokerOptions given)
       : options(std::move(given)),
         state_budget(options.state_bytes_max, options.state_each_min),
-        delay_budget(options.delayed_bytes_max, options.delayed_each_min) {}
+        delay_budget(options.delayed_bytes_max, options.delayed_each_min * sizeof(Held)) {}
 
   BrokerOptions options;
   std::unique_ptr<storage::DataDirectory> directory;
   std::unique_ptr<storage::MetadataStore> metadata;
   std::unique_ptr<storage::Log> log;
   std::vector<std::unique_ptr<Core>> cores;
-  StateBudget state_budget;
-  DelayBudget delay_budget;
+  MemoryBudget state_budget;
+  MemoryBudget delay_budget;
   std::unique_ptr<Compactor> compactor = std::make_unique<Compactor>(*this);
   std::atomic<std::uint64_t> held_bytes{0};  ///< of all producers, by policies of their topics
 

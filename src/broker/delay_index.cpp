@@ -1,9 +1,14 @@
 #include "broker/delay_index.hpp"
 
 namespace geminga::broker {
+namespace {
+
+constexpr std::size_t kInMemoryMin = 4;  // whatever the budget says
+
+}  // namespace
 
 void DelayIndex::hold(const Held& held) {
-  if (key_of(held) < horizon_ && budget_ != nullptr && budget_->spent(heap_.size())) let_go_of_last_quarter();
+  if (key_of(held) < horizon_ && heap_.size() >= kInMemoryMin && share_.spent()) let_go_of_last_quarter();
   if (key_of(held) < horizon_) return push(held);
   far_ += 1;
 }
@@ -13,7 +18,7 @@ void DelayIndex::push(const Held& held) {
   if (heap_.size() == heap_.capacity()) heap_.reserve(heap_.size() + heap_.size() / 4 + 16);
   heap_.push_back(held);
   std::ranges::push_heap(heap_, later);
-  if (budget_ != nullptr) budget_->take(1);
+  share_.set(heap_.size() * sizeof(Held));
 }
 
 /// A quarter at a time, so that the cost of choosing them is spread over as many.
@@ -27,7 +32,7 @@ void DelayIndex::let_go_of_last_quarter() {
   std::ranges::make_heap(heap_, later);
   far_ += gone;
   low_ = kept / 4;
-  removed(gone);
+  removed();
 }
 
 std::optional<Held> DelayIndex::take_due(Timestamp now) {
@@ -36,7 +41,7 @@ std::optional<Held> DelayIndex::take_due(Timestamp now) {
   const Held first = heap_.front();
   std::ranges::pop_heap(heap_, later);
   heap_.pop_back();
-  removed(1);
+  removed();
   return first;
 }
 
@@ -54,7 +59,7 @@ std::optional<Timestamp> DelayIndex::next_due(Timestamp now) const {
 void DelayIndex::drop_before(EntryId next, EntryId end) {
   const std::size_t gone = std::erase_if(heap_, [&](const Held& held) { return held.entry < next; });
   if (gone > 0) std::ranges::make_heap(heap_, later);
-  removed(gone);
+  removed();
   if (next >= end) {
     scan_.reset();
     horizon_ = kNever;
@@ -68,8 +73,8 @@ void DelayIndex::clear() {
   drop_before(kNever.entry, EntryId{});
 }
 
-void DelayIndex::removed(std::size_t entries) {
-  if (budget_ != nullptr) budget_->give_back(entries);
+void DelayIndex::removed() {
+  share_.set(heap_.size() * sizeof(Held));
   if (heap_.size() < heap_.capacity() / 4) heap_.shrink_to_fit();
 }
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <atomic>
 #include <compare>
 #include <cstdint>
 #include <optional>
@@ -9,6 +8,8 @@
 #include <vector>
 
 #include <geminga/types.hpp>
+
+#include "broker/memory_budget.hpp"
 
 namespace geminga::broker {
 
@@ -19,38 +20,13 @@ struct Held {
   std::uint32_t hash = 0;  ///< of its key
 };
 
-/// How many entries the indexes of all subscriptions together have in memory. Any thread.
-class DelayBudget {
- public:
-  /// `each_min` entries of every subscription are in memory whatever the others took; at least 4.
-  explicit DelayBudget(std::uint64_t bytes_max, std::uint32_t each_min = 1'000)
-      : entries_max_(bytes_max / sizeof(Held)), each_min_(std::max(4U, each_min)) {}
-
-  /// For an index that has `has` entries.
-  [[nodiscard]] bool spent(std::uint64_t has) const {
-    return used_.load(std::memory_order_relaxed) >= entries_max_ && has >= each_min_;
-  }
-  void take(std::uint64_t entries) { used_.fetch_add(entries, std::memory_order_relaxed); }
-  void give_back(std::uint64_t entries) { used_.fetch_sub(entries, std::memory_order_relaxed); }
-  [[nodiscard]] std::uint64_t bytes() const { return used_.load(std::memory_order_relaxed) * sizeof(Held); }
-  [[nodiscard]] std::uint64_t bytes_max() const { return entries_max_ * sizeof(Held); }
-
- private:
-  const std::uint64_t entries_max_;
-  const std::uint32_t each_min_;
-  std::atomic<std::uint64_t> used_{0};
-};
-
 /// What one subscription holds until its time. In memory is what comes first, as far as the budget goes; of
 /// the rest only the number and the earliest time are known. When little is left in memory the log is to be
 /// read again, its headers say everything (docs/adr/0010). So there is no file that could be lost or wrong.
 /// Pure: no thread, no disk, no clock.
 class DelayIndex {
  public:
-  explicit DelayIndex(DelayBudget* budget) : budget_(budget) {}  ///< nullptr: no limit
-  ~DelayIndex() { clear(); }
-  DelayIndex(const DelayIndex&) = delete;
-  DelayIndex& operator=(const DelayIndex&) = delete;
+  explicit DelayIndex(MemoryBudget* budget) : share_(budget) {}  ///< nullptr: no limit
 
   void hold(const Held& held);
   /// The first one whose time has come, in the order of times, of equal ones in that of the log. Nothing may
@@ -101,9 +77,9 @@ class DelayIndex {
   [[nodiscard]] Key complete_to() const { return scan_ ? std::min(horizon_, scan_->from) : horizon_; }
   void push(const Held& held);
   void let_go_of_last_quarter();
-  void removed(std::size_t entries);
+  void removed();
 
-  DelayBudget* const budget_;
+  MemoryShare share_;
   std::vector<Held> heap_;       ///< the earliest in front
   Key horizon_ = kNever;         ///< what comes from it on is not in memory (a scan puts it there anew)
   std::uint64_t far_ = 0;        ///< how many that are, or were before the last drop_before()

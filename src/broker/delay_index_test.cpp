@@ -16,7 +16,8 @@ Timestamp at(std::int64_t time) {
 /// An index over a log in memory: what was held, and is not taken yet.
 class DelayIndexTest : public testing::Test {
  protected:
-  explicit DelayIndexTest(std::uint64_t entries_max = 0) : budget_(entries_max * sizeof(Held), 8) {}
+  explicit DelayIndexTest(std::uint64_t entries_max = 0)
+      : budget_(entries_max * sizeof(Held), 8 * sizeof(Held)) {}
 
   void hold(std::int64_t time) {
     log_.emplace(end_, at(time));
@@ -53,7 +54,7 @@ class DelayIndexTest : public testing::Test {
     return (random_ >> 33) % below;
   }
 
-  DelayBudget budget_;
+  MemoryBudget budget_;
   DelayIndex index_{&budget_};
   std::map<std::uint64_t, Timestamp> log_;
   std::uint64_t first_ = 0, end_ = 0;

@@ -16,8 +16,8 @@
 #include "broker/broker.hpp"
 #include "broker/delay_index.hpp"
 #include "broker/key_order.hpp"
+#include "broker/memory_budget.hpp"
 #include "broker/recipients.hpp"
-#include "broker/state_budget.hpp"
 #include "broker/token_bucket.hpp"
 #include "storage/log.hpp"
 
@@ -32,13 +32,13 @@ std::vector<storage::EntryRange> to_ranges(std::vector<EntryId> entries);
 struct DispatcherOptions {
   SubscriptionType type = SubscriptionType::exclusive;
   bool hold_delayed = true;
-  std::uint64_t unacked_max = 200'000;  ///< messages
-  std::uint32_t waiting_max = 20'000;   ///< entries; put aside for their key or their consumer
-  DelayBudget* delay_budget = nullptr;  ///< shared with others; nullptr: no limit
-  bool lose_delayed = false;            ///< storage::UnsafeOptions
-  std::int32_t partition = -1;          ///< of the topic; see Recipients
-  RateLimit* rate = nullptr;            ///< shared with others; nullptr: none
-  StateBudget* state_budget = nullptr;  ///< shared with all others; nullptr: none
+  std::uint64_t unacked_max = 200'000;   ///< messages
+  std::uint32_t waiting_max = 20'000;    ///< entries; put aside for their key or their consumer
+  MemoryBudget* delay_budget = nullptr;  ///< shared with others; nullptr: no limit
+  bool lose_delayed = false;             ///< storage::UnsafeOptions
+  std::int32_t partition = -1;           ///< of the topic; see Recipients
+  RateLimit* rate = nullptr;             ///< shared with others; nullptr: none
+  MemoryBudget* state_budget = nullptr;  ///< shared with all others; nullptr: none
 };
 
 /// What both clocks say; taken once a turn.
@@ -248,7 +248,7 @@ class Dispatcher {
   WaitingMap waiting_;
   std::set<EntryId> ready_;
   std::set<std::pair<base::MonotonicTime, EntryId>> not_due_;
-  StateShare state_;  ///< as of the last entry that was read
+  MemoryShare state_;  ///< as of the last entry that was read
   DelayIndex delayed_;
   bool delayed_had_turn_ = false;
   bool all_held_ = false;             ///< of what was read last nothing could be sent

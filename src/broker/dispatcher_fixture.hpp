@@ -85,7 +85,7 @@ class DispatcherTest : public ::testing::Test {
   static constexpr Permits kMany{.messages = 1'000, .bytes = 1 << 30};
   base::ManualClock clock_;
   std::vector<storage::Entry> topic_;
-  DelayBudget little_{0, 4};  ///< memory for four delayed ones; outlives who has it
+  MemoryBudget little_{0, 4 * sizeof(Held)};  ///< memory for four delayed ones; outlives who has it
   std::unique_ptr<Dispatcher> dispatcher_;
   std::vector<Got> got_;
   AckBits last_acknowledged_;

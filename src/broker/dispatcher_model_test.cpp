@@ -270,7 +270,7 @@ class DispatcherModelTest : public testing::TestWithParam<Kind> {
   }
 
   base::ManualClock clock_;
-  DelayBudget delay_budget_{0, 4};
+  MemoryBudget delay_budget_{0, 4 * sizeof(Held)};
   std::uint64_t random_ = 20261122;
   std::vector<storage::Entry> topic_;
   Model model_;

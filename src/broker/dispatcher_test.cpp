@@ -216,8 +216,8 @@ TEST_F(DispatcherTest, FirstDeliveriesOfAKeyAreInOrderWhateverJoinsAndLeaves) {
 }
 
 TEST_F(DispatcherTest, PausesWhileAllSubscriptionsTogetherHaveTooMuch) {
-  StateBudget budget(100'000, 1'000);
-  StateShare others(&budget);
+  MemoryBudget budget(100'000, 1'000);
+  MemoryShare others(&budget);
   others.set(100'000);
   make(SubscriptionType::shared, {.state_budget = &budget});
   for (int i = 0; i < 100; ++i) publish();
@@ -241,7 +241,7 @@ TEST_F(DispatcherTest, PausesWhileAllSubscriptionsTogetherHaveTooMuch) {
 }
 
 TEST_F(DispatcherTest, WhatItHasInMemoryIsGivenBackAtItsEnd) {
-  StateBudget budget(100'000, 0);
+  MemoryBudget budget(100'000, 0);
   make(SubscriptionType::shared, {.state_budget = &budget});
   publish();
   publish();

@@ -8,33 +8,18 @@
 
 #include <gtest/gtest.h>
 
-#include "base/await.hpp"
 #include "base/fault_file_system.hpp"
-#include "broker/broker.hpp"
-#include "broker/raw_message.hpp"
+#include "broker/broker_fixture.hpp"
 #include "storage/sqlite.hpp"
 
 namespace geminga::broker {
 namespace {
 
-constexpr std::chrono::seconds kPatience{20};
+using testing::eventually;
+using testing::wait_for;
+
 constexpr char kName[] = "persistent://public/default/t";
 constexpr char kOther[] = "persistent://public/default/other";
-
-template <class T, class Start>
-Result<T> wait_for(Start start) {
-  return base::await<T>([&](auto callback) { start(Done<T>(std::move(callback))); }, kPatience, "the broker");
-}
-
-template <class Condition>
-bool eventually(Condition holds) {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (!holds()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::yield();
-  }
-  return true;
-}
 
 class Sink final : public DeliverySink {
  public:
@@ -46,7 +31,7 @@ class Sink final : public DeliverySink {
   std::promise<Error> closed_;
 };
 
-class TopicTest : public testing::Test {
+class TopicTest : public ::testing::Test {
  protected:
   TopicTest() {
     std::string name = (std::filesystem::temp_directory_path() / "geminga-topic-XXXXXX").string();
@@ -191,7 +176,7 @@ TEST_F(TopicTest, WhoSubscribesWhileTheTopicIsDeletedIsRefusedOrHearsOfIt) {
     const auto consumer = subscribed.get_future().get();
     ASSERT_TRUE(deleted.get_future().get());
     if (consumer) {
-      ASSERT_EQ(closed.wait_for(kPatience), std::future_status::ready) << "round " << round;
+      ASSERT_EQ(closed.wait_for(testing::kPatience), std::future_status::ready) << "round " << round;
     } else {
       EXPECT_EQ(consumer.error().code, ErrorCode::topic_not_found);
     }
@@ -287,7 +272,7 @@ TEST_F(TopicOnAFullDiskTest, ADeletionThatWaitsForSpaceIsAnsweredWhenTheBrokerCl
   EXPECT_FALSE(wait_for<void>([&](auto done) { broker_->skip_all(other, "s", std::move(done)); }));
   static_cast<void>(stats(t));          // and was refused
   static_cast<void>(broker_->close());  // there is no space for its last records either
-  ASSERT_EQ(answer.wait_for(kPatience), std::future_status::ready);
+  ASSERT_EQ(answer.wait_for(testing::kPatience), std::future_status::ready);
   EXPECT_FALSE(answer.get());
 }
 
@@ -330,7 +315,7 @@ TEST_F(TopicOnAFullDiskTest, ADeletionThatWaitsForSpaceHoldsUpNoOtherPartitioned
   EXPECT_NE(deleted.wait_for(std::chrono::seconds(0)), std::future_status::ready) << "the disk is full";
   // Whoever still holds a partition when the broker has gone changes nothing there any more.
   broker_.reset();
-  ASSERT_EQ(deleted.wait_for(kPatience), std::future_status::ready);
+  ASSERT_EQ(deleted.wait_for(testing::kPatience), std::future_status::ready);
   EXPECT_EQ(deleted.get().error().code, ErrorCode::closed);
   partition = nullptr;
 }
@@ -377,7 +362,7 @@ TEST_F(TopicOnAFailingDiskTest, EverybodyHearsThatNothingMoreComes) {
   std::future<Error> all[] = {told.get_future(), consuming->closed(), reading->closed(), elsewhere->closed(),
                               publishing.get_future()};
   for (std::future<Error>& heard : all) {
-    ASSERT_EQ(heard.wait_for(kPatience), std::future_status::ready);
+    ASSERT_EQ(heard.wait_for(testing::kPatience), std::future_status::ready);
     EXPECT_EQ(heard.get().code, ErrorCode::disk_error);
   }
   EXPECT_EQ(subscribe(t, "s", std::make_shared<Sink>()).error().code, ErrorCode::disk_error);
