@@ -263,6 +263,10 @@ void Background::look_for_sparse() {
   // A flush finds them by itself. Without one, space would be given back only when somebody publishes.
   const auto interval = disk_full_ ? kRewriteIntervalFull : kReclaimInterval;
   if (std::chrono::steady_clock::now() - last_checkpoint_ < interval || find_sparse().empty()) return;
+  want_flush();
+}
+
+void Background::want_flush() {
   wants_flush_ = true;
   wake_journal_();
 }
@@ -273,26 +277,41 @@ Result<> Background::reclaim() {
   if (!disk_full_ && std::chrono::steady_clock::now() - last_checkpoint_ < kReclaimInterval) return {};
   // The trims and drops that killed them are durable in the journal, behind what the checkpoint covers: the
   // same checkpoint without them says the same.
-  const std::filesystem::path path = parts_.options.directory / kCheckpointFile;
-  GEMINGA_TRY(const bool there, parts_.files.exists(path));
+  GEMINGA_TRY(const bool there, parts_.files.exists(checkpoint_path()));
   if (there) {
-    GEMINGA_TRY(const std::string bytes, base::read_file(parts_.files, path));
-    GEMINGA_TRY(Checkpoint checkpoint, decode_checkpoint(parts_.uuid, std::as_bytes(std::span(bytes))));
-    const auto removable = [this](std::uint64_t number) {
-      return std::ranges::find(removable_, number) != removable_.end();
-    };
-    std::erase_if(checkpoint.segments,
-                  [&](const Checkpoint::Segment& segment) { return removable(segment.number); });
-    std::erase_if(checkpoint.extents,
-                  [&](const Checkpoint::ExtentPart& part) { return removable(part.extent.segment); });
-    CheckpointStates states(checkpoint.covered, checkpoint.next_ledger);
-    for (const Checkpoint::TopicPart& topic : checkpoint.topics)
-      states.add(topic.id, topic.state, topic.sequences);
-    GEMINGA_TRY_VOID(replace_checkpoint(encode_checkpoint(parts_.uuid, states, checkpoint)));
+    auto checkpoint = read_checkpoint();
+    if (!checkpoint) {
+      if (checkpoint.error().code == ErrorCode::unavailable) return std::unexpected(checkpoint.error());
+      // All that it says is in memory, too: the one of the next flush is whole.
+      log::warn("storage", "{}; it is made anew", checkpoint.error().message);
+      last_checkpoint_ = std::chrono::steady_clock::now();
+      want_flush();
+      return {};
+    }
+    GEMINGA_TRY_VOID(replace_checkpoint(without_removable(*std::move(checkpoint))));
   }
   unneeded_.insert(unneeded_.end(), removable_.begin(), removable_.end());
   removable_.clear();
   return let_go();
+}
+
+Result<Checkpoint> Background::read_checkpoint() const {
+  GEMINGA_TRY(const std::string bytes, base::read_file(parts_.files, checkpoint_path()));
+  return decode_checkpoint(parts_.uuid, std::as_bytes(std::span(bytes)));
+}
+
+std::string Background::without_removable(Checkpoint checkpoint) const {
+  const auto removable = [this](std::uint64_t number) {
+    return std::ranges::find(removable_, number) != removable_.end();
+  };
+  std::erase_if(checkpoint.segments,
+                [&](const Checkpoint::Segment& segment) { return removable(segment.number); });
+  std::erase_if(checkpoint.extents,
+                [&](const Checkpoint::ExtentPart& part) { return removable(part.extent.segment); });
+  CheckpointStates states(checkpoint.covered, checkpoint.next_ledger);
+  for (const Checkpoint::TopicPart& topic : checkpoint.topics)
+    states.add(topic.id, topic.state, topic.sequences);
+  return encode_checkpoint(parts_.uuid, states, checkpoint);
 }
 
 Result<> Background::write_checkpoint(const CheckpointStates& states) {
@@ -307,8 +326,8 @@ Result<> Background::write_checkpoint(const CheckpointStates& states) {
 }
 
 Result<> Background::replace_checkpoint(const std::string& bytes) {
-  GEMINGA_TRY_VOID(base::replace_file(parts_.files, parts_.options.directory / kCheckpointFile, bytes,
-                                      !parts_.options.unsafe.no_dirsync));
+  GEMINGA_TRY_VOID(
+      base::replace_file(parts_.files, checkpoint_path(), bytes, !parts_.options.unsafe.no_dirsync));
   last_checkpoint_ = std::chrono::steady_clock::now();
   return {};
 }

@@ -92,6 +92,13 @@ class Background {
   Result<> rewrite_sparse();
   [[nodiscard]] std::vector<std::uint64_t> find_sparse() const;
   void look_for_sparse();
+  void want_flush();
+  [[nodiscard]] std::filesystem::path checkpoint_path() const {
+    return parts_.options.directory / kCheckpointFile;
+  }
+  [[nodiscard]] Result<Checkpoint> read_checkpoint() const;
+  /// Its bytes when the segments that may go are not in it any more.
+  [[nodiscard]] std::string without_removable(Checkpoint checkpoint) const;
   Result<> write_checkpoint(const CheckpointStates& states);
   Result<> replace_checkpoint(const std::string& bytes);
   void fail_with(const Error& error);

@@ -126,6 +126,26 @@ TEST_F(LogSegmentsTest, TrimmedSegmentsGo) {
   EXPECT_EQ(publish(*log, kSmall, "next").value().appended[0].entry.value, 60U);
 }
 
+TEST_F(LogSegmentsTest, ADamagedCheckpointIsMadeAnewFromWhatIsInMemory) {
+  const auto checkpoint = std::filesystem::path(kDirectory) / kCheckpointFile;
+  auto log = open();
+  publish_many(*log, 0, 600);
+  ASSERT_TRUE(log->close());
+  log = open();
+  ASSERT_FALSE(segment_files().empty());
+  files_.put(checkpoint, "rotten");
+  std::vector<Operation> trim;
+  trim.emplace_back(Trim{.topic = kBig, .before = EntryId{600}});
+  trim.emplace_back(Trim{.topic = kSmall, .before = EntryId{60}});
+  ASSERT_TRUE(commit(*log, std::move(trim)));
+  const auto deadline = std::chrono::steady_clock::now() + testing::kDeadline;
+  while (!segment_files().empty() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  EXPECT_TRUE(segment_files().empty());
+  EXPECT_NE(files_.content(checkpoint), "rotten");
+  EXPECT_TRUE(listener_.errors().empty());
+  EXPECT_TRUE(publish(*log, kBig, "next"));
+}
+
 TEST_F(LogSegmentsTest, DroppedTopicsLeaveNothing) {
   {
     auto log = open();
