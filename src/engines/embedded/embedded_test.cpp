@@ -5,6 +5,7 @@
 #include <future>
 #include <iterator>
 #include <string>
+#include <thread>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
@@ -50,6 +51,17 @@ TEST_F(EmbeddedTest, ASecondOpenSaysWhoHoldsTheDirectory) {
   EXPECT_TRUE(second.error().message.contains(std::to_string(::getpid()))) << second.error().message;
   ASSERT_TRUE(bus.close());
   EXPECT_TRUE(Bus::open(url())) << "closed is free";
+}
+
+TEST_F(EmbeddedTest, WhatIsOpenedWhileItsTopicIsDeletedIsOpenedOnANewOne) {
+  auto bus = Bus::open(url()).value();
+  for (int round = 0; round < 1'000; ++round) {
+    ASSERT_TRUE(bus.create_producer({.topic = "orders"})) << "and closed again";
+    std::thread deletion([&] { static_cast<void>(bus.admin().delete_topic("orders")); });
+    const auto producer = bus.create_producer({.topic = "orders"});
+    deletion.join();
+    ASSERT_TRUE(producer) << "round " << round << ": " << producer.error().message;
+  }
 }
 
 TEST_F(EmbeddedTest, ABatchOfVeryManyMessagesNeedsNoStackOfItsLength) {

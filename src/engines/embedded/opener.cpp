@@ -15,11 +15,23 @@ bool is_volatile(const std::string& topic) {
   return broker::VolatileTopics::names(topic);
 }
 
+std::shared_ptr<MessageSink> messages_of(const broker::Topic& topic, const std::string& name,
+                                         const std::shared_ptr<bus::EngineSink>& sink) {
+  return std::make_shared<MessageSink>(name, broker::topic_partition(topic), sink);
+}
+
 }  // namespace
 
-Result<broker::TopicPtr> Opener::open_topic(const std::string& name) {
-  return wait<broker::TopicPtr>("open topic",
-                                [&](auto done) { broker_->open_topic(name, true, std::move(done)); });
+template <class Use>
+auto Opener::with_topic(const std::string& name, Use use)
+    -> std::invoke_result_t<Use, const broker::TopicPtr&> {
+  for (bool again = false;; again = true) {
+    GEMINGA_TRY(const auto topic, wait<broker::TopicPtr>("open topic", [&](auto done) {
+                  broker_->open_topic(name, true, std::move(done));
+                }));
+    auto used = use(topic);
+    if (used || used.error().code != ErrorCode::topic_not_found || again) return used;
+  }
 }
 
 std::shared_ptr<void> Opener::watch(const std::string& topic, std::function<void()> changed) {
@@ -34,16 +46,17 @@ Result<std::unique_ptr<bus::EngineProducer>> Opener::open_producer(
                                    options.topic, {.name = options.name, .access = options.access}));
     return std::make_unique<EmbeddedProducer>(broker_, std::move(producer), std::move(sink));
   }
-  GEMINGA_TRY(auto topic, open_topic(options.topic));
   const auto timeout =
       options.access == ProducerAccess::wait_for_exclusive ? options.access_timeout : kStepTimeout;
   const auto wanted = std::make_shared<int>();  // until this call returns
-  auto producer = base::await<broker::ProducerPtr>(
-      [&](auto done) {
-        broker_->create_producer(topic, {.name = options.name, .access = options.access, .wanted = wanted},
-                                 std::move(done));
-      },
-      timeout, "create producer");
+  auto producer = with_topic(options.topic, [&](const broker::TopicPtr& topic) {
+    return base::await<broker::ProducerPtr>(
+        [&](auto done) {
+          broker_->create_producer(topic, {.name = options.name, .access = options.access, .wanted = wanted},
+                                   std::move(done));
+        },
+        timeout, "create producer");
+  });
   if (!producer) return std::unexpected(producer.error().with("producer of " + options.topic));
   return std::make_unique<EmbeddedProducer>(broker_, std::move(*producer), std::move(sink));
 }
@@ -65,11 +78,11 @@ Result<std::shared_ptr<bus::EngineConsumer>> Opener::open_consumer(const bus::En
     GEMINGA_TRY(auto consumer, broker_->volatile_topics().subscribe(options.topic, subscribe, messages));
     return std::make_shared<EmbeddedConsumer>(broker_, std::move(consumer));
   }
-  GEMINGA_TRY(auto topic, open_topic(options.topic));
-  auto messages =
-      std::make_shared<MessageSink>(options.topic, broker::topic_partition(*topic), std::move(sink));
-  GEMINGA_TRY(auto consumer, wait<broker::ConsumerPtr>("subscribe", [&](auto done) {
-                broker_->subscribe(topic, subscribe, std::move(messages), std::move(done));
+  GEMINGA_TRY(auto consumer, with_topic(options.topic, [&](const broker::TopicPtr& topic) {
+                return wait<broker::ConsumerPtr>("subscribe", [&](auto done) {
+                  broker_->subscribe(topic, subscribe, messages_of(*topic, options.topic, sink),
+                                     std::move(done));
+                });
               }));
   return std::make_shared<EmbeddedConsumer>(broker_, std::move(consumer));
 }
@@ -85,11 +98,11 @@ Result<std::unique_ptr<bus::EngineReader>> Opener::open_reader(const bus::Engine
                 broker_->volatile_topics().create_reader(options.topic, start, permits, messages));
     return std::make_unique<EmbeddedReader>(broker_, std::move(reader));
   }
-  GEMINGA_TRY(auto topic, open_topic(options.topic));
-  auto messages =
-      std::make_shared<MessageSink>(options.topic, broker::topic_partition(*topic), std::move(sink));
-  GEMINGA_TRY(auto reader, wait<broker::ReaderPtr>("create reader", [&](auto done) {
-                broker_->create_reader(topic, start, permits, std::move(messages), std::move(done));
+  GEMINGA_TRY(auto reader, with_topic(options.topic, [&](const broker::TopicPtr& topic) {
+                return wait<broker::ReaderPtr>("create reader", [&](auto done) {
+                  broker_->create_reader(topic, start, permits, messages_of(*topic, options.topic, sink),
+                                         std::move(done));
+                });
               }));
   return std::make_unique<EmbeddedReader>(broker_, std::move(reader));
 }

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <type_traits>
 
 #include "bus/partitions/opener.hpp"
 #include "engines/embedded/handles.hpp"
@@ -23,7 +24,9 @@ class Opener final : public bus::PartitionOpener {
                                                          std::shared_ptr<bus::EngineSink> sink) override;
 
  private:
-  Result<broker::TopicPtr> open_topic(const std::string& name);
+  /// `use` with the topic, which is made where it is missing; once more when it was deleted in between.
+  template <class Use>
+  auto with_topic(const std::string& name, Use use) -> std::invoke_result_t<Use, const broker::TopicPtr&>;
   const BrokerPtr broker_;
 };
 
