@@ -108,9 +108,9 @@ def queries(build, folder, count):
     return result
 
 
-def program_json(*command):
+def program_json(*command, ends_with=0):
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
-    if done.returncode != 0:
+    if done.returncode != ends_with:
         raise SystemExit(f"{command[0]} failed: {done.stdout}{done.stderr}")
     return json.loads(done.stdout)
 
