@@ -9,17 +9,18 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 # A module may include itself and what is named here. Public headers know only public headers and the standard library.
 LAYERS = {
     "base": set(),
+    "auth": {"base"},
     "wire": {"base"},
-    "net": {"base"},
+    "net": {"base", "auth"},
     "storage": {"base"},
     "broker": {"base", "storage"},
     "bus": {"base"},
     "engines": {"base", "wire", "net", "bus"},
     "engines/embedded": {"base", "bus", "broker", "storage", "engines"},
-    "doors": {"base", "wire", "net", "broker", "bus"},
+    "doors": {"base", "auth", "wire", "net", "broker", "bus"},
     "mcp": {"base", "wire", "net"},
-    "orchestrator": {"base", "net", "bus", "mcp"},
-    "cli": {"base", "wire", "net", "storage", "broker", "bus", "engines", "doors", "mcp", "orchestrator"},
+    "orchestrator": {"base", "auth", "net", "bus", "mcp"},
+    "cli": {"base", "auth", "wire", "net", "storage", "broker", "bus", "engines", "doors", "mcp", "orchestrator"},
 }
 PUBLIC_HEADERS_MAX = 15
 BANNED = [

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "auth/principal.hpp"
+#include "auth/token.hpp"
+
+namespace geminga::auth {
+
+struct RoleSettings {
+  std::string tenant;
+  std::set<Permission> permissions{Permission::query, Permission::produce, Permission::consume};
+  bool operator==(const RoleSettings&) const = default;
+};
+
+/// What an operator says about who may come in: `[auth]` of geminga.toml.
+struct AuthSettings {
+  std::string token_secret_key;  ///< where the key is, see read_key(); this one or the next
+  std::string token_public_key;
+  std::string token_audience;
+  std::set<std::string> superuser_roles;
+  std::set<std::string> service_roles;
+  std::set<std::string> monitor_roles;
+  std::map<std::string, RoleSettings> roles;
+  bool operator==(const AuthSettings&) const = default;
+
+  /// A key is named.
+  [[nodiscard]] bool on() const { return !token_secret_key.empty() || !token_public_key.empty(); }
+};
+
+/// Tells from a token who somebody is. Any thread.
+class Authenticator {
+ public:
+  /// Errors: config_error (no key or two, a key that cannot be used, a role that nobody gave a tenant, roles
+  /// without a key to prove them).
+  static Result<Authenticator> create(const AuthSettings& settings, base::Clock* clock = nullptr);
+
+  /// `authorization` is the value of that header: "Bearer TOKEN". Errors: unauthorized (no token, or none
+  /// that is valid), forbidden (a role that nobody has configured).
+  [[nodiscard]] Result<PrincipalPtr> authenticate(std::string_view authorization) const;
+  /// The same with the token alone, for doors without headers.
+  [[nodiscard]] Result<PrincipalPtr> authenticate_token(std::string_view token) const;
+
+ private:
+  Authenticator(TokenVerifier verifier, std::map<std::string, PrincipalPtr> principals)
+      : verifier_(std::move(verifier)), principals_(std::move(principals)) {}
+  TokenVerifier verifier_;
+  std::map<std::string, PrincipalPtr> principals_;  ///< by role
+};
+
+}  // namespace geminga::auth
