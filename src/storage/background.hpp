@@ -46,7 +46,7 @@ class Background {
   /// What the checkpoint on the disk does not need: these segments, and journal files with groups up to
   /// `covered`. It goes now, or when nobody copies the directory any more.
   Result<> not_needed(std::vector<std::uint64_t> segments, std::uint64_t covered);
-  /// Segment only: a recovery that reads more than memory may hold.
+  /// Segment only, here: see RecoverySpill.
   Result<> spill();
   /// Errors: unavailable (no thread can be had).
   Result<> start();

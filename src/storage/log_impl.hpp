@@ -14,6 +14,7 @@
 #include "storage/journal_scan.hpp"
 #include "storage/log.hpp"
 #include "storage/read_threads.hpp"
+#include "storage/recovery_spill.hpp"
 #include "storage/segment_store.hpp"
 #include "storage/submit_queue.hpp"
 #include "storage/topic_table.hpp"
@@ -62,7 +63,6 @@ class Log::Impl {
   Result<bool> clean_marker();
   Result<ScanResult> read_journal(bool clean);
   Result<> replay(const ScannedGroup& group);
-  Result<> spill();
   void take_offline(const ScannedGroup& group, const JournalRecord& record, std::size_t damaged);
   Result<> refuse_unknown_topics(const std::set<TopicId>& live) const;
   Result<> begin_journal(ScanResult scan);
@@ -119,6 +119,7 @@ class Log::Impl {
   JournalFiles journal_;
   SegmentStore segments_;
   Background background_;
+  RecoverySpill spill_{topics_, segments_, background_};
   ReadThreads reads_;
 
   // journal thread
@@ -129,8 +130,6 @@ class Log::Impl {
   Batch waiting_;
   std::optional<std::chrono::steady_clock::time_point> waits_until_;  // where it is not empty
   std::uint64_t bytes_since_freeze_ = 0;
-  std::vector<std::uint64_t> spilled_;  // at the start: segments that recovery wrote
-  bool no_room_to_spill_ = false;       // at the start
 
   // any thread
   std::atomic<std::uint64_t> groups_{0}, records_{0}, appended_bytes_{0}, syncs_{0}, duplicates_{0},

@@ -24,7 +24,8 @@ Result<> Log::Impl::recover(const std::set<TopicId>& live, const std::set<TopicI
   auto scan = read_everything(live);
   if (!scan) {
     // A refused start changes nothing.
-    static_cast<void>(segments_.remove(spilled_));
+    static_cast<void>(spill_.finish());
+    static_cast<void>(segments_.remove(spill_.numbers()));
     return std::unexpected(std::move(scan).error());
   }
   last_group_ = scan->last_group;
@@ -36,7 +37,7 @@ Result<> Log::Impl::recover(const std::set<TopicId>& live, const std::set<TopicI
   GEMINGA_TRY_VOID(begin_journal(*std::move(scan)));
   // And where its format is older: the program that wrote it would take this directory still, and know
   // nothing of what groups mean to this one.
-  if (!spilled_.empty() || older_checkpoint_) {
+  if (!spill_.numbers().empty() || older_checkpoint_) {
     auto flushed = background_.flush_now(freeze());
     // On a full disk it stays in memory and in the journal, and the background goes on with it.
     if (!flushed && flushed.error().code != ErrorCode::disk_full) return flushed;
@@ -117,6 +118,7 @@ Result<ScanResult> Log::Impl::read_journal(bool clean) {
   if (clean) return list_journal(files_, options);
   GEMINGA_TRY(ScanResult scan,
               scan_journal(files_, options, [this](const ScannedGroup& group) { return replay(group); }));
+  GEMINGA_TRY_VOID(spill_.finish());
   if (scan.torn_bytes > 0) {
     torn_bytes_cut_ = scan.torn_bytes;
     log::warn("storage",
@@ -189,20 +191,8 @@ Result<> Log::Impl::replay(const ScannedGroup& group) {
   for (const JournalRecord& record : group.parsed.records) {
     for (const std::size_t damaged : record.damaged) take_offline(group, record, damaged);
   }
-  if (topics_.active_bytes() < options_.memory_table_bytes || no_room_to_spill_) return {};
-  return spill();
-}
-
-Result<> Log::Impl::spill() {
-  spilled_.push_back(segments_.next_number());
-  topics_.freeze([](const auto&) {});
-  auto spilled = background_.spill();
-  if (spilled || spilled.error().code != ErrorCode::disk_full) return spilled;
-  // All of it was in memory before the stop, too.
-  log::warn("storage", "what the journal holds stays in memory: {}", spilled.error().message);
-  topics_.thaw();
-  no_room_to_spill_ = true;
-  return {};
+  if (topics_.active_bytes() < options_.memory_table_bytes / 2) return {};
+  return spill_.begin();
 }
 
 void Log::Impl::take_offline(const ScannedGroup& group, const JournalRecord& record, std::size_t damaged) {

@@ -93,7 +93,7 @@ class TopicTable {
   [[nodiscard]] bool recovery_finds_async(const Topic& topic) const {
     return topic.async_found_in == checkpoint_;
   }
-  /// Takes a freeze() back of which nothing was written, before anything else was applied.
+  /// Takes a freeze() back of which nothing was installed: what was applied since stands behind it.
   void thaw();
   /// Topics whose drop became durable since the last call.
   [[nodiscard]] std::vector<TopicId> take_drops() { return std::exchange(drops_, {}); }

@@ -1,6 +1,7 @@
 // The way of entries from memory into segments, and what becomes of extents. The rest stands in
 // topic_table.cpp.
 #include <algorithm>
+#include <iterator>
 
 #include "base/assert.hpp"
 #include "storage/topic_table.hpp"
@@ -24,9 +25,10 @@ void TopicTable::thaw() {
   const std::lock_guard lock(mutex_);
   for (auto& [id, topic] : topics_) {
     if (topic->frozen.empty()) continue;
-    GEMINGA_ASSERT(topic->active.empty());
+    if (topic->active.empty()) with_active_.push_back(topic.get());
     topic->active.swap(topic->frozen);
-    with_active_.push_back(topic.get());
+    std::ranges::move(topic->frozen, std::back_inserter(topic->active));
+    topic->frozen.clear();
   }
   active_bytes_ += frozen_bytes_.exchange(0);
 }

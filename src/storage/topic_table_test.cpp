@@ -51,5 +51,20 @@ TEST_F(TopicTableTest, AReadOverTheFrozenEntriesLeavesNoneOut) {
               ::testing::ElementsAre(0, 1, 2));
 }
 
+TEST_F(TopicTableTest, WhatWasAppliedAfterAFreezeStandsBehindItWhenThatIsTakenBack) {
+  publish(100);
+  publish(200);
+  freeze();
+  publish(300);
+  table_.thaw();
+  EXPECT_EQ(table_.active_bytes(), table_.memory_bytes());
+  EXPECT_THAT(read({.topic = kTopic, .from = EntryId{0}}), ::testing::ElementsAre(0, 1, 2));
+  freeze();
+  const auto runs = table_.frozen_runs();
+  ASSERT_EQ(runs.size(), 1U);
+  EXPECT_EQ(runs[0].entries.size(), 3U);
+  EXPECT_EQ(table_.active_bytes(), 0U);
+}
+
 }  // namespace
 }  // namespace geminga::storage
