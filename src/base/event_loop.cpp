@@ -5,6 +5,7 @@
 #include <mutex>
 #include <pthread.h>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -28,6 +29,21 @@ struct EventLoop::Impl {
   std::vector<Task> running;     // the loop's thread
   std::thread thread;
   std::atomic<std::thread::id> id;  ///< its; nobody's when it has ended
+
+  bool add(Task task, bool wake) {
+    {
+      const std::lock_guard lock(mutex);
+      if (stopped) return false;
+      mailbox.push_back(std::move(task));
+      if (!wake || std::exchange(wake_up_pending, true)) return true;
+    }
+    wake_up();
+    return true;
+  }
+
+  void wake_up() {
+    asio::post(context, [this] { run_mailbox(); });
+  }
 
   void run_mailbox() {
     {
@@ -57,15 +73,19 @@ EventLoop::~EventLoop() {
 }
 
 bool EventLoop::post(Task task) {
+  return impl_->add(std::move(task), true);
+}
+
+bool EventLoop::post_without_waking(Task task) {
+  return impl_->add(std::move(task), false);
+}
+
+void EventLoop::wake() {
   {
     const std::lock_guard lock(impl_->mutex);
-    if (impl_->stopped) return false;
-    impl_->mailbox.push_back(std::move(task));
-    if (impl_->wake_up_pending) return true;
-    impl_->wake_up_pending = true;
+    if (impl_->mailbox.empty() || std::exchange(impl_->wake_up_pending, true)) return;
   }
-  asio::post(impl_->context, [impl = impl_.get()] { impl->run_mailbox(); });
-  return true;
+  impl_->wake_up();
 }
 
 bool EventLoop::here() const {

@@ -29,6 +29,11 @@ class EventLoop {
   /// Any thread. Tasks run in the order posted, one at a time. A burst of posts costs one wake-up. False once
   /// the loop has stopped: the task was destroyed without running.
   bool post(Task task);
+  /// As post(), but nobody is woken: it runs at the latest after wake(). To wake a thread takes longer than
+  /// many a task; whoever has something urgent to do does that in between.
+  bool post_without_waking(Task task);
+  /// Any thread.
+  void wake();
   /// True on the loop's own thread.
   [[nodiscard]] bool here() const;
   /// Posts and waits for the end; runs at once on the loop's own thread. False once the loop has stopped.

@@ -24,6 +24,23 @@ TEST(EventLoop, RunWaitsAndWorksFromInside) {
   EXPECT_EQ(value, 7);
 }
 
+TEST(EventLoop, WhatIsPostedWithoutWakingRunsAtTheWakeOrBeforeTheNextTask) {
+  EventLoop loop("test");
+  std::promise<void> first;
+  ASSERT_TRUE(loop.post_without_waking([&] { first.set_value(); }));
+  loop.wake();
+  first.get_future().get();
+  std::vector<int> seen;
+  ASSERT_TRUE(loop.post_without_waking([&] { seen.push_back(1); }));
+  loop.run([&] { seen.push_back(2); });
+  EXPECT_EQ(seen, (std::vector<int>{1, 2}));
+  ASSERT_TRUE(loop.post_without_waking([&] { seen.push_back(3); }));
+  loop.stop();
+  EXPECT_EQ(seen.size(), 3U);
+  EXPECT_FALSE(loop.post_without_waking([] { FAIL(); }));
+  loop.wake();
+}
+
 TEST(EventLoop, RefusesWorkOnceStopped) {
   EventLoop loop("test");
   loop.stop();

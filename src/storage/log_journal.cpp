@@ -267,6 +267,7 @@ void Log::Impl::complete(Group& group) {
   for (Group::Member& member : group.members) {
     if (member.done) std::exchange(member.done, nullptr)(std::move(member.receipt));
   }
+  if (!group.applied.entries.empty()) listener_.on_answered();
 }
 
 void Log::Impl::refuse(Submitted& submitted, const Error& error) {
