@@ -66,7 +66,7 @@ class Connection final : public broker::DeliverySink, public std::enable_shared_
   void end() {
     stopped_ = true;
     while (settled_ < sent_) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    loop_.run([this] {});
+    loop_.run([] {});
     answer_of<void>([this](auto done) { consumer_->close(std::move(done)); });
     answer_of<void>([this](auto done) { producer_->close(std::move(done)); });
   }

@@ -85,8 +85,9 @@ class BrokerImpl final : public Broker, public storage::LogListener {
   void create_missing(const std::string& name);
   /// Tenant and namespace of a topic, where they are missing.
   void make_namespace(const std::string& topic, Done<void> done);
-  void create_row(const std::string& name);
-  void topic_created(const std::string& name, Result<storage::TopicRow> row);
+  /// `unknown`: an attempt before found the name taken by a topic that nobody knows.
+  void create_row(const std::string& name, bool unknown);
+  void topic_opened(const std::string& name, const Result<TopicPtr>& topic);
 
   // partitions.cpp
   /// Changes of partitioned topics come one after the other: the next one begins when the last owner of its

@@ -31,8 +31,8 @@ void BrokerImpl::open_topic(std::string name, bool create, Done<TopicPtr> done) 
 /// Tenant, then namespace, then the topic itself; each on the metadata thread, one after the other.
 void BrokerImpl::create_missing(const std::string& name) {
   make_namespace(name, [this, name](const Result<>& made) {
-    if (!made) return topic_created(name, std::unexpected(made.error()));
-    create_row(name);
+    if (!made) return topic_opened(name, std::unexpected(made.error()));
+    create_row(name, false);
   });
 }
 
@@ -54,25 +54,28 @@ void BrokerImpl::make_namespace(const std::string& topic, Done<void> done) {
       });
 }
 
-void BrokerImpl::create_row(const std::string& name) {
-  context_->metadata->create_topic(
-      name, [this, name](Result<storage::TopicRow> row) { topic_created(name, std::move(row)); });
+void BrokerImpl::create_row(const std::string& name, bool unknown) {
+  context_->metadata->create_topic(name, [this, name, unknown](Result<storage::TopicRow> row) {
+    if (row) return topic_opened(name, topics_.add(*std::move(row)));
+    if (row.error().code == ErrorCode::already_exists) {
+      if (TopicPtr found = topics_.find(name)) return topic_opened(name, std::move(found));
+      // One of that name is being deleted: its tombstone is about to be in the metadata, or came behind this
+      // attempt and is there, which the next one sees.
+      const bool known = topics_.knows(name);
+      if (known || !unknown) return create_row(name, !known);
+    }
+    topic_opened(name, std::unexpected(row.error()));
+  });
 }
 
 /// Metadata thread.
-void BrokerImpl::topic_created(const std::string& name, Result<storage::TopicRow> row) {
-  Result<TopicPtr> result = std::unexpected(row ? Error{} : row.error());
+void BrokerImpl::topic_opened(const std::string& name, const Result<TopicPtr>& topic) {
   std::vector<Answer<TopicPtr>> waiting;
-  if (row) {
-    result = topics_.add(*std::move(row));
-  } else if (row.error().code == ErrorCode::already_exists) {
-    if (TopicPtr found = topics_.find(name)) result = std::move(found);
-  }
   {
     const std::lock_guard lock(mutex_);
     if (auto node = creating_.extract(name)) waiting = std::move(node.mapped());
   }
-  for (Answer<TopicPtr>& answer : waiting) answer(result);
+  for (Answer<TopicPtr>& answer : waiting) answer(topic);
 }
 
 void BrokerImpl::create_tenant(std::string tenant, Done<void> done) {

@@ -30,6 +30,11 @@ TopicPtr TopicRegistry::find(const std::string& name) {
   return topic->deleted() ? nullptr : topic;
 }
 
+bool TopicRegistry::knows(const std::string& name) const {
+  const std::lock_guard lock(mutex_);
+  return named_.contains(name);
+}
+
 TopicPtr TopicRegistry::loaded(const std::string& name, Slot& slot) {
   slot.found = true;
   return slot.topic ? slot.topic : load(name, slot, partition_of(name), Counted::yes);

@@ -36,6 +36,8 @@ class TopicRegistry {
   // --- topics ---
   /// Loads it where it is not. Null: there is none of that name.
   TopicPtr find(const std::string& name);
+  /// There is one of that name, perhaps one that is being deleted.
+  [[nodiscard]] bool knows(const std::string& name) const;
   /// Made just now.
   TopicPtr add(storage::TopicRow row);
   /// Partitions that nobody finds until reveal(): they are made, or an interrupted growth left them.
