@@ -51,6 +51,7 @@ class TopicTest : public ::testing::Test {
   }
   Result<> publish(const TopicPtr& to, std::size_t bytes, int count = 1) {
     std::vector<Publication> all;
+    all.reserve(static_cast<std::size_t>(count));
     for (int i = 0; i < count; ++i)
       all.push_back({.topic = to, .append = encode_raw({.body = std::string(bytes, 'x')}, "", Timestamp{})});
     auto ids = wait_for<std::vector<MessageId>>(
