@@ -18,7 +18,6 @@
 namespace geminga::storage {
 namespace {
 
-using testing::append_of;
 using testing::commit;
 using testing::kBig;
 using testing::kDirectory;

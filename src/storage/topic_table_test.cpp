@@ -30,6 +30,7 @@ class TopicTableTest : public ::testing::Test {
     request.topic = kTopic;
     std::vector<std::uint64_t> ids;
     const auto plan = table_.plan_read(request).value();
+    ids.reserve(plan.entries.size());
     for (const Entry& entry : plan.entries) ids.push_back(entry.header.entry.value);
     return ids;
   }
