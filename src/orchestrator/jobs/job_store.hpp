@@ -48,7 +48,7 @@ class JobStore {
   /// Errors: not_found.
   virtual void find_job(std::string job_id, StoreCallback<Job> done) = 0;
   virtual void find_job_of_request(std::string request_id, StoreCallback<Job> done) = 0;
-  /// Newest first. Errors: not_found (`after_id`).
+  /// Newest first. Errors: not_found (`after_id`, also where that job is of another tenant).
   virtual void list_jobs(JobFilter filter, StoreCallback<std::vector<Job>> done) = 0;
   virtual void job_events(std::string job_id, std::int64_t after_sequence,
                           StoreCallback<std::vector<JobEvent>> done) = 0;

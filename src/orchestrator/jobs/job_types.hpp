@@ -33,6 +33,7 @@ struct OutboxMessage {
 struct NewJob {
   std::string id;
   std::string request_id;
+  std::string tenant;  ///< whose it is
   std::string query;
   std::optional<std::string> session_id;
   std::optional<std::string> idempotency_key;
@@ -42,6 +43,7 @@ struct NewJob {
 struct Job {
   std::string id;
   std::string request_id;
+  std::string tenant;
   std::string query;
   std::optional<std::string> session_id;
   JobStatus status = JobStatus::pending;
@@ -72,6 +74,7 @@ struct JobEvent {
 };
 
 struct JobFilter {
+  std::optional<std::string> tenant;  ///< nothing: of every tenant
   std::optional<JobStatus> status;
   std::optional<std::string> session_id;
   std::string after_id;  ///< the last job of the page before; empty: from the newest

@@ -134,12 +134,14 @@ TEST_F(SqliteJobStoreTest, AStoreOfTheFirstSchemaIsBroughtUpToDate) {
   store_.reset();
   sqlite3* raw = nullptr;
   ASSERT_EQ(sqlite3_open((folder_.path() / "jobs.db").c_str(), &raw), SQLITE_OK);
-  ASSERT_EQ(sqlite3_exec(
-                raw,
-                "DROP INDEX jobs_by_end; DROP INDEX claims_by_end; DROP INDEX decisions_by_time; DROP TABLE "
-                "discarded_letters; PRAGMA user_version=1",
-                nullptr, nullptr, nullptr),
-            SQLITE_OK);
+  ASSERT_EQ(
+      sqlite3_exec(
+          raw,
+          "DROP INDEX jobs_by_end; DROP INDEX claims_by_end; DROP INDEX decisions_by_time; DROP TABLE "
+          "discarded_letters; DROP INDEX jobs_by_tenant; ALTER TABLE orchestrator_jobs DROP COLUMN tenant; "
+          "PRAGMA user_version=1",
+          nullptr, nullptr, nullptr),
+      SQLITE_OK);
   sqlite3_close(raw);
   open();
   EXPECT_EQ(insert("new").job.request_id, "new");

@@ -118,6 +118,36 @@ TEST_F(SqliteJobStoreTest, ListsNewestFirstByPageStatusAndSession) {
   EXPECT_EQ(counts.failed, 1U);
 }
 
+TEST_F(SqliteJobStoreTest, ListsTheJobsOfOneTenant) {
+  const auto insert_for = [&](const std::string& tenant, const std::string& request) {
+    auto row = new_job(request);
+    row.tenant = tenant;
+    row.session_id = "s";
+    EXPECT_TRUE(await<InsertedJob>([&](auto done) { store_->insert_job(std::move(row), std::move(done)); }));
+    clock_.advance(milliseconds{1});
+  };
+  insert_for("a", "a1");
+  insert_for("b", "b1");
+  insert_for("a", "a2");
+  const auto list = [&](const JobFilter& filter) {
+    return await<std::vector<Job>>([&](auto done) { store_->list_jobs(filter, std::move(done)); });
+  };
+  const auto ids = [&](const JobFilter& filter) {
+    std::vector<std::string> found;
+    const auto page = list(filter);
+    for (const auto& row : page.value()) found.push_back(row.request_id);
+    return found;
+  };
+  EXPECT_THAT(ids({}), ElementsAre("a2", "b1", "a1"));
+  EXPECT_THAT(ids({.tenant = "a", .limit = 1}), ElementsAre("a2"));
+  EXPECT_THAT(ids({.tenant = "a", .after_id = "job-a2"}), ElementsAre("a1"));
+  EXPECT_THAT(ids({.tenant = "b", .status = JobStatus::pending, .session_id = "s"}), ElementsAre("b1"));
+  EXPECT_THAT(ids({.tenant = "b", .status = JobStatus::failed}), ElementsAre());
+  EXPECT_THAT(ids({.tenant = "a", .session_id = "s"}), ElementsAre("a2", "a1"));
+  EXPECT_EQ(list({.tenant = "b", .after_id = "job-a1"}).error().code, ErrorCode::not_found);
+  EXPECT_EQ(job("b1").tenant, "b");
+}
+
 TEST_F(SqliteJobStoreTest, TellsTheListenerWhatWasCommitted) {
   std::vector<std::string> seen;
   std::promise<void> two;

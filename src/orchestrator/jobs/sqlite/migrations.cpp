@@ -11,7 +11,7 @@ namespace geminga::orchestrator::sqlite {
 namespace {
 
 // Times are milliseconds since 1970 UTC. A released step never changes; a change of the schema is a new step.
-constexpr std::array<const char*, 2> kSteps{
+constexpr std::array<const char*, 3> kSteps{
     R"sql(
 CREATE TABLE store_identity (
   one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -91,6 +91,11 @@ CREATE TABLE discarded_letters (
   message_id TEXT NOT NULL PRIMARY KEY,
   at INTEGER NOT NULL
 ) WITHOUT ROWID;
+)sql",
+    // Whose a job is; empty: written before jobs had tenants, or on a bus without namespaces.
+    R"sql(
+ALTER TABLE orchestrator_jobs ADD COLUMN tenant TEXT NOT NULL DEFAULT '';
+CREATE INDEX jobs_by_tenant ON orchestrator_jobs (tenant, created_at, id);
 )sql"};
 
 Result<int> current_version(Database& database) {

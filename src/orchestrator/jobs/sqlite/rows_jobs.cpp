@@ -9,11 +9,11 @@ namespace geminga::orchestrator::sqlite {
 namespace {
 
 // The columns of read_job(), in its order; attempts come from the claim of the request.
-#define GEMINGA_JOB_COLUMNS                                                                        \
-  "SELECT j.id, j.request_id, j.query, j.session_id, j.status, j.result_json, j.error_message, "   \
-  "j.generation, coalesce(c.attempt + 1, 0), j.created_at, j.updated_at, j.completed_at, "         \
-  "j.published_at FROM orchestrator_jobs j LEFT JOIN claims c ON c.request_id = j.request_id AND " \
-  "c.generation = j.generation "
+#define GEMINGA_JOB_COLUMNS                                                                      \
+  "SELECT j.id, j.request_id, j.query, j.session_id, j.status, j.result_json, j.error_message, " \
+  "j.generation, coalesce(c.attempt + 1, 0), j.created_at, j.updated_at, j.completed_at, "       \
+  "j.published_at, j.tenant FROM orchestrator_jobs j LEFT JOIN claims c ON c.request_id = "      \
+  "j.request_id AND c.generation = j.generation "
 
 std::optional<Timestamp> optional_time(const Statement& row, int column) {
   if (row.null(column)) return std::nullopt;
@@ -24,6 +24,7 @@ Result<Job> read_job(const Statement& row) {
   GEMINGA_TRY(const auto status, parse_job_status(row.text(4)));
   return Job{.id = row.text(0),
              .request_id = row.text(1),
+             .tenant = row.text(13),
              .query = row.text(2),
              .session_id = row.optional_text(3),
              .status = status,
@@ -46,20 +47,25 @@ Result<std::optional<Job>> one_job(Context& context, const char* sql, const std:
   return job;
 }
 
+std::unexpected<Error> no_job(std::string_view what, const std::string& id) {
+  return fail(ErrorCode::not_found, fmt::format("no job with {} '{}'", what, id));
+}
+
 Result<Job> found(Result<std::optional<Job>> job, std::string_view what, const std::string& id) {
   if (!job) return std::unexpected(std::move(job).error());
-  if (!*job) return fail(ErrorCode::not_found, fmt::format("no job with {} '{}'", what, id));
+  if (!*job) return no_job(what, id);
   return std::move(**job);
 }
 
 Result<> write_job(Context& context, const NewJob& job) {
-  GEMINGA_TRY(auto insert, context.database.prepare(
-                               "INSERT INTO orchestrator_jobs (id, request_id, query, session_id, status, "
-                               "created_at, updated_at, idempotency_key, outbox_topic, outbox_body, "
-                               "outbox_properties) VALUES (?, ?, ?, ?, 'PENDING', ?, ?, ?, ?, ?, ?)"));
+  GEMINGA_TRY(auto insert,
+              context.database.prepare(
+                  "INSERT INTO orchestrator_jobs (id, request_id, query, session_id, status, "
+                  "created_at, updated_at, idempotency_key, outbox_topic, outbox_body, "
+                  "outbox_properties, tenant) VALUES (?, ?, ?, ?, 'PENDING', ?, ?, ?, ?, ?, ?, ?)"));
   insert.bind(job.id).bind(job.request_id).bind(job.query).bind(job.session_id).bind(context.now);
   insert.bind(context.now).bind(job.idempotency_key).bind(job.outbox.topic).bind(job.outbox.body);
-  return insert.bind(properties_to_json(job.outbox.properties)).run();
+  return insert.bind(properties_to_json(job.outbox.properties)).bind(job.tenant).run();
 }
 
 Result<> end_job(Context& context, const Job& job, const ResultUpdate& update) {
@@ -80,24 +86,20 @@ Result<> note_late_result(Context& context, const Job& job, const ResultUpdate& 
   return append_event(context, job, "LATE_RESULT", update.result_json);
 }
 
-struct ListStatement {
-  bool status;
-  bool session;
-  const char* sql;
-};
-constexpr ListStatement kLists[] = {
-    {false, false,
-     GEMINGA_JOB_COLUMNS "WHERE (j.created_at, j.id) < (?, ?) ORDER BY j.created_at DESC, j.id DESC LIMIT ?"},
-    {true, false,
-     GEMINGA_JOB_COLUMNS "WHERE j.status = ? AND (j.created_at, j.id) < (?, ?) ORDER BY j.created_at DESC, "
-                         "j.id DESC LIMIT ?"},
-    {false, true,
-     GEMINGA_JOB_COLUMNS
-     "WHERE j.session_id = ? AND (j.created_at, j.id) < (?, ?) ORDER BY j.created_at DESC, "
-     "j.id DESC LIMIT ?"},
-    {true, true,
-     GEMINGA_JOB_COLUMNS "WHERE j.status = ? AND j.session_id = ? AND (j.created_at, j.id) < (?, ?) ORDER BY "
-                         "j.created_at DESC, j.id DESC LIMIT ?"},
+// A statement of its own for each choice, so that each goes along its index.
+#define GEMINGA_JOB_LIST(condition)      \
+  GEMINGA_JOB_COLUMNS "WHERE " condition \
+                      "(j.created_at, j.id) < (?, ?) ORDER BY j.created_at DESC, j.id DESC LIMIT ?"
+/// By which of tenant (4), session (2) and status (1) is asked for.
+constexpr const char* kLists[] = {
+    GEMINGA_JOB_LIST(""),
+    GEMINGA_JOB_LIST("j.status = ? AND "),
+    GEMINGA_JOB_LIST("j.session_id = ? AND "),
+    GEMINGA_JOB_LIST("j.session_id = ? AND j.status = ? AND "),
+    GEMINGA_JOB_LIST("j.tenant = ? AND "),
+    GEMINGA_JOB_LIST("j.tenant = ? AND j.status = ? AND "),
+    GEMINGA_JOB_LIST("j.tenant = ? AND j.session_id = ? AND "),
+    GEMINGA_JOB_LIST("j.tenant = ? AND j.session_id = ? AND j.status = ? AND "),
 };
 
 }  // namespace
@@ -112,6 +114,7 @@ Result<InsertedJob> insert_job(Context& context, const NewJob& job) {
   Job row;
   row.id = job.id;
   row.request_id = job.request_id;
+  row.tenant = job.tenant;
   row.query = job.query;
   row.session_id = job.session_id;
   row.created_at = row.updated_at = context.now;
@@ -202,12 +205,14 @@ Result<std::vector<Job>> list_jobs(Context& context, const JobFilter& filter) {
   std::int64_t before = std::numeric_limits<std::int64_t>::max();
   if (!filter.after_id.empty()) {
     GEMINGA_TRY(const auto last, find_job(context, filter.after_id));
+    if (filter.tenant && *filter.tenant != last.tenant) return no_job("id", filter.after_id);
     before = last.created_at.time_since_epoch().count();
   }
-  const auto number = (filter.status ? 1U : 0U) + (filter.session_id ? 2U : 0U);
-  GEMINGA_TRY(auto select, context.database.prepare(kLists[number].sql));
-  if (filter.status) select.bind(to_string(*filter.status));
+  const auto number = (filter.status ? 1U : 0U) + (filter.session_id ? 2U : 0U) + (filter.tenant ? 4U : 0U);
+  GEMINGA_TRY(auto select, context.database.prepare(kLists[number]));
+  if (filter.tenant) select.bind(*filter.tenant);
   if (filter.session_id) select.bind(*filter.session_id);
+  if (filter.status) select.bind(to_string(*filter.status));
   select.bind(before).bind(filter.after_id).bind(std::int64_t{filter.limit});
   std::vector<Job> jobs;
   for (;;) {
