@@ -1,5 +1,6 @@
 #include "net/http_url.hpp"
 
+#include <algorithm>
 #include <memory>
 
 #include <curl/curl.h>
@@ -50,6 +51,19 @@ std::string loggable_url(const std::string& text) {
   const std::string port = part(url, CURLUPART_PORT);
   return fmt::format("{}://{}{}{}{}", part(url, CURLUPART_SCHEME), part(url, CURLUPART_HOST),
                      port.empty() ? "" : ":", port, part(url, CURLUPART_PATH));
+}
+
+UrlParts url_parts(const std::string& text) {
+  const UrlHandle url = parse_url(text);
+  const std::string scheme = part(url, CURLUPART_SCHEME);
+  if (scheme != "http" && scheme != "https") return {};
+  std::string host = part(url, CURLUPART_HOST);
+  std::ranges::transform(host, host.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  const std::string port = part(url, CURLUPART_PORT);
+  const bool usual = port.empty() || port == (scheme == "http" ? "80" : "443");
+  return {.origin = fmt::format("{}://{}{}{}", scheme, host, usual ? "" : ":", usual ? "" : port),
+          .path = part(url, CURLUPART_PATH)};
 }
 
 }  // namespace geminga::net
