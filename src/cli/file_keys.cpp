@@ -50,6 +50,9 @@ std::string text_of(milliseconds value) {
 std::string text_of(mcp::Protocol value) {
   return value == mcp::Protocol::mcp ? R"("mcp")" : R"("invoke")";
 }
+std::string text_of(mcp::Elicitation value) {
+  return value == mcp::Elicitation::refuse ? R"("refuse")" : R"("defaults")";
+}
 std::string text_of(mcp::RetryPolicy value) {
   switch (value) {
     case mcp::RetryPolicy::never:
@@ -127,6 +130,10 @@ Result<> read(std::string_view text, Limits, mcp::Protocol& into) {
   GEMINGA_TRY(into, mcp::parse_protocol(text));
   return {};
 }
+Result<> read(std::string_view text, Limits, mcp::Elicitation& into) {
+  GEMINGA_TRY(into, mcp::parse_elicitation(text));
+  return {};
+}
 Result<> read(std::string_view text, Limits, mcp::RetryPolicy& into) {
   GEMINGA_TRY(into, mcp::parse_retry_policy(text));
   return {};
@@ -167,6 +174,8 @@ constexpr FileKey<ServerSettings> kServerTable[] = {
     server<&ServerSettings::breaker_pause, 1, 24 * kHour>(
         "breaker_pause", "how long an open breaker holds calls back before one may try"),
     server<&ServerSettings::max_message_bytes>("max_message_bytes", "one message from the server"),
+    server<&ServerSettings::elicitation>(
+        "elicitation", "to a server that asks for values: refuse, or the defaults of its form"),
 };
 
 constexpr FileKey<OrchestratorSettings> kOrchestratorTable[] = {

@@ -1,4 +1,5 @@
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <future>
 #include <sys/prctl.h>
@@ -190,6 +191,44 @@ TEST_F(HostileServerTest, AReaperThatIsKilledTakesTheServerWithIt) {
   EXPECT_TRUE(
       eventually([&] { return status("s").restarts == 1 && status("s").state == ServerState::ready; }));
   EXPECT_TRUE(eventually([&] { return processes_with(folder_).size() == 2; }, milliseconds{2'000}));
+}
+
+// Everything that a server does wrong, at once and over and over; `./dev e2e hostile` is the long form.
+TEST_F(HostileServerTest, TheWholeKitLeavesNothingBehind) {
+  const char* wish = std::getenv("GEMINGA_HOSTILE_ROUNDS");
+  const int rounds = wish == nullptr ? 2 : std::stoi(wish);
+  for (const char* name : {"silent", "garbage", "good", "stubborn"}) {
+    options_.settings[name].start_timeout = milliseconds{500};
+    options_.settings[name].max_message_bytes = 1'000'000;
+  }
+  options_.settings["good"].start_timeout = options_.settings["stubborn"].start_timeout =
+      std::chrono::seconds{20};
+  std::size_t descriptors = 0;
+  for (int round = 0; round < rounds; ++round) {
+    open({{"good", fixture_server()},
+          {"stubborn", fixture_server({"--ignore-term"})},
+          {"exits", fixture_server({"--exit", "7"})},
+          {"silent", fixture_server({"--silent"})},
+          {"garbage", fixture_server({"--garbage"})},
+          {"missing", {{"command", "no-such-mcp-server"}}}});
+    EXPECT_EQ(call("good", "never", json::object(), {.timeout = milliseconds{20}}).error().kind,
+              FailureClass::outcome_unknown);
+    EXPECT_EQ(text_of(call("good", "noise")), "a\xEF\xBF\xBDz")
+        << "lines that are none, a wrong id, no UTF-8";
+    EXPECT_EQ(text_of(call("good", "flood", {{"lines", 20'000}})), "flooded");
+    EXPECT_EQ(call("good", "big", {{"bytes", 100'000'000}}).error().error.code, ErrorCode::too_large);
+    EXPECT_TRUE(call("good", "stubborn_daemon"));
+    EXPECT_TRUE(call("stubborn", "stubborn_daemon"));
+    for (const char* tool : {"die", "close_stdout", "pester"})
+      EXPECT_EQ(call("good", tool).error().kind, FailureClass::outcome_unknown) << tool;
+    EXPECT_EQ(text_of(call("good", "echo", {{"text", "still here"}})), "still here");
+    registry_->stop();
+    registry_.reset();
+    ASSERT_TRUE(eventually([this] { return processes_with(folder_).empty(); }))
+        << "orphans in round " << round;
+    if (round == 0) descriptors = open_descriptors();
+    ASSERT_EQ(open_descriptors(), descriptors) << "descriptors in round " << round;
+  }
 }
 
 TEST_F(HostileServerTest, ManyRestartsLeaveNoDescriptorAndNoZombie) {

@@ -120,7 +120,8 @@ void HttpServerFixture::take_post(HttpRequest request, Responder responder) {
   }
   if (!message.contains("id")) return responder.respond(HttpResponse::text(202, ""));
   if (method == "tools/call") return call(message, std::move(responder));
-  json tools = json::array({{{"name", "echo"}}, {{"name", "slow"}}, {{"name", "ask"}}, {{"name", "cut"}}});
+  json tools = json::array(
+      {{{"name", "echo"}}, {{"name", "slow"}}, {{"name", "ask"}}, {{"name", "cut"}}, {{"name", "resume"}}});
   if (extra_tool) tools.push_back({{"name", "added"}});
   answer(message.at("id"), {{"tools", tools}}, std::move(responder));
 }
@@ -159,6 +160,15 @@ void HttpServerFixture::call(const json& message, Responder responder) {
     stream.send(": nothing follows\n\n");
     return stream.close();
   }
+  if (tool == "resume") {
+    {
+      const std::lock_guard lock(mutex_);
+      to_resume_ = message.at("id");
+    }
+    auto stream = responder.start_stream();
+    stream.send("id: e1\nretry: 40\ndata: \n\n");
+    return stream.close();
+  }
   if (tool == "ask") {
     auto stream = responder.start_stream();
     stream.send(net::format_event(json{{"jsonrpc", "2.0"}, {"id", 77}, {"method", "roots/list"}}.dump()));
@@ -182,12 +192,20 @@ void HttpServerFixture::answer(const json& id, json result, Responder responder)
 }
 
 void HttpServerFixture::take_get(const HttpRequest& request, Responder responder) {
-  add("GET");
+  const std::string last(request.header("Last-Event-ID"));
+  add(last.empty() ? "GET" : "GET after " + last);
+  if (!last.empty() && !resumes) return responder.respond(HttpResponse::text(405, "no going on"));
   if (!offers_listening) return responder.respond(HttpResponse::text(405, "POST only"));
   if (!knows_session(request)) return responder.respond(HttpResponse::text(404, "no such session"));
   auto stream = responder.start_stream();
   const std::lock_guard lock(mutex_);
-  listening_.push_back(std::move(stream));
+  if (!last.empty()) {
+    const json text = json::array({{{"type", "text"}, {"text", "in the end"}}});
+    stream.send(net::format_event(
+        json{{"jsonrpc", "2.0"}, {"id", to_resume_}, {"result", {{"content", text}}}}.dump(), "message",
+        "e2"));
+  }
+  listening_.push_back(std::move(stream));  // and stays open
 }
 
 void HttpServerFixture::take_delete(const HttpRequest& request, Responder responder) {

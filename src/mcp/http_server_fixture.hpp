@@ -15,8 +15,9 @@
 namespace geminga::mcp {
 
 /// A Streamable HTTP MCP server in this process, on a free port of loopback. Tools: `echo`, `slow` (never
-/// answers), `ask` (asks the client through its stream, then answers). What is set changes how it behaves
-/// from then on.
+/// answers), `ask` (asks the client through its stream, then answers), `cut` (ends its stream without an
+/// answer), `resume` (the same, but gives its events ids and answers on the stream that goes on). What is set
+/// changes how it behaves from then on.
 class HttpServerFixture {
  public:
   HttpServerFixture();
@@ -35,6 +36,7 @@ class HttpServerFixture {
   std::atomic<bool> with_sessions{true};
   std::atomic<bool> offers_listening{true};
   std::atomic<bool> extra_tool{false};
+  std::atomic<bool> resumes{true};       ///< else a stream that is to go on gets 405
   std::atomic<int> status_for_calls{0};  ///< instead of an answer; 0: an answer
   std::atomic<int> status_for_initialize{0};
 
@@ -55,6 +57,7 @@ class HttpServerFixture {
   int sessions_made_ = 0;
   std::vector<net::EventStream> listening_;
   std::vector<net::Responder> unanswered_;
+  nlohmann::json to_resume_;  ///< id of the call whose stream ended
   std::unique_ptr<net::EventStream> asking_;
   nlohmann::json asking_id_;
   std::unique_ptr<net::HttpServer> server_;

@@ -107,6 +107,35 @@ TEST_F(HttpTransportTest, AStreamThatEndsWithoutTheAnswerIsUnknown) {
   EXPECT_EQ(call("r", "cut").error().kind, FailureClass::outcome_unknown);
 }
 
+TEST_F(HttpTransportTest, AStreamWithIdsIsGoneOnWithAfterTheServersPause) {
+  remote_.offers_listening = true;
+  open_remote();
+  ASSERT_TRUE(eventually([&] { return remote_.listeners() == 1; }));
+  const auto before = std::chrono::steady_clock::now();
+  EXPECT_EQ(text_of(call("r", "resume")), "in the end");
+  EXPECT_GE(std::chrono::steady_clock::now() - before, milliseconds{40});
+  EXPECT_EQ(remote_.count("GET after e1"), 1);
+  EXPECT_EQ(remote_.count("tools/call"), 1) << "the call itself is never sent twice";
+  EXPECT_TRUE(eventually([&] { return remote_.listeners() == 1; })) << "who has the answer hangs up";
+}
+
+TEST_F(HttpTransportTest, AStreamThatTheServerDoesNotGoOnWithIsUnknown) {
+  remote_.resumes = false;
+  open_remote();
+  const auto outcome = call("r", "resume");
+  EXPECT_EQ(outcome.error().kind, FailureClass::outcome_unknown);
+  EXPECT_NE(outcome.error().error.message.find("405"), std::string::npos) << outcome.error().error.message;
+}
+
+TEST_F(HttpTransportTest, ATimeOutWhileAStreamIsToGoOn) {
+  open_remote();
+  const auto late = call("r", "resume", json::object(), {.timeout = milliseconds{20}});
+  EXPECT_EQ(late.error().kind, FailureClass::outcome_unknown);
+  EXPECT_TRUE(eventually([&] { return remote_.count("notifications/cancelled") == 1; }));
+  EXPECT_EQ(text_of(call("r", "echo", {{"text", "a"}})), "a");
+  EXPECT_EQ(remote_.count("GET after e1"), 0);
+}
+
 TEST_F(HttpTransportTest, ATimeOutCancelsAndTheServerStays) {
   open_remote();
   const auto late = call("r", "slow", json::object(), {.timeout = milliseconds{100}});

@@ -19,10 +19,12 @@
 #include "mcp/child_process.hpp"
 #include "mcp/http_transport.hpp"
 #include "mcp/invoke_upstream.hpp"
+#include "mcp/oauth/authorizer.hpp"
 #include "mcp/server.hpp"
 #include "mcp/session.hpp"
 #include "mcp/stdio_transport.hpp"
 #include "net/http_client.hpp"
+#include "net/http_path.hpp"
 
 namespace geminga::mcp {
 namespace {
@@ -53,8 +55,12 @@ class RegistryImpl final : public Registry {
  private:
   using ServerPtr = std::shared_ptr<Server>;
 
-  [[nodiscard]] Server::Surroundings surroundings();
-  [[nodiscard]] std::unique_ptr<Upstream> connect(const ServerConfig& config);
+  using AuthorizerPtr = std::shared_ptr<oauth::Authorizer>;
+
+  [[nodiscard]] AuthorizerPtr authorizer_for(const ServerConfig& config);
+  [[nodiscard]] Server::Surroundings surroundings(AuthorizerPtr authorizer);
+  [[nodiscard]] std::unique_ptr<Upstream> connect(const ServerConfig& config,
+                                                  const AuthorizerPtr& authorizer);
   void apply(ServerSet set);
   void start_server(const ServerConfig& config, std::vector<Tool> known_tools);
   void close_server(const ServerPtr& server);
@@ -152,25 +158,45 @@ void RegistryImpl::stop() {
   });
 }
 
-std::unique_ptr<Upstream> RegistryImpl::connect(const ServerConfig& config) {
+// Its tokens, over all lives of the server; nullptr where none may be got.
+RegistryImpl::AuthorizerPtr RegistryImpl::authorizer_for(const ServerConfig& config) {
+  const auto* http = std::get_if<HttpEndpoint>(&config.endpoint);
+  if (http == nullptr || !http->oauth.enabled) return nullptr;
+  std::filesystem::path file;
+  if (!options_.token_folder.empty())
+    file = options_.token_folder / (net::percent_encode(config.name) + ".json");
+  return std::make_shared<oauth::Authorizer>(
+      config.name, http->url, http->oauth,
+      oauth::Authorizer::Surroundings{.loop = &loop_,
+                                      .client = http_.get(),
+                                      .token_file = std::move(file),
+                                      .on_authorized = [this, name = config.name] {
+                                        const auto found = servers_.find(name);
+                                        if (found != servers_.end()) found->second->try_again();
+                                      }});
+}
+
+std::unique_ptr<Upstream> RegistryImpl::connect(const ServerConfig& config, const AuthorizerPtr& authorizer) {
   const ServerSettings& settings = config.settings;
   if (const auto* http = std::get_if<HttpEndpoint>(&config.endpoint); http != nullptr) {
     if (settings.protocol == Protocol::invoke)
       return make_invoke_upstream(*http_, config.name, *http, settings);
     return std::make_unique<Session>(
-        config.name, make_http_transport(loop_, *http_, config.name, *http, settings.max_message_bytes),
-        loop_, settings.start_timeout);
+        config.name,
+        make_http_transport(loop_, *http_, config.name, *http, settings.max_message_bytes, authorizer), loop_,
+        settings);
   }
   return std::make_unique<Session>(
       config.name,
       make_stdio_transport(loop_, config.name, std::get<StdioEndpoint>(config.endpoint),
                            {options_.reaper_program, options_.reaper_arguments}, settings.max_message_bytes),
-      loop_, settings.start_timeout);
+      loop_, settings);
 }
 
-Server::Surroundings RegistryImpl::surroundings() {
+Server::Surroundings RegistryImpl::surroundings(AuthorizerPtr authorizer) {
   return {.loop = &loop_,
-          .connect = [this](const ServerConfig& config) { return connect(config); },
+          .connect = [this, authorizer](const ServerConfig& config) { return connect(config, authorizer); },
+          .authorizer = authorizer,
           .restart_delay_min = options_.restart_delay_min,
           .restart_delay_max = options_.restart_delay_max,
           .on_tools = [this] { rebuild_catalogue(); },
@@ -182,7 +208,8 @@ Server::Surroundings RegistryImpl::surroundings() {
 // -------------------------------------------------------------------------------------------
 
 void RegistryImpl::start_server(const ServerConfig& config, std::vector<Tool> known_tools) {
-  const auto server = std::make_shared<Server>(config, surroundings(), std::move(known_tools));
+  const auto server =
+      std::make_shared<Server>(config, surroundings(authorizer_for(config)), std::move(known_tools));
   servers_[config.name] = server;
   server->start();
 }

@@ -31,6 +31,7 @@ struct ServerStatus {
   std::string transport{};  ///< "stdio", "http" or "invoke"
   ServerState state = ServerState::starting;
   std::string reason{};                    ///< why it is not ready, or why it died last; empty otherwise
+  std::string authorization_url{};         ///< what a person must open before it serves us; empty: nothing
   std::vector<std::string> stderr_tail{};  ///< its last lines
   std::string server_name{};               ///< as it names itself
   std::string server_version{};
@@ -61,6 +62,8 @@ struct RegistryOptions {
   /// must end in reaper_main() (reaper.hpp).
   std::filesystem::path reaper_program = "/proc/self/exe";
   std::vector<std::string> reaper_arguments = {"mcp-reaper"};
+  /// Where the tokens of OAuth are kept, one file a server, mode 0600. Empty: they end with this object.
+  std::filesystem::path token_folder{};
   std::chrono::milliseconds settle_deadline{10'000};  ///< settled at the latest this long after the start
   bool watch = true;  ///< reload when the file changes; otherwise only by reload()
   std::chrono::milliseconds restart_delay_min{500};  ///< doubles with each failure in a row

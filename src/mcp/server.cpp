@@ -7,6 +7,7 @@
 
 #include "base/log.hpp"
 #include "mcp/failure.hpp"
+#include "mcp/oauth/authorizer.hpp"
 
 namespace geminga::mcp {
 namespace {
@@ -139,10 +140,18 @@ void Server::upstream_gone() {
   const unsigned doublings = std::min(failures_in_row_ - std::min(failures_in_row_, 1U), 16U);
   const auto delay =
       std::min(surroundings_.restart_delay_min * (1U << doublings), surroundings_.restart_delay_max);
-  restart_timer_.set_after(delay, [this] {
-    ++restarts_;
-    connect();
-  });
+  restart_timer_.set_after(delay, [this] { restart(); });
+}
+
+void Server::restart() {
+  ++restarts_;
+  connect();
+}
+
+void Server::try_again() {
+  if (closed_ || upstream_ != nullptr) return;
+  restart_timer_.cancel();
+  restart();
 }
 
 void Server::settle() {
@@ -154,6 +163,7 @@ void Server::close() {
   closed_ = true;
   start_timer_.cancel();
   restart_timer_.cancel();
+  if (surroundings_.authorizer != nullptr) surroundings_.authorizer->close();
   const Error error{ErrorCode::closed, fmt::format("server '{}' is being stopped", config_.name)};
   fail_queued(FailureClass::not_executed, error);
   if (upstream_ == nullptr) return surroundings_.on_gone();
@@ -307,6 +317,8 @@ ServerStatus Server::status() const {
           .transport = transport_name(config_),
           .state = state_,
           .reason = reason_,
+          .authorization_url =
+              surroundings_.authorizer == nullptr ? "" : surroundings_.authorizer->invitation_url(),
           .stderr_tail = upstream_ == nullptr || upstream_->stderr_tail().empty() ? stderr_tail_
                                                                                   : upstream_->stderr_tail(),
           .server_name = identity_.name,

@@ -14,6 +14,10 @@
 #include "mcp/throttle.hpp"
 #include "mcp/upstream.hpp"
 
+namespace geminga::mcp::oauth {
+class Authorizer;
+}
+
 namespace geminga::mcp {
 
 /// One configured server over all its lives: starts it, starts it again when it dies, keeps its tools
@@ -23,6 +27,7 @@ class Server {
   struct Surroundings {
     base::EventLoop* loop = nullptr;
     std::function<std::unique_ptr<Upstream>(const ServerConfig&)> connect;
+    std::shared_ptr<oauth::Authorizer> authorizer;  ///< that connect() uses; nullptr: none
     std::chrono::milliseconds restart_delay_min{};
     std::chrono::milliseconds restart_delay_max{};
     std::function<void()> on_tools;    ///< its tools have changed
@@ -34,6 +39,8 @@ class Server {
   Server(ServerConfig config, Surroundings surroundings, std::vector<Tool> known_tools);
 
   void start();
+  /// What stood in its way is gone: not after the pause, but now.
+  void try_again();
   void call(CallId id, std::string tool, std::string arguments, CallOptions options, CallDone done);
   /// False when it has no such call.
   bool cancel(CallId id);
@@ -62,6 +69,7 @@ class Server {
   void take_tools(std::vector<Tool> tools);
   void down(Error error);
   void upstream_gone();
+  void restart();
   void settle();
   void pump();
   void dispatch(std::uint64_t id, ActiveCall& call);

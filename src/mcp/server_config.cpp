@@ -12,6 +12,7 @@
 
 #include "base/try.hpp"
 #include "mcp/expand.hpp"
+#include "net/http_message.hpp"
 
 namespace geminga::mcp {
 namespace {
@@ -41,14 +42,19 @@ class EntryReader {
         return bad("has protocol = \"invoke\" in geminga.toml, which needs 'url' instead of 'command'");
       GEMINGA_TRY(config.endpoint, stdio());
     } else {
-      GEMINGA_TRY(config.endpoint, http());
+      GEMINGA_TRY(HttpEndpoint endpoint, http());
+      if (settings.protocol == Protocol::invoke) {
+        if (entry_.contains("oauth")) return bad("has 'oauth', which goes only with protocol = \"mcp\"");
+        endpoint.oauth.enabled = false;
+      }
+      config.endpoint = std::move(endpoint);
     }
     return config;
   }
 
   [[nodiscard]] std::vector<std::string> unknown_keys() const {
-    constexpr std::array<std::string_view, 9> kKnown{"command", "args", "env",      "cwd",        "url",
-                                                     "headers", "type", "disabled", "description"};
+    constexpr std::array<std::string_view, 10> kKnown{"command", "args",  "env",  "cwd",      "url",
+                                                      "headers", "oauth", "type", "disabled", "description"};
     std::vector<std::string> warnings;
     for (const auto& [key, value] : entry_.items()) {
       if (std::ranges::find(kKnown, key) == kKnown.end())
@@ -143,7 +149,66 @@ class EntryReader {
           name.find(':') != std::string::npos)
         return bad(fmt::format("'headers.{}' is no HTTP header", name));
     }
+    const auto is_authorization = [](const auto& header) {
+      return net::equal_ignoring_case(header.first, "Authorization");
+    };
+    if (const auto found = entry_.find("oauth"); found != entry_.end()) {
+      GEMINGA_TRY(endpoint.oauth, oauth(*found));
+      if (endpoint.oauth.enabled && std::ranges::any_of(endpoint.headers, is_authorization))
+        return bad("has both 'oauth' and 'headers.Authorization'; leave one of them out");
+    } else {
+      endpoint.oauth.enabled = std::ranges::none_of(endpoint.headers, is_authorization);
+    }
     return endpoint;
+  }
+
+  [[nodiscard]] Result<oauth::Settings> oauth(const json& object) const {
+    oauth::Settings settings;
+    if (object.is_boolean() && !object.get<bool>()) return oauth::Settings{.enabled = false};
+    if (!object.is_object()) return bad(R"('oauth' must be false or an object, like {"clientId": "..."})");
+    for (const auto& [key, value] : object.items()) {
+      if (key == "redirectPort") {
+        if (!value.is_number_unsigned() || value.get<std::uint64_t>() > 65'535)
+          return bad("'oauth.redirectPort' must be a port, or 0 for any");
+        settings.redirect_port = value.get<std::uint16_t>();
+        continue;
+      }
+      GEMINGA_TRY(std::string text, expand("oauth." + key, value));
+      if (key == "grant") {
+        if (text != "authorization_code" && text != "client_credentials")
+          return bad("'oauth.grant' must be authorization_code (a person agrees) or client_credentials");
+        settings.grant = text == "client_credentials" ? oauth::Grant::client_credentials
+                                                      : oauth::Grant::authorization_code;
+      } else if (key == "clientId") {
+        settings.client_id = std::move(text);
+      } else if (key == "clientSecret") {
+        settings.client_secret = std::move(text);
+      } else if (key == "privateKeyFile") {
+        settings.private_key_file = std::move(text);
+      } else if (key == "clientMetadataUrl") {
+        settings.client_metadata_url = std::move(text);
+      } else if (key == "scope") {
+        settings.scope = std::move(text);
+      } else {
+        return bad(
+            fmt::format("has the unknown key 'oauth.{}'; there are grant, clientId, clientSecret, "
+                        "privateKeyFile, clientMetadataUrl, scope and redirectPort",
+                        key));
+      }
+    }
+    return checked(std::move(settings));
+  }
+
+  [[nodiscard]] Result<oauth::Settings> checked(oauth::Settings settings) const {
+    const bool has_proof = !settings.client_secret.empty() || !settings.private_key_file.empty();
+    if (settings.grant == oauth::Grant::client_credentials && (settings.client_id.empty() || !has_proof))
+      return bad(
+          "has 'oauth.grant' client_credentials, which needs clientId and clientSecret or privateKeyFile");
+    if (has_proof && settings.client_id.empty())
+      return bad("has a secret or a key in 'oauth', but no clientId that it belongs to");
+    if (!settings.client_metadata_url.empty() && !settings.client_metadata_url.starts_with("https://"))
+      return bad("has an 'oauth.clientMetadataUrl' that does not start with https://");
+    return settings;
   }
 
   std::string where_;
@@ -216,6 +281,13 @@ Result<RetryPolicy> parse_retry_policy(std::string_view text) {
   if (text == "retry_unknown") return RetryPolicy::retry_unknown;
   return fail(ErrorCode::config_error,
               fmt::format("'{}' is no retry policy; use never, always or retry_unknown", text));
+}
+
+Result<Elicitation> parse_elicitation(std::string_view text) {
+  if (text == "refuse") return Elicitation::refuse;
+  if (text == "defaults") return Elicitation::defaults;
+  return fail(ErrorCode::config_error,
+              fmt::format("'{}' is no answer to a server that asks; use refuse or defaults", text));
 }
 
 Result<Protocol> parse_protocol(std::string_view text) {

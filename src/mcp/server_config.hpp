@@ -11,6 +11,8 @@
 
 #include <geminga/error.hpp>
 
+#include "mcp/oauth/settings.hpp"
+
 namespace geminga::mcp {
 
 /// A program that speaks MCP on its stdin and stdout.
@@ -26,6 +28,7 @@ struct StdioEndpoint {
 struct HttpEndpoint {
   std::string url{};
   std::map<std::string, std::string> headers{};
+  oauth::Settings oauth{};  ///< `mcp` only; not enabled where `headers` give the Authorization
   bool operator==(const HttpEndpoint&) const = default;
 };
 
@@ -34,6 +37,10 @@ enum class Protocol : std::uint8_t { mcp, invoke };
 
 /// What to do with a call whose outcome is not known and whose tool has no annotation that settles it.
 enum class RetryPolicy : std::uint8_t { never, always, retry_unknown };
+
+/// What a server hears that asks the user for values in the middle of a call: that there is nobody, or the
+/// defaults of its own form (and that the user declines where one has none).
+enum class Elicitation : std::uint8_t { refuse, defaults };
 
 /// A tool of an `invoke` server that is declared by hand.
 struct DeclaredTool {
@@ -56,6 +63,7 @@ struct ServerSettings {
   std::size_t breaker_failures = 0;                        ///< in a row until no call is made; 0: never
   std::chrono::milliseconds breaker_pause{30'000};         ///< then one call tries
   std::size_t max_message_bytes = std::size_t{16} << 20U;  ///< one message from the server
+  Elicitation elicitation = Elicitation::refuse;
   std::vector<DeclaredTool> tools{};  ///< `invoke` only; wins over a listed one of that name
   bool operator==(const ServerSettings&) const = default;
 };
@@ -80,11 +88,11 @@ struct ServerSet {
 /// Finds a variable of the environment; nullptr when it is not set.
 using Environment = const char* (*)(const char* name);
 
-/// Reads mcp.json: {"mcpServers": {"name": {"command", "args", "env", "cwd"} | {"url", "headers"}}}, with
-/// `type`, `disabled` and `description` where they are given. `${VAR}` and `${VAR:-default}` in values of
-/// env, headers, args, command and url come from the environment. A setting for a server that the file does
-/// not have is no error. Errors: config_error, with file, key and remedy; io_error when the file cannot be
-/// read.
+/// Reads mcp.json: {"mcpServers": {"name": {"command", "args", "env", "cwd"} | {"url", "headers", "oauth"}}},
+/// with `type`, `disabled` and `description` where they are given. `${VAR}` and `${VAR:-default}` in values
+/// of env, headers, args, command and url come from the environment. A setting for a server that the file
+/// does not have is no error. Errors: config_error, with file, key and remedy; io_error when the file cannot
+/// be read.
 Result<ServerSet> load_servers(const std::filesystem::path& file, const SettingsByServer& settings,
                                Environment environment = nullptr);
 
@@ -94,6 +102,8 @@ Result<ServerSet> parse_servers(std::string_view text, std::string_view source,
 
 /// "never", "always", "retry_unknown". Errors: config_error.
 Result<RetryPolicy> parse_retry_policy(std::string_view text);
+/// "refuse", "defaults". Errors: config_error.
+Result<Elicitation> parse_elicitation(std::string_view text);
 /// "mcp", "invoke". Errors: config_error.
 Result<Protocol> parse_protocol(std::string_view text);
 

@@ -1,5 +1,6 @@
 #include "mcp/server_config.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include <gtest/gtest.h>
@@ -72,6 +73,20 @@ TEST(ServerConfig, ErrorsNameFileServerKeyAndRemedy) {
       {R"({"mcpServers": {"s": {"url": "ftp://h"}}})", "neither http:// nor https://"},
       {R"({"mcpServers": {"s": {"url": "http://h", "headers": {"A": "b\r\nC: d"}}}})",
        "'headers.A' is no HTTP header"},
+      {R"({"mcpServers": {"s": {"url": "http://h", "oauth": true}}})", "'oauth' must be false or an object"},
+      {R"({"mcpServers": {"s": {"url": "http://h", "oauth": {"client": "c"}}}})",
+       "unknown key 'oauth.client'"},
+      {R"({"mcpServers": {"s": {"url": "http://h", "oauth": {"grant": "password"}}}})",
+       "'oauth.grant' must be"},
+      {R"({"mcpServers": {"s": {"url": "http://h", "oauth": {"redirectPort": 65536}}}})",
+       "'oauth.redirectPort'"},
+      {R"({"mcpServers": {"s": {"url": "http://h", "oauth": {"grant": "client_credentials", "clientId": "c"}}}})",
+       "needs clientId and clientSecret or privateKeyFile"},
+      {R"({"mcpServers": {"s": {"url": "http://h", "oauth": {"clientSecret": "x"}}}})", "no clientId"},
+      {R"({"mcpServers": {"s": {"url": "http://h", "oauth": {"clientMetadataUrl": "http://m"}}}})",
+       "https://"},
+      {R"({"mcpServers": {"s": {"url": "http://h", "oauth": {}, "headers": {"authorization": "x"}}}})",
+       "leave one of them out"},
       {R"({"mcpServers": {"s": {"url": "http://h", "type": "sse"}}})", "replaced in 2025"},
       {R"({"mcpServers": {"s": {"url": "http://h", "type": "stdio"}}})", "does not go with 'url'"},
       {R"({"mcpServers": {"s": {"command": "x", "type": "http"}}})", "does not go with 'command'"},
@@ -85,6 +100,33 @@ TEST(ServerConfig, ErrorsNameFileServerKeyAndRemedy) {
   EXPECT_NE(error_of(R"({"mcpServers": {"s": {"command": "x"}}})", {{"s", {.protocol = Protocol::invoke}}})
                 .find("needs 'url'"),
             std::string::npos);
+}
+
+TEST(ServerConfig, OAuthOfAServer) {
+  const auto set = parse(R"({"mcpServers": {
+      "given": {"url": "http://h", "oauth": {"grant": "client_credentials", "clientId": "c", "clientSecret": "s",
+                "scope": "a b", "redirectPort": 7777, "clientMetadataUrl": "https://m/c.json"}},
+      "key": {"url": "http://h", "oauth": {"clientId": "c", "privateKeyFile": "/k"}},
+      "never": {"url": "http://h", "oauth": false},
+      "by_header": {"url": "http://h", "headers": {"authorization": "Bearer x"}},
+      "usual": {"url": "http://h"}}})");
+  ASSERT_TRUE(set) << set.error().message;
+  const auto oauth = [&set](std::string_view name) {
+    return std::get<HttpEndpoint>(std::ranges::find(set->servers, name, &ServerConfig::name)->endpoint).oauth;
+  };
+  EXPECT_EQ(oauth("given"), (oauth::Settings{.grant = oauth::Grant::client_credentials,
+                                             .client_id = "c",
+                                             .client_secret = "s",
+                                             .client_metadata_url = "https://m/c.json",
+                                             .scope = "a b",
+                                             .redirect_port = 7777}));
+  EXPECT_EQ(oauth("key").private_key_file, "/k");
+  EXPECT_FALSE(oauth("never").enabled);
+  EXPECT_FALSE(oauth("by_header").enabled) << "whoever gives a token means that token";
+  EXPECT_EQ(oauth("usual"), oauth::Settings{});
+  const std::string refused = error_of(R"({"mcpServers": {"s": {"url": "http://h", "oauth": {}}}})",
+                                       {{"s", {.protocol = Protocol::invoke}}});
+  EXPECT_NE(refused.find("'oauth'"), std::string::npos) << refused;
 }
 
 TEST(ServerConfig, LeavesAloneWhatIsNoVariable) {
@@ -109,6 +151,8 @@ TEST(ServerConfig, PoliciesAndProtocolsByName) {
   EXPECT_FALSE(parse_retry_policy("sometimes"));
   EXPECT_EQ(*parse_protocol("invoke"), Protocol::invoke);
   EXPECT_FALSE(parse_protocol("soap"));
+  EXPECT_EQ(*parse_elicitation("defaults"), Elicitation::defaults);
+  EXPECT_FALSE(parse_elicitation("ask"));
 }
 
 }  // namespace

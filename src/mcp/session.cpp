@@ -46,10 +46,11 @@ Tool to_tool(const std::string& server, wire::mcp::ToolDescription description) 
 }
 
 Session::Session(std::string server, std::unique_ptr<Transport> transport, base::EventLoop& loop,
-                 std::chrono::milliseconds list_timeout)
+                 const ServerSettings& settings)
     : server_(std::move(server)),
       transport_(std::move(transport)),
-      list_timeout_(list_timeout),
+      list_timeout_(settings.start_timeout),
+      elicitation_(settings.elicitation),
       list_timer_(loop) {}
 
 void Session::start(Events events) {
@@ -181,10 +182,12 @@ void Session::take_request(const wire::mcp::Message& message) {
                              server_, transport_->unsent())});
   }
   if (message.method == "ping") return transport_->send(wire::mcp::encode_result(message.id, "{}"));
+  if (message.method == "elicitation/create" && elicitation_ == Elicitation::defaults)
+    return transport_->send(
+        wire::mcp::encode_result(message.id, wire::mcp::elicitation_defaults(body_of(message.body))));
   transport_->send(wire::mcp::encode_error(
       message.id, wire::mcp::kMethodNotFound,
-      fmt::format("this client offers no '{}': it declared neither roots nor sampling nor elicitation",
-                  message.method)));
+      fmt::format("this client has not declared that it offers '{}'", message.method)));
 }
 
 void Session::take_notification(const wire::mcp::Message& message) {
@@ -207,7 +210,8 @@ void Session::take_notification(const wire::mcp::Message& message) {
 void Session::handshake() {
   in_handshake_ = true;
   transport_->handshake_begins();
-  request("initialize", wire::mcp::initialize_params(kClientName, kClientVersion),
+  request("initialize",
+          wire::mcp::initialize_params(kClientName, kClientVersion, elicitation_ == Elicitation::defaults),
           [this](const Answer& answer) { take_initialize(answer); });
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/event_loop.hpp"
+#include "mcp/server_config.hpp"
 #include "mcp/transport.hpp"
 #include "mcp/upstream.hpp"
 #include "wire/mcp/messages.hpp"
@@ -21,9 +22,10 @@ namespace geminga::mcp {
 /// requests that it did not look at are sent once more in the new one.
 class Session final : public Upstream {
  public:
-  /// `list_timeout`: of a listing after the first; how long the first may take is the owner's business.
+  /// Of `settings` it takes the start time-out, for a listing after the first (how long the first may take is
+  /// the owner's business), and what a server hears that asks for values.
   Session(std::string server, std::unique_ptr<Transport> transport, base::EventLoop& loop,
-          std::chrono::milliseconds list_timeout);
+          const ServerSettings& settings);
 
   void start(Events events) override;
   std::int64_t call(Call call) override;
@@ -78,6 +80,7 @@ class Session final : public Upstream {
   std::set<std::string> cursors_;  // of this listing; a server that repeats one would never end
   std::int64_t list_request_ = 0;
   const std::chrono::milliseconds list_timeout_;
+  const Elicitation elicitation_;
   base::Timer list_timer_;  // of a listing after the first, which start_timeout covers
   std::uint64_t late_answers_ = 0;
 };

@@ -50,10 +50,29 @@ std::vector<std::string_view> handshake_versions() {
   return {kVersions.begin(), kVersions.end()};
 }
 
-std::string initialize_params(std::string_view client_name, std::string_view client_version) {
+std::string initialize_params(std::string_view client_name, std::string_view client_version,
+                              bool with_elicitation) {
   return fmt::format(
-      R"({{"protocolVersion":"{}","capabilities":{{}},"clientInfo":{{"name":{},"version":{}}}}})",
-      kVersions.front(), quote(client_name), quote(client_version));
+      R"({{"protocolVersion":"{}","capabilities":{},"clientInfo":{{"name":{},"version":{}}}}})",
+      kVersions.front(), with_elicitation ? R"({"elicitation":{"form":{}}})" : "{}", quote(client_name),
+      quote(client_version));
+}
+
+std::string elicitation_defaults(const json& params) {
+  constexpr const char* kDecline = R"({"action":"decline"})";
+  const json* schema = member(params, "requestedSchema");
+  const json* fields = schema == nullptr ? nullptr : member(*schema, "properties");
+  if (fields == nullptr || !fields->is_object()) return kDecline;
+  json content = json::object();
+  for (const auto& [name, field] : fields->items()) {
+    if (const json* value = member(field, "default"); value != nullptr) content[name] = *value;
+  }
+  if (const json* required = member(*schema, "required"); required != nullptr && required->is_array()) {
+    for (const json& name : *required) {
+      if (name.is_string() && !content.contains(name.get_ref<const std::string&>())) return kDecline;
+    }
+  }
+  return to_text(json{{"action", "accept"}, {"content", std::move(content)}});
 }
 
 Result<InitializeResult> read_initialize_result(const json& result) {

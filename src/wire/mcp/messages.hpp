@@ -16,8 +16,13 @@ namespace geminga::wire::mcp {
 /// Newest first; the first one is what we offer.
 std::vector<std::string_view> handshake_versions();
 
-/// Params of `initialize`. We declare no capability of a client: no roots, no sampling, no elicitation.
-std::string initialize_params(std::string_view client_name, std::string_view client_version);
+/// Params of `initialize`. Of what a client may offer we declare at most elicitation by forms: no roots, no
+/// sampling.
+std::string initialize_params(std::string_view client_name, std::string_view client_version,
+                              bool with_elicitation);
+/// The answer to `elicitation/create` of somebody who leaves every field of the form as it is: its defaults,
+/// or `decline` where a required field has none, and for everything but forms.
+std::string elicitation_defaults(const nlohmann::json& params);
 
 struct InitializeResult {
   std::string protocol_version{};

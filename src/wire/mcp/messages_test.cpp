@@ -9,10 +9,36 @@ namespace {
 using nlohmann::json;
 
 TEST(Messages, InitializeOffersTheNewestVersionAndNoCapability) {
-  const json params = json::parse(initialize_params("geminga", "1"));
+  const json params = json::parse(initialize_params("geminga", "1", false));
   EXPECT_EQ(params.at("protocolVersion"), "2025-11-25");
   EXPECT_EQ(params.at("capabilities"), json::object());
   EXPECT_EQ(params.at("clientInfo").at("name"), "geminga");
+}
+
+TEST(Messages, ElicitationIsDeclaredWhereItIsAnswered) {
+  const json params = json::parse(initialize_params("geminga", "1", true));
+  EXPECT_EQ(params.at("capabilities"), (json{{"elicitation", {{"form", json::object()}}}}));
+}
+
+json asked(const char* schema) {
+  return json::parse(elicitation_defaults({{"message", "?"}, {"requestedSchema", json::parse(schema)}}));
+}
+
+TEST(Messages, AnElicitationGetsTheDefaultsOfItsForm) {
+  EXPECT_EQ(asked(R"({"properties": {"name": {"type": "string", "default": "x"}, "n": {"default": 0},
+                      "yes": {"type": "boolean", "default": false}, "free": {"type": "string"}},
+                      "required": ["name", "n"]})"),
+            (json{{"action", "accept"}, {"content", {{"name", "x"}, {"n", 0}, {"yes", false}}}}));
+  EXPECT_EQ(asked(R"({"properties": {}})"), (json{{"action", "accept"}, {"content", json::object()}}));
+}
+
+TEST(Messages, AnElicitationThatNeedsSomebodyIsDeclined) {
+  const json declined{{"action", "decline"}};
+  EXPECT_EQ(asked(R"({"properties": {"name": {"type": "string"}}, "required": ["name"]})"), declined);
+  EXPECT_EQ(asked(R"({"properties": {}, "required": ["other"]})"), declined);
+  EXPECT_EQ(asked("{}"), declined);
+  EXPECT_EQ(json::parse(elicitation_defaults({{"mode", "url"}, {"url", "https://h"}})), declined);
+  EXPECT_EQ(json::parse(elicitation_defaults(nullptr)), declined);
 }
 
 TEST(Messages, InitializeTakesEveryVersionThatIsSpokenAndNoOther) {
