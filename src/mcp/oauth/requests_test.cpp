@@ -56,7 +56,7 @@ TEST(OAuthRequests, HowWeProveWhoWeAre) {
   const std::string basic = "Basic " + base::to_base64("me:p%3Aw");
   EXPECT_EQ(sent({}, client).authorization, basic);
   EXPECT_EQ(sent({"client_secret_post", "client_secret_basic"}, client).authorization, basic);
-  EXPECT_THAT(sent({}, client).body, Not(HasSubstr("client_")));
+  EXPECT_THAT(sent({}, client).body, Not(HasSubstr("client_id")));
 
   const Sent posted = sent({"client_secret_post"}, client);
   EXPECT_EQ(posted.authorization, "");
