@@ -186,6 +186,11 @@ std::optional<HttpResponse> HttpConnection::examine_head() {
   request_.params = std::move(match.params);
   for (const HttpGuard& guard : core_.options.guards)
     if (std::optional<HttpResponse> refusal = guard(request_, route_)) return refusal;
+  if (core_.options.authorizer) {
+    auto principal = core_.options.authorizer(request_, route_);
+    if (!principal) return error_response(principal.error());
+    request_.principal = *std::move(principal);
+  }
   if (route_ == nullptr && !match.allow.empty()) {
     HttpResponse response = error_response(
         405, "method_not_allowed",

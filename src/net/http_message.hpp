@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "auth/principal.hpp"
+
 namespace geminga::net {
 
 /// ASCII case is ignored; for header names and tokens.
@@ -41,7 +43,8 @@ struct HttpRequest {
   std::vector<std::pair<std::string, std::string>> query;   ///< decoded, in order
   HttpHeaders headers;
   std::string body;
-  std::string peer;  ///< "127.0.0.1:51234", "[::1]:51234"
+  std::string peer;                        ///< "127.0.0.1:51234", "[::1]:51234"
+  auth::PrincipalPtr principal = nullptr;  ///< who sends it; nullptr where authentication is off
 
   /// The decoded path, "/a/b c".
   [[nodiscard]] std::string path() const;

@@ -51,27 +51,36 @@ void Router::add(Route route) {
   GEMINGA_ASSERT(node->by_method.emplace(added->method, added).second);
 }
 
-void Router::get(std::string pattern, HttpHandler handler) {
-  add({.method = "GET", .pattern = std::move(pattern), .handler = std::move(handler), .content_types = {}});
+void Router::get(std::string pattern, HttpHandler handler, auth::Need need) {
+  add({.method = "GET",
+       .pattern = std::move(pattern),
+       .handler = std::move(handler),
+       .content_types = {},
+       .need = need});
 }
 
-void Router::post(std::string pattern, HttpHandler handler) {
-  add({.method = "POST", .pattern = std::move(pattern), .handler = std::move(handler)});
+void Router::post(std::string pattern, HttpHandler handler, auth::Need need) {
+  add({.method = "POST", .pattern = std::move(pattern), .handler = std::move(handler), .need = need});
 }
 
-void Router::post_empty(std::string pattern, HttpHandler handler) {
-  add({.method = "POST", .pattern = std::move(pattern), .handler = std::move(handler), .content_types = {}});
+void Router::post_empty(std::string pattern, HttpHandler handler, auth::Need need) {
+  add({.method = "POST",
+       .pattern = std::move(pattern),
+       .handler = std::move(handler),
+       .content_types = {},
+       .need = need});
 }
 
-void Router::put(std::string pattern, HttpHandler handler) {
-  add({.method = "PUT", .pattern = std::move(pattern), .handler = std::move(handler)});
+void Router::put(std::string pattern, HttpHandler handler, auth::Need need) {
+  add({.method = "PUT", .pattern = std::move(pattern), .handler = std::move(handler), .need = need});
 }
 
-void Router::del(std::string pattern, HttpHandler handler) {
+void Router::del(std::string pattern, HttpHandler handler, auth::Need need) {
   add({.method = "DELETE",
        .pattern = std::move(pattern),
        .handler = std::move(handler),
-       .content_types = {}});
+       .content_types = {},
+       .need = need});
 }
 
 namespace {

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "auth/principal.hpp"
 #include "net/http_message.hpp"
 
 namespace geminga::net {
@@ -23,6 +24,9 @@ struct Route {
   HttpHandler handler;
   /// What POST, PUT and PATCH may carry. Empty: the route takes no body.
   std::vector<std::string> content_types = {"application/json"};
+  /// What whoever uses it must be allowed to do, where authentication is on. Said for each route; what is
+  /// left out is the most.
+  auth::Need need = auth::Need::superuser;
 };
 
 /// Where a request goes.
@@ -42,13 +46,13 @@ class Router {
 
   /// A pattern that is malformed or there twice is a bug of ours and asserts.
   void add(Route route);
-  void get(std::string pattern, HttpHandler handler);
+  void get(std::string pattern, HttpHandler handler, auth::Need need = auth::Need::superuser);
   /// Takes application/json.
-  void post(std::string pattern, HttpHandler handler);
+  void post(std::string pattern, HttpHandler handler, auth::Need need = auth::Need::superuser);
   /// POST without a body ("cancel").
-  void post_empty(std::string pattern, HttpHandler handler);
-  void put(std::string pattern, HttpHandler handler);
-  void del(std::string pattern, HttpHandler handler);
+  void post_empty(std::string pattern, HttpHandler handler, auth::Need need = auth::Need::superuser);
+  void put(std::string pattern, HttpHandler handler, auth::Need need = auth::Need::superuser);
+  void del(std::string pattern, HttpHandler handler, auth::Need need = auth::Need::superuser);
 
   [[nodiscard]] RouteMatch match(std::string_view method, const std::vector<std::string>& segments) const;
   /// Every route in the order of adding; what the API reference is compared with.

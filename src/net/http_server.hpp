@@ -27,6 +27,11 @@ class HttpServerCore;
 /// there is none. Runs on the server's loop, for every request, before anything else.
 using HttpGuard = std::function<std::optional<HttpResponse>(const HttpRequest& head, const Route* route)>;
 
+/// Says from its head who sends a request, and whether that one may use `route` (nullptr: there is none).
+/// Runs on the server's loop after the guards, for every request. Errors: unauthorized, forbidden,
+/// overloaded.
+using HttpAuthorizer = std::function<Result<auth::PrincipalPtr>(const HttpRequest& head, const Route* route)>;
+
 struct HttpServerOptions {
   std::string address = "127.0.0.1";  ///< an IP address or a name that resolves to one
   std::uint16_t port = 0;             ///< 0: a free one, see HttpServer::port()
@@ -42,6 +47,7 @@ struct HttpServerOptions {
   std::chrono::milliseconds idle_timeout{75'000};    ///< a kept-alive connection without a request
   std::chrono::milliseconds write_timeout{30'000};   ///< without progress
   std::vector<HttpGuard> guards;
+  HttpAuthorizer authorizer;         ///< none: everybody who passes the guards may do everything
   base::Metrics* metrics = nullptr;  ///< geminga_http_...; must outlive the server
 };
 

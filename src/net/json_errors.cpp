@@ -7,6 +7,7 @@ namespace geminga::net {
 HttpResponse error_response(const Error& error, std::string_view request_id) {
   HttpResponse response =
       error_response(error_info(error.code).http_status, error.name(), error.message, request_id);
+  if (response.status == 401) response.headers.add("WWW-Authenticate", "Bearer");
   if (response.status == 429 || response.status == 503) response.headers.add("Retry-After", "1");
   return response;
 }

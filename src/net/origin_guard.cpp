@@ -86,16 +86,16 @@ bool is_loopback_host(std::string_view host) noexcept {
 }
 
 Result<OriginGuard> OriginGuard::create(OriginGuardOptions options) {
-  if (!options.listen_all_insecure && !is_loopback_host(options.address))
+  if (!options.listen_all_insecure && !options.authenticated && !is_loopback_host(options.address))
     return fail(ErrorCode::forbidden,
                 fmt::format("'{}' is open to other machines and no authentication is configured; listen on "
-                            "127.0.0.1, or accept the risk with --listen-all --insecure",
+                            "127.0.0.1, configure [auth], or accept the risk with --listen-all --insecure",
                             options.address));
   return OriginGuard(std::move(options));
 }
 
 bool OriginGuard::host_allowed(std::string_view host) const {
-  if (options_.listen_all_insecure || is_loopback_host(host)) return true;
+  if (options_.listen_all_insecure || options_.authenticated || is_loopback_host(host)) return true;
   const auto is_host = [&](const std::string& name) { return equal_ignoring_case(name, host); };
   return !host.empty() &&
          (is_host(options_.address) || std::ranges::any_of(options_.advertised_hosts, is_host));

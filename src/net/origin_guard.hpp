@@ -16,15 +16,16 @@ struct OriginGuardOptions {
   std::string address;                        ///< what the server listens on
   std::vector<std::string> advertised_hosts;  ///< names or addresses without a port
   bool listen_all_insecure = false;           ///< any address, any Host
+  bool authenticated = false;                 ///< the same: every route asks for a token
 };
 
-/// Stands before every route of a server without authentication: only this machine gets in, and no web page
-/// that a browser on it shows. Checked are Host (DNS rebinding), Origin and Sec-Fetch-Site (cross-site
-/// requests) and the Content-Type of what changes something (a form can send only three types without the
-/// browser asking first). Stateless; any thread.
+/// Stands before every route. Without authentication only this machine gets in; with and without it no web
+/// page of another site does, that a browser shows. Checked are Host (DNS rebinding), Origin and
+/// Sec-Fetch-Site (cross-site requests) and the Content-Type of what changes something (a form can send only
+/// three types without the browser asking first). Stateless; any thread.
 class OriginGuard {
  public:
-  /// Errors: forbidden (an address that other machines reach, without listen_all_insecure).
+  /// Errors: forbidden (an address that other machines reach, without listen_all_insecure or authentication).
   static Result<OriginGuard> create(OriginGuardOptions options);
 
   /// As an HttpGuard: 400, 403 or 415 with {error, message}, or nothing.
