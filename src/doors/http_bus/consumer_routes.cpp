@@ -14,6 +14,10 @@ using nlohmann::json;
 HttpBus::Service::Answer HttpBus::Service::open_consumer(const net::HttpRequest& request) {
   GEMINGA_TRY(const json body, net::parse_json_object(request.body));
   GEMINGA_TRY(ConsumerRequest wanted, read_consumer(body));
+  GEMINGA_TRY(wanted.options.topic, topic(request, wanted.options.topic, Use::change));
+  if (auto& letters = wanted.options.dead_letter; letters && !letters->topic.empty()) {
+    GEMINGA_TRY(letters->topic, topic(request, letters->topic, Use::change));
+  }
   const auto idle_timeout = wanted.idle_timeout.value_or(options_.idle_timeout_default);
   if (idle_timeout.count() == 0 || idle_timeout > options_.idle_timeout_max)
     return fail(ErrorCode::invalid_argument,
@@ -38,7 +42,7 @@ HttpBus::Service::Answer HttpBus::Service::open_consumer(const net::HttpRequest&
               {"type", to_string(type)},
               {"idle_timeout_ms", idle_timeout.count()}};
   sessions_.emplace(
-      id, std::make_shared<ConsumerSession>(id, *std::move(consumer), type,
+      id, std::make_shared<ConsumerSession>(id, request.principal, *std::move(consumer), type,
                                             ConsumerSession::Limits{.unsettled_max = options_.unsettled_max,
                                                                     .idle_timeout = idle_timeout}));
   return json_answer(answer, 201);
@@ -54,17 +58,18 @@ HttpBus::Service::Answer HttpBus::Service::close_consumer(const net::HttpRequest
   return net::HttpResponse{.status = 204};
 }
 
-HttpBus::Service::Answer HttpBus::Service::list_consumers(const net::HttpRequest&) {
+HttpBus::Service::Answer HttpBus::Service::list_consumers(const net::HttpRequest& request) {
   json consumers = json::array();
   const std::lock_guard lock(mutex_);
-  for (const auto& [id, session] : sessions_) consumers.push_back(session->describe());
+  for (const auto& [id, session] : sessions_)
+    if (session->is_of(request.principal)) consumers.push_back(session->describe());
   return json_answer({{"consumers", std::move(consumers)}});
 }
 
 Result<std::shared_ptr<ConsumerSession>> HttpBus::Service::session(const net::HttpRequest& request) {
   const std::lock_guard lock(mutex_);
   const auto found = sessions_.find(std::string(request.param("id")));
-  if (found == sessions_.end())
+  if (found == sessions_.end() || !found->second->is_of(request.principal))
     return fail(
         ErrorCode::not_found,
         fmt::format("there is no consumer '{}': it was closed, or idle for too long; open it again with "

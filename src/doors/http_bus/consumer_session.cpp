@@ -53,8 +53,10 @@ class AckAnswer {
 
 }  // namespace
 
-ConsumerSession::ConsumerSession(std::string id, Consumer consumer, SubscriptionType type, Limits limits)
+ConsumerSession::ConsumerSession(std::string id, auth::PrincipalPtr owner, Consumer consumer,
+                                 SubscriptionType type, Limits limits)
     : id_(std::move(id)),
+      owner_(std::move(owner)),
       type_(type),
       limits_(limits),
       consumer_(std::move(consumer)),
@@ -207,6 +209,10 @@ std::size_t ConsumerSession::unsettled() {
 bool ConsumerSession::idle_since_too_long(base::MonotonicTime time) const {
   const std::lock_guard lock(mutex_);
   return !busy_ && waiting_.empty() && time - last_used_ > limits_.idle_timeout;
+}
+
+bool ConsumerSession::is_of(const auth::PrincipalPtr& principal) const {
+  return auth::sees_all(principal) || (owner_ != nullptr && owner_->role == principal->role);
 }
 
 json ConsumerSession::describe() const {

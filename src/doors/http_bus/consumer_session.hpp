@@ -12,6 +12,7 @@
 
 #include <geminga/consumer.hpp>
 
+#include "auth/principal.hpp"
 #include "base/clock.hpp"
 #include "doors/http_bus/message_json.hpp"
 #include "net/http_server.hpp"
@@ -26,11 +27,15 @@ class ConsumerSession {
     std::size_t unsettled_max;
     std::chrono::milliseconds idle_timeout;
   };
-  ConsumerSession(std::string id, Consumer consumer, SubscriptionType type, Limits limits);
+  /// `owner` has opened it; nullptr: authentication is off.
+  ConsumerSession(std::string id, auth::PrincipalPtr owner, Consumer consumer, SubscriptionType type,
+                  Limits limits);
   /// close() must have returned.
   ~ConsumerSession();
 
   // Any thread; none of these blocks.
+  /// Whether it is there for that one: for the role that opened it, and for superusers.
+  [[nodiscard]] bool is_of(const auth::PrincipalPtr& principal) const;
   void receive(ReceiveRequest request, net::Responder responder);
   void acknowledge(SettleRequest request, net::Responder responder);
   void negative_acknowledge(SettleRequest request, net::Responder responder);
@@ -59,6 +64,7 @@ class ConsumerSession {
   std::size_t unsettled();
 
   const std::string id_;
+  const auth::PrincipalPtr owner_;
   const SubscriptionType type_;
   const Limits limits_;
   Consumer consumer_;  // any thread

@@ -102,35 +102,36 @@ net::HttpHandler HttpBus::Service::at_once(void (Service::*handler)(net::HttpReq
 }
 
 void HttpBus::Service::add_routes(net::Router& router) {
-  router.get("/api/bus", on_pool(&Service::describe_bus));
-  router.get("/api/bus/namespaces", on_pool(&Service::list_namespaces));
-  router.get("/api/bus/policies", on_pool(&Service::get_policies));
-  router.put("/api/bus/policies", on_pool(&Service::put_policies));
-  router.get("/api/bus/topics", on_pool(&Service::list_topics));
-  router.post("/api/bus/topics", on_pool(&Service::create_topic));
-  router.post("/api/bus/topics/terminate", on_pool(&Service::terminate_topic));
-  router.post("/api/bus/topics/compaction", on_pool(&Service::compact_topic));
-  router.post("/api/bus/topics/partitions", on_pool(&Service::update_partitions));
-  router.del("/api/bus/topics", on_pool(&Service::delete_topic));
+  using auth::Need;
+  router.get("/api/bus", on_pool(&Service::describe_bus), Need::token);
+  router.get("/api/bus/namespaces", on_pool(&Service::list_namespaces), Need::token);
+  router.get("/api/bus/policies", on_pool(&Service::get_policies), Need::admin);
+  router.put("/api/bus/policies", on_pool(&Service::put_policies), Need::admin);
+  router.get("/api/bus/topics", on_pool(&Service::list_topics), Need::token);
+  router.post("/api/bus/topics", on_pool(&Service::create_topic), Need::admin);
+  router.post("/api/bus/topics/terminate", on_pool(&Service::terminate_topic), Need::admin);
+  router.post("/api/bus/topics/compaction", on_pool(&Service::compact_topic), Need::admin);
+  router.post("/api/bus/topics/partitions", on_pool(&Service::update_partitions), Need::admin);
+  router.del("/api/bus/topics", on_pool(&Service::delete_topic), Need::admin);
   // A full name has slashes, which no path segment may hold: it goes into ?topic=.
-  router.get("/api/bus/stats", on_pool(&Service::topic_stats));
-  router.get("/api/bus/topics/{topic}/stats", on_pool(&Service::topic_stats));
-  router.get("/api/bus/messages", on_pool(&Service::browse));
-  router.get("/api/bus/topics/{topic}/messages", on_pool(&Service::browse));
-  router.post("/api/bus/messages", at_once(&Service::publish));
-  router.post("/api/bus/topics/{topic}/messages", at_once(&Service::publish));
-  router.post("/api/bus/subscriptions", on_pool(&Service::create_subscription));
-  router.del("/api/bus/subscriptions", on_pool(&Service::delete_subscription));
-  router.post("/api/bus/subscriptions/skip-all", on_pool(&Service::skip_all));
-  router.post("/api/bus/subscriptions/skip", on_pool(&Service::skip));
-  router.post("/api/bus/subscriptions/expire", on_pool(&Service::expire));
-  router.post("/api/bus/subscriptions/seek", on_pool(&Service::seek));
-  router.get("/api/bus/consumers", on_pool(&Service::list_consumers));
-  router.post("/api/bus/consumers", on_pool(&Service::open_consumer));
-  router.del("/api/bus/consumers/{id}", on_pool(&Service::close_consumer));
-  router.post("/api/bus/consumers/{id}/receive", at_once(&Service::receive));
-  router.post("/api/bus/consumers/{id}/ack", at_once(&Service::acknowledge));
-  router.post("/api/bus/consumers/{id}/nack", at_once(&Service::negative_acknowledge));
+  router.get("/api/bus/stats", on_pool(&Service::topic_stats), Need::token);
+  router.get("/api/bus/topics/{topic}/stats", on_pool(&Service::topic_stats), Need::token);
+  router.get("/api/bus/messages", on_pool(&Service::browse), Need::consume);
+  router.get("/api/bus/topics/{topic}/messages", on_pool(&Service::browse), Need::consume);
+  router.post("/api/bus/messages", at_once(&Service::publish), Need::produce);
+  router.post("/api/bus/topics/{topic}/messages", at_once(&Service::publish), Need::produce);
+  router.post("/api/bus/subscriptions", on_pool(&Service::create_subscription), Need::consume);
+  router.del("/api/bus/subscriptions", on_pool(&Service::delete_subscription), Need::consume);
+  router.post("/api/bus/subscriptions/skip-all", on_pool(&Service::skip_all), Need::consume);
+  router.post("/api/bus/subscriptions/skip", on_pool(&Service::skip), Need::consume);
+  router.post("/api/bus/subscriptions/expire", on_pool(&Service::expire), Need::consume);
+  router.post("/api/bus/subscriptions/seek", on_pool(&Service::seek), Need::consume);
+  router.get("/api/bus/consumers", on_pool(&Service::list_consumers), Need::consume);
+  router.post("/api/bus/consumers", on_pool(&Service::open_consumer), Need::consume);
+  router.del("/api/bus/consumers/{id}", on_pool(&Service::close_consumer), Need::consume);
+  router.post("/api/bus/consumers/{id}/receive", at_once(&Service::receive), Need::consume);
+  router.post("/api/bus/consumers/{id}/ack", at_once(&Service::acknowledge), Need::consume);
+  router.post("/api/bus/consumers/{id}/nack", at_once(&Service::negative_acknowledge), Need::consume);
 }
 
 }  // namespace geminga::doors

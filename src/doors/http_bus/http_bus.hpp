@@ -1,7 +1,9 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
+#include <string_view>
 
 #include <geminga/bus.hpp>
 
@@ -17,6 +19,9 @@ struct HttpBusOptions {
   std::chrono::milliseconds idle_timeout_default{60'000};
   std::chrono::milliseconds idle_timeout_max{3'600'000};
   std::chrono::milliseconds wait_max{60'000};  ///< how long one receive may wait
+  /// Namespaces ("tenant/namespace") that somebody else keeps: whoever is no superuser may look and change
+  /// nothing. Only asked where authentication is on; any thread.
+  std::function<bool(std::string_view name_space)> read_only;
 };
 
 /// The bus over HTTP, under /api/bus (docs/reference/http-bus.md). A consumer lives here, by its id, until it

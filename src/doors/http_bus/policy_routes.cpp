@@ -40,24 +40,27 @@ Result<Policies> policies_from(const json& object) {
   return base::to_policies(values);
 }
 
-/// ?topic=T or ?namespace=N, one of them.
-struct Target {
-  std::string topic;
-  std::string name_space;
-};
-
-Result<Target> target_of(const net::HttpRequest& request) {
-  const auto topic = request.query_value("topic");
-  const auto name_space = request.query_value("namespace");
-  if (topic.has_value() == name_space.has_value())
-    return fail(ErrorCode::invalid_argument, "one of the query parameters 'topic' and 'namespace' is needed");
-  return Target{.topic = std::string(topic.value_or("")), .name_space = std::string(name_space.value_or(""))};
-}
-
 }  // namespace
 
+/// ?topic=T or ?namespace=N, one of them.
+Result<HttpBus::Service::PolicyTarget> HttpBus::Service::policy_target(const net::HttpRequest& request,
+                                                                       Use use) const {
+  const auto topic_text = request.query_value("topic");
+  const auto path = request.query_value("namespace");
+  if (topic_text.has_value() == path.has_value())
+    return fail(ErrorCode::invalid_argument, "one of the query parameters 'topic' and 'namespace' is needed");
+  PolicyTarget target;
+  if (path) {
+    GEMINGA_TRY_VOID(check_namespace(request, *path, use));
+    target.name_space = *path;
+  } else {
+    GEMINGA_TRY(target.topic, topic(request, *topic_text, use));
+  }
+  return target;
+}
+
 HttpBus::Service::Answer HttpBus::Service::get_policies(const net::HttpRequest& request) {
-  GEMINGA_TRY(const Target target, target_of(request));
+  GEMINGA_TRY(const PolicyTarget target, policy_target(request, Use::look));
   Admin admin = bus_.admin();
   GEMINGA_TRY(const Policies policies, target.name_space.empty()
                                            ? admin.policies(target.topic)
@@ -66,7 +69,7 @@ HttpBus::Service::Answer HttpBus::Service::get_policies(const net::HttpRequest& 
 }
 
 HttpBus::Service::Answer HttpBus::Service::put_policies(const net::HttpRequest& request) {
-  GEMINGA_TRY(const Target target, target_of(request));
+  GEMINGA_TRY(const PolicyTarget target, policy_target(request, Use::change));
   GEMINGA_TRY(const json body, net::parse_json_object(request.body));
   GEMINGA_TRY(const Policies policies, policies_from(body));
   Admin admin = bus_.admin();
@@ -75,14 +78,8 @@ HttpBus::Service::Answer HttpBus::Service::put_policies(const net::HttpRequest& 
   return json_answer(policies_to_json(policies));
 }
 
-HttpBus::Service::Answer HttpBus::Service::list_namespaces(const net::HttpRequest&) {
-  Admin admin = bus_.admin();
-  std::vector<std::string> names;
-  GEMINGA_TRY(const auto tenants, admin.tenants());
-  for (const std::string& tenant : tenants) {
-    GEMINGA_TRY(const auto some, admin.namespaces(tenant));
-    names.insert(names.end(), some.begin(), some.end());
-  }
+HttpBus::Service::Answer HttpBus::Service::list_namespaces(const net::HttpRequest& request) {
+  GEMINGA_TRY(const auto names, visible_namespaces(request));
   return json_answer({{"namespaces", names}});
 }
 

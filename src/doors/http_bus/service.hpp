@@ -30,6 +30,16 @@ class HttpBus::Service : public std::enable_shared_from_this<HttpBus::Service> {
   /// A handler that answers by itself, later perhaps.
   net::HttpHandler at_once(void (Service::*handler)(net::HttpRequest, net::Responder));
 
+  // access.cpp: where a name that a request brings becomes one that is used
+  enum class Use : std::uint8_t { look, change };
+  /// The full name of a topic that the sender may use so. Errors: invalid_argument, forbidden.
+  Result<std::string> topic(const net::HttpRequest& request, std::string_view text, Use use) const;
+  /// The topic of ?topic= or of the path.
+  Result<std::string> named_topic(const net::HttpRequest& request, Use use) const;
+  Result<> check_namespace(const net::HttpRequest& request, std::string_view path, Use use) const;
+  /// Those that the sender sees.
+  Result<std::vector<std::string>> visible_namespaces(const net::HttpRequest& request);
+
   // topic_routes.cpp
   Answer describe_bus(const net::HttpRequest&);
   Answer list_topics(const net::HttpRequest& request);
@@ -50,14 +60,20 @@ class HttpBus::Service : public std::enable_shared_from_this<HttpBus::Service> {
   void parse_and_publish(const net::HttpRequest& request, net::Responder responder);
 
   // policy_routes.cpp
+  /// One of both is empty.
+  struct PolicyTarget {
+    std::string topic;
+    std::string name_space;
+  };
+  Result<PolicyTarget> policy_target(const net::HttpRequest& request, Use use) const;
   Answer get_policies(const net::HttpRequest& request);
   Answer put_policies(const net::HttpRequest& request);
-  Answer list_namespaces(const net::HttpRequest&);
+  Answer list_namespaces(const net::HttpRequest& request);
 
   // consumer_routes.cpp
   Answer open_consumer(const net::HttpRequest& request);
   Answer close_consumer(const net::HttpRequest& request);
-  Answer list_consumers(const net::HttpRequest&);
+  Answer list_consumers(const net::HttpRequest& request);
   void receive(net::HttpRequest request, net::Responder responder);
   void acknowledge(net::HttpRequest request, net::Responder responder);
   void negative_acknowledge(net::HttpRequest request, net::Responder responder);
@@ -74,6 +90,9 @@ class HttpBus::Service : public std::enable_shared_from_this<HttpBus::Service> {
   std::unique_ptr<base::Timer> idle_timer_;  // loop_
   std::unique_ptr<net::BlockingPool> pool_;
 };
+
+/// A query parameter that must be there. Errors: invalid_argument.
+Result<std::string> required_query(const net::HttpRequest& request, std::string_view name);
 
 /// {"topics": [...]} and the like, as 200 or another status.
 net::HttpResponse json_answer(const nlohmann::json& body, int status = 200);

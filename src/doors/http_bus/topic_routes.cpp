@@ -18,20 +18,6 @@ namespace {
 constexpr std::size_t kParseOnLoopBytes = 64 << 10;  // larger bodies are parsed on the pool
 constexpr std::uint32_t kBrowseMax = 1'000;
 
-Result<std::string> required_query(const net::HttpRequest& request, std::string_view name) {
-  const auto value = request.query_value(name);
-  if (!value || value->empty())
-    return fail(ErrorCode::invalid_argument,
-                fmt::format("the query parameter '{}' is needed (?{}=...)", name, name));
-  return std::string(*value);
-}
-
-/// From the path or, with slashes in it, from the query.
-Result<std::string> topic_of(const net::HttpRequest& request) {
-  if (const std::string_view topic = request.param("topic"); !topic.empty()) return std::string(topic);
-  return required_query(request, "topic");
-}
-
 Result<std::uint32_t> limit_of(const net::HttpRequest& request) {
   const std::string_view text = request.query_value("limit").value_or("10");
   std::uint32_t limit = 0;
@@ -68,13 +54,11 @@ HttpBus::Service::Answer HttpBus::Service::list_topics(const net::HttpRequest& r
     return {};
   };
   if (const auto name = request.query_value("namespace")) {
+    GEMINGA_TRY_VOID(check_namespace(request, *name, Use::look));
     GEMINGA_TRY_VOID(add(*name));
   } else {
-    GEMINGA_TRY(const auto tenants, admin.tenants());
-    for (const std::string& tenant : tenants) {
-      GEMINGA_TRY(const auto namespaces, admin.namespaces(tenant));
-      for (const std::string& each : namespaces) GEMINGA_TRY_VOID(add(each));
-    }
+    GEMINGA_TRY(const auto namespaces, visible_namespaces(request));
+    for (const std::string& each : namespaces) GEMINGA_TRY_VOID(add(each));
   }
   return json_answer({{"topics", topics}, {"partitioned", std::move(partitioned)}});
 }
@@ -82,7 +66,7 @@ HttpBus::Service::Answer HttpBus::Service::list_topics(const net::HttpRequest& r
 HttpBus::Service::Answer HttpBus::Service::create_topic(const net::HttpRequest& request) {
   GEMINGA_TRY(const json body, net::parse_json_object(request.body));
   GEMINGA_TRY(const TopicRequest wanted, read_new_topic(body));
-  GEMINGA_TRY(const std::string name, bus_.full_topic_name(wanted.topic));
+  GEMINGA_TRY(const std::string name, topic(request, wanted.topic, Use::change));
   if (wanted.partitions == 0) {
     GEMINGA_TRY_VOID(bus_.admin().create_topic(name));
     return json_answer({{"topic", name}}, 201);
@@ -96,46 +80,48 @@ HttpBus::Service::Answer HttpBus::Service::update_partitions(const net::HttpRequ
   GEMINGA_TRY(const TopicRequest wanted, read_new_topic(body));
   if (wanted.partitions == 0)
     return fail(ErrorCode::invalid_argument, "'partitions' is needed: how many there shall be");
-  GEMINGA_TRY_VOID(bus_.admin().update_partitioned_topic(wanted.topic, wanted.partitions));
+  GEMINGA_TRY(const std::string name, topic(request, wanted.topic, Use::change));
+  GEMINGA_TRY_VOID(bus_.admin().update_partitioned_topic(name, wanted.partitions));
   return net::HttpResponse{.status = 204};
 }
 
 HttpBus::Service::Answer HttpBus::Service::delete_topic(const net::HttpRequest& request) {
-  GEMINGA_TRY(const std::string topic, topic_of(request));
+  GEMINGA_TRY(const std::string name, named_topic(request, Use::change));
   GEMINGA_TRY(const bool force, flag_of(request, "force"));
-  GEMINGA_TRY_VOID(bus_.admin().delete_topic(topic, force));
+  GEMINGA_TRY_VOID(bus_.admin().delete_topic(name, force));
   return net::HttpResponse{.status = 204};
 }
 
 HttpBus::Service::Answer HttpBus::Service::terminate_topic(const net::HttpRequest& request) {
   GEMINGA_TRY(const json body, net::parse_json_object(request.body));
   GEMINGA_TRY(const TopicRequest wanted, read_topic(body, /*with_subscription=*/false));
-  GEMINGA_TRY(const std::optional<MessageId> last, bus_.admin().terminate_topic(wanted.topic));
+  GEMINGA_TRY(const std::string name, topic(request, wanted.topic, Use::change));
+  GEMINGA_TRY(const std::optional<MessageId> last, bus_.admin().terminate_topic(name));
   return json_answer({{"last_message_id", last ? json(last->to_string()) : json()}});
 }
 
 HttpBus::Service::Answer HttpBus::Service::compact_topic(const net::HttpRequest& request) {
   GEMINGA_TRY(const json body, net::parse_json_object(request.body));
   GEMINGA_TRY(const TopicRequest wanted, read_topic(body, /*with_subscription=*/false));
-  GEMINGA_TRY(const std::string name, bus_.full_topic_name(wanted.topic));
+  GEMINGA_TRY(const std::string name, topic(request, wanted.topic, Use::change));
   GEMINGA_TRY_VOID(bus_.admin().compact_topic(name));
   return json_answer({{"topic", name}}, 202);
 }
 
 HttpBus::Service::Answer HttpBus::Service::topic_stats(const net::HttpRequest& request) {
-  GEMINGA_TRY(const std::string topic, topic_of(request));
-  GEMINGA_TRY(const TopicStats stats, bus_.admin().stats(topic));
+  GEMINGA_TRY(const std::string name, named_topic(request, Use::look));
+  GEMINGA_TRY(const TopicStats stats, bus_.admin().stats(name));
   return json_answer(to_json(stats));
 }
 
 HttpBus::Service::Answer HttpBus::Service::browse(const net::HttpRequest& request) {
-  GEMINGA_TRY(const std::string topic, topic_of(request));
+  GEMINGA_TRY(const std::string name, named_topic(request, Use::look));
   GEMINGA_TRY(const std::uint32_t limit, limit_of(request));
   std::optional<MessageId> after;
   if (const auto text = request.query_value("after")) {
     GEMINGA_TRY(after, MessageId::parse(*text));
   }
-  GEMINGA_TRY(const std::vector<Message> messages, bus_.admin().browse(topic, after, limit));
+  GEMINGA_TRY(const std::vector<Message> messages, bus_.admin().browse(name, after, limit));
   json array = json::array();
   for (const Message& message : messages) array.push_back(to_json(message));
   return json_answer({{"messages", std::move(array)}});
@@ -144,29 +130,31 @@ HttpBus::Service::Answer HttpBus::Service::browse(const net::HttpRequest& reques
 HttpBus::Service::Answer HttpBus::Service::create_subscription(const net::HttpRequest& request) {
   GEMINGA_TRY(const json body, net::parse_json_object(request.body));
   GEMINGA_TRY(const TopicRequest wanted, read_topic(body, /*with_subscription=*/true));
-  GEMINGA_TRY(const std::string name, bus_.full_topic_name(wanted.topic));
+  GEMINGA_TRY(const std::string name, topic(request, wanted.topic, Use::change));
   GEMINGA_TRY_VOID(bus_.admin().create_subscription(name, *wanted.subscription, wanted.initial_position));
   return json_answer({{"topic", name}, {"subscription", *wanted.subscription}}, 201);
 }
 
 HttpBus::Service::Answer HttpBus::Service::delete_subscription(const net::HttpRequest& request) {
-  GEMINGA_TRY(const std::string topic, topic_of(request));
+  GEMINGA_TRY(const std::string name, named_topic(request, Use::change));
   GEMINGA_TRY(const std::string subscription, required_query(request, "subscription"));
-  GEMINGA_TRY_VOID(bus_.admin().delete_subscription(topic, subscription));
+  GEMINGA_TRY_VOID(bus_.admin().delete_subscription(name, subscription));
   return net::HttpResponse{.status = 204};
 }
 
 HttpBus::Service::Answer HttpBus::Service::skip_all(const net::HttpRequest& request) {
   GEMINGA_TRY(const json body, net::parse_json_object(request.body));
   GEMINGA_TRY(const TopicRequest wanted, read_topic(body, /*with_subscription=*/true));
-  GEMINGA_TRY_VOID(bus_.admin().skip_all(wanted.topic, *wanted.subscription));
+  GEMINGA_TRY(const std::string name, topic(request, wanted.topic, Use::change));
+  GEMINGA_TRY_VOID(bus_.admin().skip_all(name, *wanted.subscription));
   return net::HttpResponse{.status = 204};
 }
 
 HttpBus::Service::Answer HttpBus::Service::skip(const net::HttpRequest& request) {
   GEMINGA_TRY(const json body, net::parse_json_object(request.body));
   GEMINGA_TRY(const SkipRequest wanted, read_skip(body));
-  GEMINGA_TRY_VOID(bus_.admin().skip(wanted.topic, wanted.subscription, wanted.entries));
+  GEMINGA_TRY(const std::string name, topic(request, wanted.topic, Use::change));
+  GEMINGA_TRY_VOID(bus_.admin().skip(name, wanted.subscription, wanted.entries));
   return net::HttpResponse{.status = 204};
 }
 
@@ -174,14 +162,16 @@ HttpBus::Service::Answer HttpBus::Service::expire(const net::HttpRequest& reques
   GEMINGA_TRY(const json body, net::parse_json_object(request.body));
   GEMINGA_TRY(const ExpireRequest wanted, read_expire(body));
   const Timestamp before = base::Clock::system().wall_now() - wanted.older_than;
-  GEMINGA_TRY_VOID(bus_.admin().expire(wanted.topic, wanted.subscription, before));
+  GEMINGA_TRY(const std::string name, topic(request, wanted.topic, Use::change));
+  GEMINGA_TRY_VOID(bus_.admin().expire(name, wanted.subscription, before));
   return net::HttpResponse{.status = 204};
 }
 
 HttpBus::Service::Answer HttpBus::Service::seek(const net::HttpRequest& request) {
   GEMINGA_TRY(const json body, net::parse_json_object(request.body));
   GEMINGA_TRY(const SeekRequest wanted, read_seek(body));
-  GEMINGA_TRY_VOID(bus_.admin().seek(wanted.topic, wanted.subscription, wanted.target));
+  GEMINGA_TRY(const std::string name, topic(request, wanted.topic, Use::change));
+  GEMINGA_TRY_VOID(bus_.admin().seek(name, wanted.subscription, wanted.target));
   return net::HttpResponse{.status = 204};
 }
 
@@ -197,8 +187,7 @@ void HttpBus::Service::publish(net::HttpRequest request, net::Responder responde
 
 void HttpBus::Service::parse_and_publish(const net::HttpRequest& request, net::Responder responder) {
   const auto read = [&]() -> Result<std::vector<TopicMessage>> {
-    GEMINGA_TRY(const std::string topic, topic_of(request));
-    GEMINGA_TRY(const std::string name, bus_.full_topic_name(topic));
+    GEMINGA_TRY(const std::string name, named_topic(request, Use::change));
     GEMINGA_TRY(const json body, net::parse_json_object(request.body));
     GEMINGA_TRY(std::vector<OutgoingMessage> messages, read_messages(body));
     std::vector<TopicMessage> addressed;
