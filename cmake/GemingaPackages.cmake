@@ -13,6 +13,7 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(re2 REQUIRED IMPORTED_TARGET re2)
 pkg_check_modules(tomlplusplus REQUIRED IMPORTED_TARGET tomlplusplus)
 pkg_check_modules(isal REQUIRED IMPORTED_TARGET libisal)
+pkg_check_modules(libpq REQUIRED libpq)  # its headers; the library is loaded by whoever keeps jobs in PostgreSQL
 if(GEMINGA_DEVELOPER)
   find_package(GTest REQUIRED)
   find_package(benchmark REQUIRED)

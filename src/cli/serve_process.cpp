@@ -13,6 +13,7 @@
 
 #include <geminga/bus.hpp>
 
+#include "base/file_system.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
 #include "base/process_metrics.hpp"
@@ -27,6 +28,7 @@
 #include "net/json_errors.hpp"
 #include "net/origin_guard.hpp"
 #include "orchestrator/orchestrator.hpp"
+#include "storage/directory.hpp"
 
 namespace geminga::cli {
 namespace {
@@ -168,11 +170,20 @@ Result<> start_registry(Parts& parts, const ServeSettings& settings) {
   return {};
 }
 
+/// The embedded engine holds its directory for itself alone.
+std::string instance_of(const Parts& parts, const ServeSettings& settings) {
+  if (!parts.broker) return {};
+  auto uuid = storage::DataDirectory::uuid_of(base::FileSystem::system(), settings.data_dir);
+  return uuid ? *std::move(uuid) : std::string{};
+}
+
 Result<> start_orchestrator(Parts& parts, const ServeSettings& settings, net::Router& router) {
   orchestrator::OrchestratorOptions options;
   options.bus = parts.bus;
   options.registry = parts.registry.get();
   options.store_path = settings.data_dir / "jobs.sqlite";
+  options.database_url = settings.database_url;
+  options.instance = instance_of(parts, settings);
   options.rules_path = settings.rules;
   options.on_disk_error = on_disk_error;
   options.settings = settings.orchestrator;

@@ -20,7 +20,8 @@ struct ServeSettings {
   std::filesystem::path config_file;  ///< empty: none was named
   std::filesystem::path data_dir = "./geminga-data";
   std::string bus_url;
-  std::string bus_reason;  ///< which of the places named it
+  std::string bus_reason;    ///< which of the places named it
+  std::string database_url;  ///< of the jobs store; empty: SQLite in the data directory
   std::string http = "127.0.0.1:8080";
   std::string advertise;  ///< HOST[:PORT]; empty: nothing but the bound name
   std::filesystem::path mcp;

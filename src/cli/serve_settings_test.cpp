@@ -69,6 +69,22 @@ TEST_F(Settings, AFlagBeatsTheEnvironmentAndThatBeatsTheFile) {
   EXPECT_EQ(settings->mcp, file_.parent_path() / "servers.json") << "relative to the file that names it";
 }
 
+TEST_F(Settings, TheDatabaseOfTheJobsIsNamedByFlagEnvironmentOrFileAndItsPasswordIsNotRepeated) {
+  EXPECT_EQ(load({}, false)->database_url, "");
+  write("database_url = 'postgresql://file/jobs'\n");
+  EXPECT_EQ(load({}, true)->database_url, "postgresql://file/jobs");
+  variables["DATABASE_URL"] = "postgres://environment/jobs";
+  EXPECT_EQ(load({}, true)->database_url, "postgres://environment/jobs");
+  EXPECT_EQ(load({{"database-url", "postgresql://flag/jobs"}}, true)->database_url, "postgresql://flag/jobs");
+  variables["DATABASE_URL"] = "mysql://me:secret@host/jobs";
+  const auto refused = load({}, false);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::config_error);
+  EXPECT_NE(refused.error().message.find("DATABASE_URL: "), std::string::npos) << refused.error().message;
+  EXPECT_NE(refused.error().message.find("postgresql://user@host"), std::string::npos);
+  EXPECT_EQ(refused.error().message.find("secret"), std::string::npos);
+}
+
 TEST_F(Settings, TheBusIsDecidedInTheOrderOfTheContract) {
   write("bus = 'embedded:/file'\n");
   EXPECT_EQ(load({}, true)->bus_url, "embedded:/file");

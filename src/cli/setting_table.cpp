@@ -32,6 +32,17 @@ Result<> set_http(ServeSettings& settings, std::string_view text) {
   return {};
 }
 
+Result<> set_database(ServeSettings& settings, std::string_view text) {
+  // The address may hold a password: it is not repeated.
+  if (!text.starts_with("postgresql://") && !text.starts_with("postgres://"))
+    return fail(ErrorCode::config_error,
+                "the jobs store cannot be there; write postgresql://user@host:5432/database, or nothing for "
+                "SQLite in "
+                "the data directory");
+  settings.database_url = text;
+  return {};
+}
+
 std::vector<std::string> split(std::string_view list) {
   std::vector<std::string> parts;
   while (!list.empty()) {
@@ -71,6 +82,14 @@ constexpr Setting kTable[] = {
      .help = "the event bus; also COZE_MQ_TYPE + MQ_NAME_SERVER, ENABLE_PULSAR or ENABLE_KAFKA in the "
              "environment (embedded, in the data directory)",
      .apply = [](ServeSettings& s, std::string_view v) { return set_text(s.bus_url, v); }},
+    {.key = "database_url",
+     .flag = "database-url",
+     .environment = "DATABASE_URL",
+     .metavar = "URL",
+     .help = "the PostgreSQL database of the jobs store, postgresql://user@host:5432/database; a password "
+             "better stands in "
+             "the environment (SQLite in the data directory)",
+     .apply = set_database},
     {.key = "http",
      .flag = "http",
      .environment = "GEMINGA_HTTP",

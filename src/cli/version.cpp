@@ -18,7 +18,7 @@ std::string version_text() {
       "engines: embedded\n"
       "doors: HTTP (orchestrator, bus)\n"
       "MCP transports: stdio, Streamable HTTP, invoke\n"
-      "jobs stores: SQLite\n",
+      "jobs stores: SQLite, PostgreSQL\n",
       GEMINGA_VERSION,
 #ifdef __clang__
       "clang",

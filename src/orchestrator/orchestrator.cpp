@@ -32,6 +32,14 @@ Result<> check(const OrchestratorOptions& options) {
   return {};
 }
 
+Result<std::unique_ptr<JobStore>> open_store(const OrchestratorOptions& options) {
+  if (!options.database_url.empty())
+    return open_postgresql_job_store(
+        {.url = options.database_url, .clock = options.clock, .on_disk_error = options.on_disk_error});
+  return open_sqlite_job_store(
+      {.file = options.store_path, .clock = options.clock, .on_disk_error = options.on_disk_error});
+}
+
 }  // namespace
 
 /// Everything, in the order of starting.
@@ -74,11 +82,13 @@ struct Orchestrator::Impl : std::enable_shared_from_this<Orchestrator::Impl> {
 };
 
 Result<> Orchestrator::Impl::expire_leases() {
-  if (!core->options.exclusive_store) return {};
+  const bool shared = !core->options.database_url.empty() || !core->options.exclusive_store;
+  if (shared && core->options.instance.empty()) return {};
   std::promise<Result<std::uint64_t>> promise;
   auto future = promise.get_future();
   core->store->expire_other_leases(
-      core->owner, [&promise](Result<std::uint64_t> count) { promise.set_value(std::move(count)); });
+      core->owner, shared ? core->owner_prefix() : std::string{},
+      [&promise](Result<std::uint64_t> count) { promise.set_value(std::move(count)); });
   const auto count = future.get();
   if (!count) return std::unexpected(count.error());
   if (*count > 0)
@@ -199,9 +209,8 @@ Orchestrator::~Orchestrator() {
 
 Result<std::unique_ptr<Orchestrator>> Orchestrator::start(OrchestratorOptions options, net::Router& router) {
   GEMINGA_TRY_VOID(check(options));
-  GEMINGA_TRY(auto store, open_sqlite_job_store({.file = options.store_path,
-                                                 .clock = options.clock,
-                                                 .on_disk_error = options.on_disk_error}));
+  GEMINGA_TRY(auto store, open_store(options));
+  log::info("orchestrator", "jobs store {}", store->description());
   auto impl = std::make_shared<Impl>(std::make_shared<Core>(std::move(options), std::move(store)));
   auto started = impl->start(router);
   if (!started) {

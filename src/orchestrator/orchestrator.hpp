@@ -29,11 +29,18 @@ struct OrchestratorOptions {
   std::optional<Bus> bus;             ///< open; stays the caller's to close, after stop()
   mcp::Registry* registry = nullptr;  ///< must outlive the orchestrator; stays the caller's to stop
   std::filesystem::path store_path;   ///< the SQLite file of jobs and claims; made if it is missing
-  std::filesystem::path rules_path;   ///< empty: the built-in rules; otherwise watched and reloaded
+  /// "postgresql://...": jobs and claims are there, shared by any number of processes, and store_path is not
+  /// used.
+  std::string database_url;
+  std::filesystem::path rules_path;  ///< empty: the built-in rules; otherwise watched and reloaded
   Topics topics;
-  /// One process holds the store: what others had begun is given up at the start. False only where several
-  /// processes share the file by an explicit path.
+  /// One process holds the SQLite file: what others had begun is given up at the start. False only where
+  /// several processes share the file by an explicit path.
   bool exclusive_store = true;
+  /// What only one process can be at a time, "<UUID of the data directory>": its claims carry it, and where
+  /// the store is shared, what earlier starts of the same instance had begun is given up at the start. Empty:
+  /// those claims wait for the end of their leases.
+  std::string instance;
 
   OrchestratorSettings settings;
   std::chrono::milliseconds plan_look_again{100};  ///< how often the plan fallback looks for the decision

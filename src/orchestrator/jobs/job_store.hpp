@@ -21,14 +21,14 @@ using StoreCallback = std::move_only_function<void(Result<T>)>;
 
 /// Jobs, claims, decisions and history, durable. Every write is one commit with whatever else waits; a
 /// failing one does not spoil the others. Any thread; nothing blocks but stop().
-/// Errors of every call: disk_error, disk_full (nothing was written), closed.
+/// Errors of every call: disk_error, disk_full, unavailable (nothing was written), closed.
 class JobStore {
  public:
   virtual ~JobStore() = default;
 
   /// The UUID of this store; every signal carries it.
   [[nodiscard]] virtual const std::string& id() const = 0;
-  /// "sqlite:/path"
+  /// "sqlite:/path", "postgresql://user@host:5432/database"; never a password.
   [[nodiscard]] virtual std::string description() const = 0;
 
   // Jobs ------------------------------------------------------------------------------------------------
@@ -76,8 +76,10 @@ class JobStore {
   /// Longer leases for these; gives those that are lost.
   virtual void renew_leases(std::vector<HeldClaim> claims, std::chrono::milliseconds lease,
                             StoreCallback<std::vector<HeldClaim>> done) = 0;
-  /// Ends the leases of every other owner; only for the one process that holds the store. Gives how many.
-  virtual void expire_other_leases(std::string owner, StoreCallback<std::uint64_t> done) = 0;
+  /// Ends the leases of every other owner whose name begins with `instance`; empty, only for the one process
+  /// that holds the store: of every other owner. Gives how many.
+  virtual void expire_other_leases(std::string owner, std::string instance,
+                                   StoreCallback<std::uint64_t> done) = 0;
   /// Opens a DONE claim and a FAILED job with the next generation and the job's outbox anew. Errors:
   /// conflict (not done yet, or it did not end in a dead letter), job_terminal (completed, cancelled),
   /// not_found (no such claim).
@@ -115,5 +117,20 @@ struct SqliteJobStoreOptions {
 /// Opens the file or makes it, and brings its schema up to date. One thread writes, one reads. Errors:
 /// disk_error (also: the folder is missing or not writable), corrupted, format_too_new.
 Result<std::unique_ptr<JobStore>> open_sqlite_job_store(SqliteJobStoreOptions options);
+
+struct PostgresqlJobStoreOptions {
+  std::string url;               ///< "postgresql://user:password@host:5432/database", as libpq reads it
+  base::Clock* clock = nullptr;  ///< the server's where it is not given: leases need one clock for all
+  std::function<void(const Error&)> on_disk_error{};  ///< as above; of a damaged database
+  /// How long a call waits for a server that is away before it is answered `unavailable`. A group whose
+  /// commit was sent and not answered waits for ever: the server alone knows.
+  std::chrono::milliseconds patience{10'000};
+};
+
+/// Connects and brings the schema "geminga" of the database up to date. Any number of processes may use one
+/// store; their groups of writes come one after the other. One thread writes, one reads, each with a
+/// connection that is made again when it is lost. Errors: unavailable (the server cannot be reached),
+/// config_error (the client library, rights, the encoding of the database), format_too_new.
+Result<std::unique_ptr<JobStore>> open_postgresql_job_store(PostgresqlJobStoreOptions options);
 
 }  // namespace geminga::orchestrator

@@ -85,7 +85,7 @@ Core::Core(OrchestratorOptions given, std::unique_ptr<JobStore> jobs)
       store(std::move(jobs)),
       clock(options.clock != nullptr ? *options.clock : base::Clock::system()),
       metrics(options.metrics != nullptr ? *options.metrics : base::Metrics::process()),
-      owner(base::random_uuid()),
+      owner(owner_prefix() + base::random_uuid()),
       loop("orchestrator") {}
 
 TopicMessage Core::message(TopicRole role, const Envelope& envelope, std::string_view status,

@@ -78,6 +78,10 @@ struct Core {
 
   [[nodiscard]] const std::string& topic(TopicRole role) const { return options.topics.of(role); }
   [[nodiscard]] Timestamp now() const { return clock.wall_now(); }
+  /// How the names of all owners of this instance begin; empty: it has no name.
+  [[nodiscard]] std::string owner_prefix() const {
+    return options.instance.empty() ? std::string{} : options.instance + "/";
+  }
   /// A message of `envelope`'s request, with its id as the key.
   [[nodiscard]] TopicMessage message(TopicRole role, const Envelope& envelope, std::string_view status,
                                      std::string body) const;

@@ -22,87 +22,68 @@ int checkpoint(void*, sqlite3* handle, const char* name, int pages) {
   return (code & 0xff) == SQLITE_IOERR ? code : SQLITE_OK;
 }
 
+class PreparedStatement final : public sql::KeptStatement {
+ public:
+  PreparedStatement(Database& database, sqlite3_stmt* handle) : database_(database), handle_(handle) {}
+  ~PreparedStatement() override { sqlite3_finalize(handle_); }
+  PreparedStatement(const PreparedStatement&) = delete;
+  PreparedStatement& operator=(const PreparedStatement&) = delete;
+
+  void bind(int number, std::int64_t value) override {
+    const int code = sqlite3_bind_int64(handle_, number, value);
+    GEMINGA_ASSERT(code == SQLITE_OK);
+  }
+  void bind(int number, std::string_view text) override {
+    // A null pointer would bind NULL; an empty text is a value of its own.
+    const char* data = text.data() == nullptr ? "" : text.data();
+    const int code = sqlite3_bind_text64(handle_, number, data, text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+    GEMINGA_ASSERT(code == SQLITE_OK);
+  }
+  void bind_no_text(int number) override {
+    const int code = sqlite3_bind_null(handle_, number);
+    GEMINGA_ASSERT(code == SQLITE_OK);
+  }
+  Result<bool> step() override {
+    const int code = sqlite3_step(handle_);
+    if (code == SQLITE_ROW) return true;
+    if (code == SQLITE_DONE) return false;
+    return std::unexpected(database_.error_of(code));
+  }
+  std::int64_t integer(int column) const override { return sqlite3_column_int64(handle_, column); }
+  std::string text(int column) const override {
+    const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(handle_, column));
+    if (data == nullptr) return {};
+    return {data, static_cast<std::size_t>(sqlite3_column_bytes(handle_, column))};
+  }
+  bool null(int column) const override { return sqlite3_column_type(handle_, column) == SQLITE_NULL; }
+  void reset() override {
+    sqlite3_reset(handle_);
+    sqlite3_clear_bindings(handle_);
+  }
+
+ private:
+  Database& database_;
+  sqlite3_stmt* handle_;
+};
+
 }  // namespace
 
 void CloseDatabase::operator()(sqlite3* handle) const {
   sqlite3_close_v2(handle);
 }
-void FinalizeStatement::operator()(sqlite3_stmt* statement) const {
-  sqlite3_finalize(statement);
-}
 
-Statement::~Statement() {
-  if (handle_ == nullptr) return;
-  sqlite3_reset(handle_);
-  sqlite3_clear_bindings(handle_);
-}
+Database::Database(std::unique_ptr<sqlite3, CloseDatabase> handle, std::string name, base::Clock& clock)
+    : name_(std::move(name)), clock_(clock), handle_(std::move(handle)) {}
 
-Statement& Statement::bind(std::int64_t value) {
-  const int code = sqlite3_bind_int64(handle_, next_++, value);
-  GEMINGA_ASSERT(code == SQLITE_OK);
-  return *this;
-}
-
-Statement& Statement::bind(std::string_view text) {
-  // A null pointer would bind NULL; an empty text is a value of its own.
-  const char* data = text.data() == nullptr ? "" : text.data();
-  const int code = sqlite3_bind_text64(handle_, next_++, data, text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
-  GEMINGA_ASSERT(code == SQLITE_OK);
-  return *this;
-}
-
-Statement& Statement::bind(const std::optional<std::string>& text) {
-  return text ? bind(std::string_view(*text)) : bind_null();
-}
-
-Statement& Statement::bind_null() {
-  const int code = sqlite3_bind_null(handle_, next_++);
-  GEMINGA_ASSERT(code == SQLITE_OK);
-  return *this;
-}
-
-Result<bool> Statement::step() {
-  const int code = sqlite3_step(handle_);
-  if (code == SQLITE_ROW) return true;
-  if (code == SQLITE_DONE) return false;
-  return std::unexpected(database_->error_of(code));
-}
-
-Result<> Statement::run() {
-  GEMINGA_TRY([[maybe_unused]] const bool row, step());
-  return {};
-}
-
-std::int64_t Statement::integer(int column) const {
-  return sqlite3_column_int64(handle_, column);
-}
-
-std::string Statement::text(int column) const {
-  const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(handle_, column));
-  if (data == nullptr) return {};
-  return {data, static_cast<std::size_t>(sqlite3_column_bytes(handle_, column))};
-}
-
-bool Statement::null(int column) const {
-  return sqlite3_column_type(handle_, column) == SQLITE_NULL;
-}
-
-std::optional<std::string> Statement::optional_text(int column) const {
-  if (null(column)) return std::nullopt;
-  return text(column);
-}
-
-Database::Database(std::unique_ptr<sqlite3, CloseDatabase> handle, std::string name)
-    : name_(std::move(name)), handle_(std::move(handle)) {}
-
-Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& file, Mode mode) {
+Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& file, Mode mode,
+                                                 base::Clock& clock) {
   const int flags =
       mode == Mode::read_write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
   sqlite3* raw = nullptr;
   const int code = sqlite3_open_v2(base::careful_sqlite_uri(file).c_str(), &raw,
                                    flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, nullptr);
   std::unique_ptr<Database> database(
-      new Database(std::unique_ptr<sqlite3, CloseDatabase>(raw), file.string()));
+      new Database(std::unique_ptr<sqlite3, CloseDatabase>(raw), file.string(), clock));
   if (code != SQLITE_OK) return std::unexpected(database->error_of(code));
   base::checkpoint_carefully(raw);
   sqlite3_extended_result_codes(raw, 1);
@@ -121,21 +102,26 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& fi
   return database;
 }
 
-Result<Statement> Database::prepare(const char* sql) {
+Result<sql::Statement> Database::prepare(const char* sql) {
   auto& kept = statements_[sql];
   if (!kept) {
     sqlite3_stmt* raw = nullptr;
     const int code = sqlite3_prepare_v3(handle_.get(), sql, -1, SQLITE_PREPARE_PERSISTENT, &raw, nullptr);
     if (code != SQLITE_OK) return std::unexpected(error_of(code));
-    kept.reset(raw);
+    kept = std::make_unique<PreparedStatement>(*this, raw);
   }
-  return Statement(*this, kept.get());
+  return sql::Statement(*kept);
 }
 
 Result<> Database::execute(const std::string& sql) {
   const int code = sqlite3_exec(handle_.get(), sql.c_str(), nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) return std::unexpected(error_of(code));
   return {};
+}
+
+Result<Timestamp> Database::begin() {
+  GEMINGA_TRY_VOID(execute("BEGIN IMMEDIATE"));
+  return clock_.wall_now();
 }
 
 std::int64_t Database::changes() const {

@@ -2,9 +2,9 @@
 
 #include "base/try.hpp"
 #include "base/uuid.hpp"
-#include "orchestrator/jobs/sqlite/rows.hpp"
+#include "orchestrator/jobs/sql/rows.hpp"
 
-namespace geminga::orchestrator::sqlite {
+namespace geminga::orchestrator::sql {
 namespace {
 
 struct ClaimRow {
@@ -114,10 +114,13 @@ Result<std::vector<AttemptFailure>> failures_of(Context& context, const TakeClai
 }
 
 Result<> write_failure(Context& context, const std::string& request_id, const AttemptFailure& failure) {
-  GEMINGA_TRY(auto insert, context.database.prepare(
-                               "INSERT OR REPLACE INTO claim_failures (request_id, generation, attempt, "
-                               "at, outcome, error) SELECT request_id, generation, ?, ?, ?, ? FROM claims "
-                               "WHERE request_id = ?"));
+  GEMINGA_TRY(auto insert,
+              context.database.prepare(
+                  "INSERT INTO claim_failures (request_id, generation, attempt, at, outcome, error) SELECT "
+                  "request_id, "
+                  "generation, ?, ?, ?, ? FROM claims WHERE request_id = ? ON CONFLICT (request_id, "
+                  "generation, attempt) DO UPDATE SET at = excluded.at, outcome = excluded.outcome, error = "
+                  "excluded.error"));
   insert.bind(std::int64_t{failure.attempt}).bind(failure.at).bind(failure.outcome).bind(failure.error);
   return insert.bind(request_id).run();
 }
@@ -154,9 +157,9 @@ Result<> reopen_job(Context& context, Job job, const Reopened& reopened) {
 
 Result<StoredDecision> record_decision(Context& context, const StoredDecision& decision) {
   {
-    GEMINGA_TRY(auto insert,
-                context.database.prepare("INSERT OR IGNORE INTO decisions (request_id, matched, "
-                                         "detail_json, signal_json, decided_at) VALUES (?, ?, ?, ?, ?)"));
+    GEMINGA_TRY(auto insert, context.database.prepare(
+                                 "INSERT INTO decisions (request_id, matched, detail_json, signal_json, "
+                                 "decided_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"));
     insert.bind(decision.request_id).bind(std::int64_t{decision.matched}).bind(decision.detail_json);
     GEMINGA_TRY_VOID(insert.bind(decision.signal_json).bind(context.now).run());
   }
@@ -264,12 +267,13 @@ Result<std::vector<HeldClaim>> renew_leases(Context& context, const std::vector<
   return lost;
 }
 
-Result<std::uint64_t> expire_other_leases(Context& context, const std::string& owner) {
+Result<std::uint64_t> expire_other_leases(Context& context, const std::string& owner,
+                                          const std::string& instance) {
   GEMINGA_TRY(auto change,
               context.database.prepare(
                   "UPDATE claims SET lease_until = 0 WHERE state = 'RUNNING' AND state <> 'DONE' AND "
-                  "owner <> ?"));
-  GEMINGA_TRY_VOID(change.bind(owner).run());
+                  "owner <> ?1 AND substr(owner, 1, length(?2)) = ?2"));
+  GEMINGA_TRY_VOID(change.bind(owner).bind(instance).run());
   return static_cast<std::uint64_t>(context.database.changes());
 }
 
@@ -315,4 +319,4 @@ Result<std::vector<FinishedRequest>> finished(Context& context, const std::vecto
   return ended;
 }
 
-}  // namespace geminga::orchestrator::sqlite
+}  // namespace geminga::orchestrator::sql

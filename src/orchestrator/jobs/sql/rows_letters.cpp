@@ -1,9 +1,9 @@
 #include <fmt/format.h>
 
 #include "base/try.hpp"
-#include "orchestrator/jobs/sqlite/rows.hpp"
+#include "orchestrator/jobs/sql/rows.hpp"
 
-namespace geminga::orchestrator::sqlite {
+namespace geminga::orchestrator::sql {
 namespace {
 
 /// The claim lets go of its dead letter, so that nothing holds the request any more and nobody replays it.
@@ -18,8 +18,9 @@ Result<> let_go(Context& context, const DiscardedLetter& letter) {
 
 Result<> discard_letter(Context& context, const DiscardedLetter& letter) {
   {
-    GEMINGA_TRY(auto insert, context.database.prepare(
-                                 "INSERT OR IGNORE INTO discarded_letters (message_id, at) VALUES (?, ?)"));
+    GEMINGA_TRY(auto insert,
+                context.database.prepare(
+                    "INSERT INTO discarded_letters (message_id, at) VALUES (?, ?) ON CONFLICT DO NOTHING"));
     GEMINGA_TRY_VOID(insert.bind(letter.message_id).bind(context.now).run());
   }
   return let_go(context, letter);
@@ -36,4 +37,4 @@ Result<std::vector<std::string>> discarded_among(Context& context, const std::ve
   return found;
 }
 
-}  // namespace geminga::orchestrator::sqlite
+}  // namespace geminga::orchestrator::sql

@@ -1,9 +1,11 @@
+#include <atomic>
 #include <future>
+#include <latch>
 #include <set>
 
 #include <gmock/gmock.h>
 
-#include "orchestrator/jobs/sqlite_fixture.hpp"
+#include "orchestrator/jobs/testing/store_fixture.hpp"
 
 namespace geminga::orchestrator {
 namespace {
@@ -12,11 +14,19 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::await;
 using ::testing::ElementsAre;
+using testing::JobStoreTest;
 using testing::new_job;
+using testing::Place;
 using ::testing::SizeIs;
-using testing::SqliteJobStoreTest;
 
-TEST_F(SqliteJobStoreTest, KeepsItsIdentityAndItsJobsOverAReopening) {
+template <class Kind>
+std::unique_ptr<Place> make() {
+  return std::make_unique<Kind>();
+}
+INSTANTIATE_TEST_SUITE_P(Sqlite, JobStoreTest, ::testing::Values(&make<testing::SqlitePlace>));
+INSTANTIATE_TEST_SUITE_P(Postgresql, JobStoreTest, ::testing::Values(&make<testing::PostgresqlPlace>));
+
+TEST_P(JobStoreTest, KeepsItsIdentityAndItsJobsOverAReopening) {
   const auto id = store_->id();
   EXPECT_TRUE(base::is_uuid(id));
   insert("r1");
@@ -26,7 +36,7 @@ TEST_F(SqliteJobStoreTest, KeepsItsIdentityAndItsJobsOverAReopening) {
   EXPECT_THAT(history("r1"), ElementsAre("PENDING"));
 }
 
-TEST_F(SqliteJobStoreTest, TheSameIdempotencyKeyGivesTheSameJob) {
+TEST_P(JobStoreTest, TheSameIdempotencyKeyGivesTheSameJob) {
   const auto first = insert("r1", "key");
   const auto second = insert("r2", "key");
   EXPECT_FALSE(first.existed);
@@ -37,7 +47,7 @@ TEST_F(SqliteJobStoreTest, TheSameIdempotencyKeyGivesTheSameJob) {
   EXPECT_EQ(missing.error().code, ErrorCode::not_found);
 }
 
-TEST_F(SqliteJobStoreTest, TheSweepSeesOnlyOldRowsThatTheBusDoesNotHave) {
+TEST_P(JobStoreTest, TheSweepSeesOnlyOldRowsThatTheBusDoesNotHave) {
   insert("r1");
   insert("r2");
   EXPECT_TRUE(await<bool>([&](auto done) { store_->mark_published("job-r2", 0, std::move(done)); }).value());
@@ -53,7 +63,7 @@ TEST_F(SqliteJobStoreTest, TheSweepSeesOnlyOldRowsThatTheBusDoesNotHave) {
   EXPECT_EQ(sweep()[0].outbox.properties.at("requestId"), "r1");
 }
 
-TEST_F(SqliteJobStoreTest, ARefusedJobLeavesNoRowAndAPublishedOneStays) {
+TEST_P(JobStoreTest, ARefusedJobLeavesNoRowAndAPublishedOneStays) {
   insert("r1");
   insert("r2");
   await<bool>([&](auto done) { store_->mark_published("job-r2", 0, std::move(done)); }).value();
@@ -66,7 +76,7 @@ TEST_F(SqliteJobStoreTest, ARefusedJobLeavesNoRowAndAPublishedOneStays) {
   EXPECT_FALSE(await<bool>([&](auto done) { store_->mark_published("job-r1", 0, std::move(done)); }).value());
 }
 
-TEST_F(SqliteJobStoreTest, AJobEndsOnceInEachGeneration) {
+TEST_P(JobStoreTest, AJobEndsOnceInEachGeneration) {
   insert("r1");
   EXPECT_EQ(apply("r1", JobStatus::completed), ResultApplied::applied);
   EXPECT_EQ(apply("r1", JobStatus::completed), ResultApplied::unchanged);
@@ -76,7 +86,7 @@ TEST_F(SqliteJobStoreTest, AJobEndsOnceInEachGeneration) {
   EXPECT_THAT(history("r1"), ElementsAre("PENDING", "COMPLETED"));
 }
 
-TEST_F(SqliteJobStoreTest, ACancelledJobStaysCancelledAndKeepsALateResultInItsEvents) {
+TEST_P(JobStoreTest, ACancelledJobStaysCancelledAndKeepsALateResultInItsEvents) {
   insert("r1");
   const auto mine = take(signal("r1"));
   const auto cancel = [&] {
@@ -91,7 +101,7 @@ TEST_F(SqliteJobStoreTest, ACancelledJobStaysCancelledAndKeepsALateResultInItsEv
   EXPECT_THAT(history("r1"), ElementsAre("PENDING", "PROCESSING", "CANCELLED", "LATE_RESULT"));
 }
 
-TEST_F(SqliteJobStoreTest, ListsNewestFirstByPageStatusAndSession) {
+TEST_P(JobStoreTest, ListsNewestFirstByPageStatusAndSession) {
   for (const auto* request : {"r1", "r2", "r3"}) {
     insert(request);
     clock_.advance(milliseconds{1});
@@ -118,7 +128,7 @@ TEST_F(SqliteJobStoreTest, ListsNewestFirstByPageStatusAndSession) {
   EXPECT_EQ(counts.failed, 1U);
 }
 
-TEST_F(SqliteJobStoreTest, ListsTheJobsOfOneTenant) {
+TEST_P(JobStoreTest, ListsTheJobsOfOneTenant) {
   const auto insert_for = [&](const std::string& tenant, const std::string& request) {
     auto row = new_job(request);
     row.tenant = tenant;
@@ -148,7 +158,7 @@ TEST_F(SqliteJobStoreTest, ListsTheJobsOfOneTenant) {
   EXPECT_EQ(job("b1").tenant, "b");
 }
 
-TEST_F(SqliteJobStoreTest, TellsTheListenerWhatWasCommitted) {
+TEST_P(JobStoreTest, TellsTheListenerWhatWasCommitted) {
   std::vector<std::string> seen;
   std::promise<void> two;
   store_->listen([&](const JobEvent& event) {
@@ -165,7 +175,7 @@ TEST_F(SqliteJobStoreTest, TellsTheListenerWhatWasCommitted) {
   EXPECT_THAT(seen, ElementsAre("PENDING", "PROCESSING"));
 }
 
-TEST_F(SqliteJobStoreTest, PruningTakesWhatHasEndedAndNothingElse) {
+TEST_P(JobStoreTest, PruningTakesWhatHasEndedAndNothingElse) {
   const auto ended = [&](const std::string& request, const std::string& dead_letter = {}) {
     insert(request);
     decide(request);
@@ -235,6 +245,33 @@ TEST_F(SqliteJobStoreTest, PruningTakesWhatHasEndedAndNothingElse) {
   });
   EXPECT_EQ(replayed.error().code, ErrorCode::conflict) << "nothing is left to replay";
   EXPECT_EQ(prune(100), 1U) << "and nothing holds the job";
+}
+
+TEST_P(JobStoreTest, AFailingWriteDoesNotSpoilItsGroup) {
+  // A callback holds the writing thread while a group gathers behind it.
+  std::latch gathered(1);
+  store_->insert_job(new_job("first"), [&](const Result<InsertedJob>&) { gathered.wait(); });
+  std::atomic<int> good = 0;
+  std::atomic<int> bad = 0;
+  std::promise<void> last;
+  const auto count = [&](Result<InsertedJob> result) {
+    (result ? good : bad)++;
+    if (good + bad == 101) last.set_value();
+  };
+  for (int i = 0; i < 100; ++i) store_->insert_job(new_job("r" + std::to_string(i)), count);
+  store_->insert_job(new_job("r50"), count);  // the request id is taken
+  gathered.count_down();
+  last.get_future().wait();
+  EXPECT_EQ(good, 100);
+  EXPECT_EQ(bad, 1);
+  EXPECT_THAT(history("r50"), ElementsAre("PENDING"));
+}
+
+TEST_P(JobStoreTest, AnswersClosedAfterItsStop) {
+  insert("r1");
+  store_->stop();
+  const auto late = await<Job>([&](auto done) { store_->find_job("job-r1", std::move(done)); });
+  EXPECT_EQ(late.error().code, ErrorCode::closed);
 }
 
 }  // namespace

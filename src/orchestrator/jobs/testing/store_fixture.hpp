@@ -1,25 +1,64 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "orchestrator/jobs/testing/postgresql_server.hpp"
 #include "orchestrator/testing/store.hpp"
 
 namespace geminga::orchestrator::testing {
 
-/// A store in a folder of its own, on a clock that the test moves. Fault model: on_disk_error is noted; what
-/// fails is up to the test.
-class SqliteJobStoreTest : public ::testing::Test {
+/// Where the store of a test lies; it outlives the store.
+class Place {
+ public:
+  virtual ~Place() = default;
+  virtual Result<std::unique_ptr<JobStore>> open(base::Clock& clock,
+                                                 std::function<void(const Error&)> on_disk_error) = 0;
+};
+
+class SqlitePlace final : public Place {
+ public:
+  Result<std::unique_ptr<JobStore>> open(base::Clock& clock,
+                                         std::function<void(const Error&)> on_disk_error) override {
+    return open_sqlite_job_store(
+        {.file = folder_.path() / "jobs.db", .clock = &clock, .on_disk_error = std::move(on_disk_error)});
+  }
+
+  [[nodiscard]] const TemporaryFolder& folder() const { return folder_; }
+
+ private:
+  TemporaryFolder folder_;
+};
+
+/// In the one server of this process, from which the store of the test before is taken away.
+class PostgresqlPlace final : public Place {
+ public:
+  PostgresqlPlace() {
+    server_.start();
+    server_.sql("DROP SCHEMA IF EXISTS geminga CASCADE");
+  }
+  Result<std::unique_ptr<JobStore>> open(base::Clock& clock,
+                                         std::function<void(const Error&)> on_disk_error) override {
+    return open_postgresql_job_store(
+        {.url = server_.url(), .clock = &clock, .on_disk_error = std::move(on_disk_error)});
+  }
+
+ private:
+  PostgresqlServer& server_ = PostgresqlServer::shared();
+};
+
+/// A store on a clock that the test moves. Fault model: on_disk_error is noted; what fails is up to the test.
+class StoreTest : public ::testing::Test {
  protected:
+  explicit StoreTest(std::unique_ptr<Place> place) : place_(std::move(place)) {}
   void SetUp() override { open(); }
+  /// Opens it anew, as another start of the process would.
   void open() {
     store_.reset();
-    auto opened = open_sqlite_job_store(
-        {.file = folder_.path() / "jobs.db", .clock = &clock_, .on_disk_error = [this](const Error& error) {
-           disk_errors_.push_back(error);
-         }});
+    auto opened = place_->open(clock_, [this](const Error& error) { disk_errors_.push_back(error); });
     ASSERT_TRUE(opened) << opened.error().message;
     store_ = *std::move(opened);
   }
@@ -103,10 +142,16 @@ class SqliteJobStoreTest : public ::testing::Test {
     });
   }
 
-  TemporaryFolder folder_;
+  std::unique_ptr<Place> place_;
   std::vector<Error> disk_errors_;  // the store's thread, until it has stopped
   base::ManualClock clock_;
   std::unique_ptr<JobStore> store_;
+};
+
+/// What every store does alike; the tests stand in job_store_test.cpp and claims_test.cpp.
+class JobStoreTest : public StoreTest, public ::testing::WithParamInterface<std::unique_ptr<Place> (*)()> {
+ protected:
+  JobStoreTest() : StoreTest(GetParam()()) {}
 };
 
 }  // namespace geminga::orchestrator::testing

@@ -2,9 +2,9 @@
 
 #include "base/clock.hpp"
 #include "base/try.hpp"
-#include "orchestrator/jobs/sqlite/rows.hpp"
+#include "orchestrator/jobs/sql/rows.hpp"
 
-namespace geminga::orchestrator::sqlite {
+namespace geminga::orchestrator::sql {
 
 using nlohmann::json;
 
@@ -67,4 +67,4 @@ std::string retry_detail(const AttemptFailure& failure, Timestamp retry_at) {
   return detail.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-}  // namespace geminga::orchestrator::sqlite
+}  // namespace geminga::orchestrator::sql

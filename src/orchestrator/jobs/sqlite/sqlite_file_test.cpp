@@ -1,14 +1,12 @@
-#include <atomic>
 #include <cstdio>
-#include <future>
-#include <latch>
 
 #include <gmock/gmock.h>
 #include <sqlite3.h>
 
 #include "base/no_writes.hpp"
-#include "orchestrator/jobs/sqlite/lane.hpp"
-#include "orchestrator/jobs/sqlite_fixture.hpp"
+#include "orchestrator/jobs/sql/group.hpp"
+#include "orchestrator/jobs/sqlite/database.hpp"
+#include "orchestrator/jobs/testing/store_fixture.hpp"
 
 namespace geminga::orchestrator {
 namespace {
@@ -17,29 +15,14 @@ using testing::await;
 using ::testing::ElementsAre;
 using testing::new_job;
 using ::testing::SizeIs;
-using testing::SqliteJobStoreTest;
 
-TEST_F(SqliteJobStoreTest, AFailingWriteDoesNotSpoilItsGroup) {
-  // A callback holds the writing thread while a group gathers behind it.
-  std::latch gathered(1);
-  store_->insert_job(new_job("first"), [&](const Result<InsertedJob>&) { gathered.wait(); });
-  std::atomic<int> good = 0;
-  std::atomic<int> bad = 0;
-  std::promise<void> last;
-  const auto count = [&](Result<InsertedJob> result) {
-    (result ? good : bad)++;
-    if (good + bad == 101) last.set_value();
-  };
-  for (int i = 0; i < 100; ++i) store_->insert_job(new_job("r" + std::to_string(i)), count);
-  store_->insert_job(new_job("r50"), count);  // the request id is taken
-  gathered.count_down();
-  last.get_future().wait();
-  EXPECT_EQ(good, 100);
-  EXPECT_EQ(bad, 1);
-  EXPECT_THAT(history("r50"), ElementsAre("PENDING"));
-}
+class SqliteFileTest : public testing::StoreTest {
+ protected:
+  SqliteFileTest() : StoreTest(std::make_unique<testing::SqlitePlace>()) {}
+  const testing::TemporaryFolder& folder_ = static_cast<testing::SqlitePlace&>(*place_).folder();
+};
 
-TEST_F(SqliteJobStoreTest, NobodyElseReadsTheFile) {
+TEST_F(SqliteFileTest, NobodyElseReadsTheFile) {
   insert("r1");
   using std::filesystem::perms;
   for (const char* name : {"jobs.db", "jobs.db-wal"})
@@ -48,7 +31,7 @@ TEST_F(SqliteJobStoreTest, NobodyElseReadsTheFile) {
         << name;
 }
 
-TEST_F(SqliteJobStoreTest, AnErrorThatIsNotTheDisksEndsOneWriteOnly) {
+TEST_F(SqliteFileTest, AnErrorThatIsNotTheDisksEndsOneWriteOnly) {
   sqlite3* raw = nullptr;
   ASSERT_EQ(sqlite3_open((folder_.path() / "jobs.db").c_str(), &raw), SQLITE_OK);
   ASSERT_EQ(sqlite3_exec(raw, "DROP TABLE decisions", nullptr, nullptr, nullptr), SQLITE_OK);
@@ -64,10 +47,10 @@ TEST_F(SqliteJobStoreTest, AnErrorThatIsNotTheDisksEndsOneWriteOnly) {
 }
 
 /// An operation of a test.
-class Refused final : public sqlite::Operation {
+class Refused final : public sql::Operation {
  public:
   Refused(ErrorCode code, std::vector<ErrorCode>& answers) : code_(code), answers_(answers) {}
-  Result<> apply(sqlite::Context&) override { return fail(code_, "so it is"); }
+  Result<> apply(sql::Context&) override { return fail(code_, "so it is"); }
   void finish(Result<> committed) override { answers_.push_back(committed.error().code); }
 
  private:
@@ -75,7 +58,7 @@ class Refused final : public sqlite::Operation {
   std::vector<ErrorCode>& answers_;
 };
 
-TEST_F(SqliteJobStoreTest, DamageEndsItAsAFailedDiskDoes) {
+TEST_F(SqliteFileTest, DamageEndsItAsAFailedDiskDoes) {
   const auto database =
       sqlite::Database::open(folder_.path() / "other.db", sqlite::Database::Mode::read_write).value();
   for (const auto& [code, fatal] : {std::pair{ErrorCode::corrupted, true},
@@ -83,13 +66,19 @@ TEST_F(SqliteJobStoreTest, DamageEndsItAsAFailedDiskDoes) {
                                     {ErrorCode::internal, false},
                                     {ErrorCode::conflict, false}}) {
     std::vector<ErrorCode> answers;
-    sqlite::Lane::Batch batch;
+    sql::Lane::Batch batch;
     batch.push_back(std::make_unique<Refused>(ErrorCode::conflict, answers));
     batch.push_back(std::make_unique<Refused>(code, answers));
-    const auto committed = sqlite::commit_group(*database, clock_.wall_now(), batch);
+    sql::Group group(std::move(batch));
+    const auto committed = group.run(*database);
     EXPECT_EQ(committed.has_value(), !fatal);
+    EXPECT_FALSE(database->in_transaction());
+    if (committed)
+      group.finish();
+    else
+      group.fail(committed.error());
     EXPECT_THAT(answers, ElementsAre(fatal ? code : ErrorCode::conflict, code));
-    EXPECT_EQ(sqlite::ends_it({code, ""}), fatal);
+    EXPECT_EQ(sql::ends_it({code, ""}), fatal);
   }
   EXPECT_EQ(database->error_of(SQLITE_IOERR_FSYNC).code, ErrorCode::disk_error);
   EXPECT_EQ(database->error_of(SQLITE_CORRUPT_INDEX).code, ErrorCode::corrupted);
@@ -97,14 +86,7 @@ TEST_F(SqliteJobStoreTest, DamageEndsItAsAFailedDiskDoes) {
   EXPECT_EQ(database->error_of(SQLITE_MISUSE).code, ErrorCode::internal);
 }
 
-TEST_F(SqliteJobStoreTest, AnswersClosedAfterItsStop) {
-  insert("r1");
-  store_->stop();
-  const auto late = await<Job>([&](auto done) { store_->find_job("job-r1", std::move(done)); });
-  EXPECT_EQ(late.error().code, ErrorCode::closed);
-}
-
-TEST_F(SqliteJobStoreTest, AfterAFailedWriteNothingIsWrittenAnyMore) {
+TEST_F(SqliteFileTest, AfterAFailedWriteNothingIsWrittenAnyMore) {
   insert("safe");
   const auto write = [&](const std::string& request) {
     return await<InsertedJob>([&](auto done) { store_->insert_job(new_job(request), std::move(done)); });
@@ -129,7 +111,7 @@ TEST_F(SqliteJobStoreTest, AfterAFailedWriteNothingIsWrittenAnyMore) {
   insert("after");
 }
 
-TEST_F(SqliteJobStoreTest, AStoreOfTheFirstSchemaIsBroughtUpToDate) {
+TEST_F(SqliteFileTest, AStoreOfTheFirstSchemaIsBroughtUpToDate) {
   insert("kept");
   store_.reset();
   sqlite3* raw = nullptr;
@@ -150,7 +132,7 @@ TEST_F(SqliteJobStoreTest, AStoreOfTheFirstSchemaIsBroughtUpToDate) {
       await<std::uint64_t>([&](auto done) { store_->prune(clock_.wall_now(), 10, std::move(done)); }));
 }
 
-TEST_F(SqliteJobStoreTest, RefusesANewerSchemaAndAFileThatIsNoDatabase) {
+TEST_F(SqliteFileTest, RefusesANewerSchemaAndAFileThatIsNoDatabase) {
   store_.reset();
   sqlite3* raw = nullptr;
   ASSERT_EQ(sqlite3_open((folder_.path() / "jobs.db").c_str(), &raw), SQLITE_OK);

@@ -11,18 +11,19 @@
 #include <vector>
 
 #include "orchestrator/jobs/job_store.hpp"
-#include "orchestrator/jobs/sqlite/database.hpp"
+#include "orchestrator/jobs/sql/database.hpp"
 
-namespace geminga::orchestrator::sqlite {
+namespace geminga::orchestrator::sql {
 
 /// What an operation works on.
 struct Context {
   Database& database;
-  Timestamp now;
+  Timestamp now;                  ///< of the group; reads have none and ask the database
   std::vector<JobEvent>& events;  ///< appended ones; told to the listener once they are committed
 };
 
-/// One call of the store on its way: apply() inside the transaction, then finish() with how that ended.
+/// One call of the store on its way: apply() inside the transaction, then finish() with how that ended. A
+/// group whose connection broke is applied again from its beginning.
 class Operation {
  public:
   virtual ~Operation() = default;
@@ -82,14 +83,4 @@ class Lane {
   std::thread thread_;
 };
 
-/// Runs a batch in one transaction, each operation in a savepoint of its own, and finishes them after the
-/// commit. Gives the events of those that stand. Errors: why there was no commit; every operation was
-/// finished with it.
-Result<std::vector<JobEvent>> commit_group(Database& database, Timestamp now, Lane::Batch& batch);
-void fail_each(Lane::Batch& batch, const Error& error);
-/// Nobody knows what the disk holds now, or it holds damage: nothing more may be written.
-bool ends_it(const Error& error);
-/// Runs each by itself and finishes it at once.
-void read_each(Database& database, Timestamp now, Lane::Batch& batch);
-
-}  // namespace geminga::orchestrator::sqlite
+}  // namespace geminga::orchestrator::sql

@@ -1,6 +1,6 @@
 #include <gmock/gmock.h>
 
-#include "orchestrator/jobs/sqlite_fixture.hpp"
+#include "orchestrator/jobs/testing/store_fixture.hpp"
 
 namespace geminga::orchestrator {
 namespace {
@@ -8,10 +8,10 @@ namespace {
 using std::chrono::seconds;
 using testing::await;
 using ::testing::ElementsAre;
+using testing::JobStoreTest;
 using ::testing::SizeIs;
-using testing::SqliteJobStoreTest;
 
-TEST_F(SqliteJobStoreTest, AClaimIsTakenOnceAndItsResultComesAgain) {
+TEST_P(JobStoreTest, AClaimIsTakenOnceAndItsResultComesAgain) {
   insert("r1");
   const auto mine = take(signal("r1"));
   ASSERT_EQ(mine.result, TakeResult::taken);
@@ -28,7 +28,7 @@ TEST_F(SqliteJobStoreTest, AClaimIsTakenOnceAndItsResultComesAgain) {
   EXPECT_EQ(again.dead_letter_json, "the letter");
 }
 
-TEST_F(SqliteJobStoreTest, AnOldTokenWritesNothing) {
+TEST_P(JobStoreTest, AnOldTokenWritesNothing) {
   const auto first = take(signal("r1"));
   clock_.advance(seconds{31});
   auto theirs = signal("r1");
@@ -44,19 +44,37 @@ TEST_F(SqliteJobStoreTest, AnOldTokenWritesNothing) {
   EXPECT_EQ(take(signal("r1")).result_json, "new");
 }
 
-TEST_F(SqliteJobStoreTest, AnOwnerFromBeforeTheRestartIsGone) {
+TEST_P(JobStoreTest, AnOwnerFromBeforeTheRestartIsGone) {
   ASSERT_EQ(take(signal("r1")).result, TakeResult::taken);
   open();
-  EXPECT_EQ(
-      await<std::uint64_t>([&](auto done) { store_->expire_other_leases("next", std::move(done)); }).value(),
-      1U);
+  EXPECT_EQ(await<std::uint64_t>([&](auto done) {
+              store_->expire_other_leases("next", "", std::move(done));
+            }).value(),
+            1U);
   auto next = signal("r1");
   next.owner = "next";
   EXPECT_EQ(take(next).result, TakeResult::outcome_unknown);
   EXPECT_EQ(take(next).result, TakeResult::running);
 }
 
-TEST_F(SqliteJobStoreTest, ALeaseThatIsRenewedLivesOn) {
+TEST_P(JobStoreTest, OnlyTheLeasesOfOneInstanceAreEnded) {
+  for (const auto* owner : {"here/first", "there/first"}) {
+    auto claim = signal(owner);
+    claim.owner = owner;
+    ASSERT_EQ(take(claim).result, TakeResult::taken);
+  }
+  EXPECT_EQ(await<std::uint64_t>([&](auto done) {
+              store_->expire_other_leases("here/second", "here/", std::move(done));
+            }).value(),
+            1U);
+  auto claim = signal("here/first");
+  claim.owner = "here/second";
+  EXPECT_EQ(take(claim).result, TakeResult::outcome_unknown);
+  claim.request_id = "there/first";
+  EXPECT_EQ(take(claim).result, TakeResult::running);
+}
+
+TEST_P(JobStoreTest, ALeaseThatIsRenewedLivesOn) {
   const auto mine = take(signal("r1"));
   const auto renew = [&](const std::string& token) {
     return await<std::vector<HeldClaim>>([&](auto done) {
@@ -73,7 +91,7 @@ TEST_F(SqliteJobStoreTest, ALeaseThatIsRenewedLivesOn) {
   EXPECT_THAT(renew("no token of this claim"), SizeIs(1));
 }
 
-TEST_F(SqliteJobStoreTest, ARetryOpensTheNextAttemptAndIsFoundAgainAfterACrash) {
+TEST_P(JobStoreTest, ARetryOpensTheNextAttemptAndIsFoundAgainAfterACrash) {
   insert("r1");
   const auto first = take(signal("r1"));
   const auto at = clock_.wall_now() + seconds{5};
@@ -91,7 +109,7 @@ TEST_F(SqliteJobStoreTest, ARetryOpensTheNextAttemptAndIsFoundAgainAfterACrash) 
   EXPECT_THAT(history("r1"), ElementsAre("PENDING", "PROCESSING", "RETRY"));
 }
 
-TEST_F(SqliteJobStoreTest, AReleasedClaimSpendsNoAttempt) {
+TEST_P(JobStoreTest, AReleasedClaimSpendsNoAttempt) {
   const auto first = take(signal("r1"));
   ASSERT_TRUE(await<void>([&](auto done) {
     store_->release_claim({.request_id = "r1", .token = first.token}, std::move(done));
@@ -99,7 +117,7 @@ TEST_F(SqliteJobStoreTest, AReleasedClaimSpendsNoAttempt) {
   EXPECT_EQ(take(signal("r1")).result, TakeResult::taken);
 }
 
-TEST_F(SqliteJobStoreTest, TheFirstKindWins) {
+TEST_P(JobStoreTest, TheFirstKindWins) {
   auto plan = signal("r1");
   plan.kind = ClaimKind::plan;
   plan.complete_with = "the plan";
@@ -112,7 +130,7 @@ TEST_F(SqliteJobStoreTest, TheFirstKindWins) {
   EXPECT_EQ(take(plan).result, TakeResult::superseded);
 }
 
-TEST_F(SqliteJobStoreTest, OnlyAReplayReopens) {
+TEST_P(JobStoreTest, OnlyAReplayReopens) {
   insert("r1");
   await<bool>([&](auto done) { store_->mark_published("job-r1", 0, std::move(done)); }).value();
   EXPECT_EQ(reopen("r1").error().code, ErrorCode::not_found);
@@ -139,7 +157,7 @@ TEST_F(SqliteJobStoreTest, OnlyAReplayReopens) {
                                          "PROCESSING", "COMPLETED"));
 }
 
-TEST_F(SqliteJobStoreTest, AReplayThatDidNotReachTheBusIsSweptAsItsSignal) {
+TEST_P(JobStoreTest, AReplayThatDidNotReachTheBusIsSweptAsItsSignal) {
   insert("r1");
   const auto mine = take(signal("r1"));
   ASSERT_TRUE(finish("r1", mine.token, "failed", "dead"));
@@ -157,7 +175,7 @@ TEST_F(SqliteJobStoreTest, AReplayThatDidNotReachTheBusIsSweptAsItsSignal) {
   EXPECT_FALSE(await<bool>([&](auto done) { store_->mark_published("job-r1", 0, std::move(done)); }).value());
 }
 
-TEST_F(SqliteJobStoreTest, TheFirstDecisionStands) {
+TEST_P(JobStoreTest, TheFirstDecisionStands) {
   const auto record = [&](bool matched) {
     StoredDecision decision;
     decision.request_id = "r1";
@@ -172,7 +190,7 @@ TEST_F(SqliteJobStoreTest, TheFirstDecisionStands) {
   EXPECT_FALSE(none.value());
 }
 
-TEST_F(SqliteJobStoreTest, WhoWaitsSeesTheEndInTheClaim) {
+TEST_P(JobStoreTest, WhoWaitsSeesTheEndInTheClaim) {
   insert("cancelled");
   await<Job>([&](auto done) { store_->cancel_job("job-cancelled", std::move(done)); }).value();
   const auto mine = take(signal("done"));

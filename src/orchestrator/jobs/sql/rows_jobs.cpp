@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include "base/try.hpp"
-#include "orchestrator/jobs/sqlite/rows.hpp"
+#include "orchestrator/jobs/sql/rows.hpp"
 
-namespace geminga::orchestrator::sqlite {
+namespace geminga::orchestrator::sql {
 namespace {
 
 // The columns of read_job(), in its order; attempts come from the claim of the request.
@@ -146,11 +146,12 @@ Result<bool> discard_unpublished(Context& context, const std::string& job_id) {
 
 Result<std::vector<UnpublishedJob>> unpublished(Context& context, std::chrono::milliseconds age,
                                                 std::uint32_t limit) {
+  GEMINGA_TRY(const auto now, context.database.now());
   GEMINGA_TRY(auto select, context.database.prepare(
                                "SELECT id, request_id, generation, outbox_topic, outbox_body, "
                                "outbox_properties FROM orchestrator_jobs WHERE published_at IS NULL AND "
                                "status = 'PENDING' AND updated_at <= ? ORDER BY updated_at LIMIT ?"));
-  select.bind(context.now - age).bind(std::int64_t{limit});
+  select.bind(now - age).bind(std::int64_t{limit});
   std::vector<UnpublishedJob> jobs;
   for (;;) {
     GEMINGA_TRY(const bool row, select.step());
@@ -235,13 +236,13 @@ Result<StoreCounts> counts(Context& context) {
                                        &result.cancelled};
     *counters[static_cast<std::size_t>(status)] = static_cast<std::uint64_t>(jobs.integer(1));
   }
-  GEMINGA_TRY(auto claims,
-              context.database.prepare("SELECT coalesce(sum(state = 'RUNNING'), 0), coalesce(sum(state = "
-                                       "'RETRY'), 0) FROM claims WHERE state <> 'DONE'"));
+  GEMINGA_TRY(auto claims, context.database.prepare(
+                               "SELECT count(*) FILTER (WHERE state = 'RUNNING'), count(*) FILTER (WHERE "
+                               "state = 'RETRY') FROM claims WHERE state <> 'DONE'"));
   GEMINGA_TRY([[maybe_unused]] const bool row, claims.step());
   result.claims_running = static_cast<std::uint64_t>(claims.integer(0));
   result.claims_retry = static_cast<std::uint64_t>(claims.integer(1));
   return result;
 }
 
-}  // namespace geminga::orchestrator::sqlite
+}  // namespace geminga::orchestrator::sql

@@ -1,7 +1,7 @@
 #include "base/try.hpp"
-#include "orchestrator/jobs/sqlite/rows.hpp"
+#include "orchestrator/jobs/sql/rows.hpp"
 
-namespace geminga::orchestrator::sqlite {
+namespace geminga::orchestrator::sql {
 namespace {
 
 struct Ended {
@@ -84,4 +84,4 @@ Result<std::uint64_t> prune(Context& context, Timestamp before, std::uint32_t li
   return count;
 }
 
-}  // namespace geminga::orchestrator::sqlite
+}  // namespace geminga::orchestrator::sql

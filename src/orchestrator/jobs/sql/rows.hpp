@@ -5,10 +5,10 @@
 #include <string_view>
 #include <vector>
 
-#include "orchestrator/jobs/sqlite/lane.hpp"
+#include "orchestrator/jobs/sql/lane.hpp"
 
 /// The statements of the store, one function for each of its calls; they run inside a lane.
-namespace geminga::orchestrator::sqlite {
+namespace geminga::orchestrator::sql {
 
 // rows_jobs.cpp
 Result<InsertedJob> insert_job(Context& context, const NewJob& job);
@@ -43,7 +43,8 @@ Result<> retry_claim(Context& context, const RetryClaim& retry);
 Result<> release_claim(Context& context, const HeldClaim& claim);
 Result<std::vector<HeldClaim>> renew_leases(Context& context, const std::vector<HeldClaim>& claims,
                                             std::chrono::milliseconds lease);
-Result<std::uint64_t> expire_other_leases(Context& context, const std::string& owner);
+Result<std::uint64_t> expire_other_leases(Context& context, const std::string& owner,
+                                          const std::string& instance);
 Result<Reopened> reopen(Context& context, const Reopen& reopen);
 Result<std::vector<FinishedRequest>> finished(Context& context, const std::vector<std::string>& request_ids);
 
@@ -54,4 +55,4 @@ Result<std::uint64_t> prune(Context& context, Timestamp before, std::uint32_t li
 Result<> discard_letter(Context& context, const DiscardedLetter& letter);
 Result<std::vector<std::string>> discarded_among(Context& context, const std::vector<std::string>& ids);
 
-}  // namespace geminga::orchestrator::sqlite
+}  // namespace geminga::orchestrator::sql

@@ -1,0 +1,56 @@
+#include "orchestrator/jobs/sql/lane.hpp"
+
+#include <pthread.h>
+
+#include "base/assert.hpp"
+
+namespace geminga::orchestrator::sql {
+
+Lane::Lane(std::string thread_name, std::function<void(Batch)> run) : run_(std::move(run)) {
+  thread_ = std::thread([this, name = std::move(thread_name)] {
+    pthread_setname_np(pthread_self(), name.c_str());
+    loop();
+  });
+}
+
+Lane::~Lane() {
+  stop();
+}
+
+void Lane::submit(std::unique_ptr<Operation> operation) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!stopped_) {
+      waiting_.push_back(std::move(operation));
+      if (waiting_.size() == 1) wake_.notify_one();
+      return;
+    }
+  }
+  operation->finish(fail(ErrorCode::closed, "the jobs store is closed"));
+}
+
+void Lane::loop() {
+  for (;;) {
+    Batch batch;
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [this] { return stopped_ || !waiting_.empty(); });
+      if (waiting_.empty()) return;
+      batch.swap(waiting_);
+    }
+    run_(std::move(batch));
+  }
+}
+
+void Lane::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+  }
+  wake_.notify_one();
+  if (!thread_.joinable()) return;
+  GEMINGA_ASSERT(thread_.get_id() != std::this_thread::get_id());
+  thread_.join();
+}
+
+}  // namespace geminga::orchestrator::sql
