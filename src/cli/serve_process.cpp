@@ -187,6 +187,7 @@ Result<> start_orchestrator(Parts& parts, const ServeSettings& settings, net::Ro
   options.rules_path = settings.rules;
   options.on_disk_error = on_disk_error;
   options.settings = settings.orchestrator;
+  options.unsafe = settings.unsafe;
   GEMINGA_TRY(options.topics, orchestrator::Topics::resolve(
                                   orchestrator::topic_style_of(parts.bus->url()),
                                   [](const char* name) -> const char* { return std::getenv(name); }));

@@ -32,6 +32,7 @@ struct ServeSettings {
   log::Config log;
   mcp::SettingsByServer servers;
   orchestrator::OrchestratorSettings orchestrator;
+  orchestrator::UnsafeOptions unsafe;  ///< no flag, variable or key sets it
   EmbeddedSettings embedded;
 };
 

@@ -43,6 +43,7 @@ struct OrchestratorOptions {
   std::string instance;
 
   OrchestratorSettings settings;
+  UnsafeOptions unsafe;
   std::chrono::milliseconds plan_look_again{100};  ///< how often the plan fallback looks for the decision
   std::chrono::milliseconds publish_sweep{5'000};  ///< after which a job that no bus has is published again
   /// How often the jobs store is pruned, from so long after the start: what lay on the bus has come by then.

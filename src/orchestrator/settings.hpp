@@ -7,6 +7,11 @@
 
 namespace geminga::orchestrator {
 
+/// Switches that break a promise on purpose, for the tests that must notice. Never set otherwise.
+struct UnsafeOptions {
+  bool claim_after_call = false;  ///< a call is claimed when it has been made
+};
+
 /// What an operator may set, `[orchestrator]` of geminga.toml. Whoever fills it keeps to the limits that are
 /// named here.
 struct OrchestratorSettings {

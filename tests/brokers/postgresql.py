@@ -5,6 +5,8 @@ As a program it takes one JSON command a line and answers each with one JSON lin
 {"do": "sql", "text": T}. When its input ends, the server ends and the folder goes.
 """
 import argparse
+import csv
+import io
 import json
 import os
 import pathlib
@@ -109,12 +111,12 @@ class PostgreSQL:
             self.kill()
 
     def sql(self, text):
-        """Rows as psql prints them: columns between '|'."""
-        done = subprocess.run([self.programs / "psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-p", str(PORT), "-U", self.user,
+        """Rows of texts."""
+        done = subprocess.run([self.programs / "psql", "-X", "--csv", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-p", str(PORT), "-U", self.user,
                                "-d", "postgres", "-c", text], capture_output=True, text=True, timeout=START_SECONDS_MAX, env={"PATH": os.environ["PATH"]})
         if done.returncode != 0:
             raise RuntimeError(f"psql: {done.stderr.strip()}")
-        return [line.split("|") for line in done.stdout.splitlines()]
+        return list(csv.reader(io.StringIO(done.stdout, newline="")))
 
     def __enter__(self):
         try:

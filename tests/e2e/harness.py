@@ -51,11 +51,11 @@ def json_lines(text):
 class Serve:
     """A `geminga serve` on a free port. Use as a context; leaving it kills what is still there."""
 
-    def __init__(self, folder, *flags, env=None, config=None, mcp=None, rules=None, wait=True):
+    def __init__(self, folder, *flags, env=None, config=None, mcp=None, rules=None, wait=True, program=None):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(exist_ok=True)
         self.log_path = self.folder / "serve.log"
-        command = [GEMINGA, "serve", "--data-dir", self.folder / "data", "--http", "127.0.0.1:0", "--ready-json"]
+        command = [program or GEMINGA, "serve", "--data-dir", self.folder / "data", "--http", "127.0.0.1:0", "--ready-json"]
         if mcp is not None:
             self.mcp_path = self.folder / "mcp.json"
             if not isinstance(mcp, str):

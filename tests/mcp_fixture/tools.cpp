@@ -61,7 +61,8 @@ void log_line(const char* event, const std::string& tool, const json& params) {
       std::to_string(::getpid()) + " " + event + " " + tool + " " +
       meta.value("idempotencyKey", std::string("-")) + " " +
       params.value("arguments", json::object()).dump() + "\n";
-  if (::write(kFile, line.data(), line.size()) < 0 || ::fsync(kFile) != 0) std::_Exit(70);
+  const bool invoked = std::string_view(event) == "call";
+  if (::write(kFile, line.data(), line.size()) < 0 || (invoked && ::fsync(kFile) != 0)) std::_Exit(70);
 }
 
 namespace {
@@ -88,9 +89,11 @@ void tool_work(const Request& request) {
   const int delay = std::uniform_int_distribution<int>(
       options.delay_ms_min, std::max(options.delay_ms_min, options.delay_ms_max))(randomness);
   after(delay, [request, draw] {
-    if (draw < options.fail_percent) return refuse(request.id, -32000, "try again");
-    if (draw < options.fail_percent + options.fail_final_percent)
-      return refuse(request.id, -32602, "never works");
+    const bool again = draw < options.fail_percent;
+    const bool never = !again && draw < options.fail_percent + options.fail_final_percent;
+    log_line("answer", again ? "try_again" : never ? "never" : "ok", request.params);
+    if (again) return refuse(request.id, -32000, "try again");
+    if (never) return refuse(request.id, -32602, "never works");
     answer_text(request.id, request.arguments.value("text", std::string("done")));
   });
 }

@@ -71,7 +71,8 @@ void Coordinator::on_signal(const Item& item) {
                                           .began = hop_now(),
                                           .token = {},
                                           .failures = {},
-                                          .id = {}});
+                                          .id = {},
+                                          .unclaimed = {}});
   on_loop([this, call = std::move(call)] { begin(call); });
 }
 
@@ -84,8 +85,13 @@ void Coordinator::begin(CallPtr call) {
     return;
   }
   calls_.emplace(id, call);
+  if (core_->options.unsafe.claim_after_call) return invoke(call);
+  take(std::move(call));
+}
+
+void Coordinator::take(CallPtr call) {
   TakeClaim take;
-  take.request_id = id;
+  take.request_id = call->signal.request_id;
   take.kind = ClaimKind::tool;
   take.generation = call->envelope.generation;
   take.attempt = call->signal.attempt;
@@ -115,7 +121,7 @@ void Coordinator::taken(const CallPtr& call, Result<TakenClaim> claim) {
   call->failures = std::move(claim->failures);
   switch (claim->result) {
     case TakeResult::taken:
-      return invoke(call);
+      return call->unclaimed ? conclude(call, *call->unclaimed) : invoke(call);
     case TakeResult::outcome_unknown: {
       Ending ending;
       ending.outcome = Outcome::outcome_unknown;
@@ -208,6 +214,10 @@ Action Coordinator::action_for(const Call& call, const Ending& ending) const {
 }
 
 void Coordinator::conclude(const CallPtr& call, Ending ending) {
+  if (core_->options.unsafe.claim_after_call && !call->unclaimed) {
+    call->unclaimed = std::move(ending);
+    return take(call);
+  }
   count(*call, ending);
   switch (action_for(*call, ending)) {
     case Action::complete:

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,13 @@ class Coordinator : public std::enable_shared_from_this<Coordinator> {
   /// Before a signal that found no room is taken again.
   static constexpr std::chrono::milliseconds kNoRoom{100};
 
+  /// How a call ended.
+  struct Ending {
+    Outcome outcome = Outcome::ok;
+    std::string error;
+    mcp::CallAnswer answer;  ///< with ok and tool_error
+    std::chrono::milliseconds retry_after{0};
+  };
   /// One signal between its delivery and its end. Loop only.
   struct Call {
     Item item;
@@ -44,18 +52,12 @@ class Coordinator : public std::enable_shared_from_this<Coordinator> {
     std::string token;  ///< of the claim, once it is taken
     std::vector<AttemptFailure> failures;
     mcp::CallId id;
-    bool calling = false;    ///< between call and its outcome
-    bool cancelled = false;  ///< by the user
-    bool abandoned = false;  ///< by the stop, or the claim was lost: nothing is written any more
+    bool calling = false;             ///< between call and its outcome
+    bool cancelled = false;           ///< by the user
+    bool abandoned = false;           ///< by the stop, or the claim was lost: nothing is written any more
+    std::optional<Ending> unclaimed;  ///< with unsafe.claim_after_call: it has ended before its claim
   };
   using CallPtr = std::shared_ptr<Call>;
-  /// How a call ended.
-  struct Ending {
-    Outcome outcome = Outcome::ok;
-    std::string error;
-    mcp::CallAnswer answer;  ///< with ok and tool_error
-    std::chrono::milliseconds retry_after{0};
-  };
 
   // Handler threads:
   void on_signal(const Item& item);
@@ -65,6 +67,7 @@ class Coordinator : public std::enable_shared_from_this<Coordinator> {
 
   // Loop:
   void begin(CallPtr call);
+  void take(CallPtr call);
   void taken(const CallPtr& call, Result<TakenClaim> claim);
   void invoke(const CallPtr& call);
   void returned(const CallPtr& call, mcp::CallOutcome outcome);
