@@ -12,15 +12,16 @@ LAYERS = {
     "auth": {"base"},
     "wire": {"base"},
     "net": {"base", "auth"},
+    "schema": {"base"},
     "storage": {"base"},
     "broker": {"base", "storage"},
     "bus": {"base"},
     "engines": {"base", "wire", "net", "bus"},
     "engines/embedded": {"base", "bus", "broker", "storage", "engines"},
     "doors": {"base", "auth", "wire", "net", "broker", "bus"},
-    "mcp": {"base", "wire", "net"},
-    "orchestrator": {"base", "auth", "net", "bus", "mcp"},
-    "cli": {"base", "auth", "wire", "net", "storage", "broker", "bus", "engines", "doors", "mcp", "orchestrator"},
+    "mcp": {"base", "wire", "net", "schema"},
+    "orchestrator": {"base", "auth", "net", "schema", "bus", "mcp"},
+    "cli": {"base", "auth", "wire", "net", "schema", "storage", "broker", "bus", "engines", "doors", "mcp", "orchestrator"},
 }
 PUBLIC_HEADERS_MAX = 15
 BANNED = [
