@@ -55,7 +55,9 @@ class Run:
         self.folder = pathlib.Path(folder)
         self.store = STORES[store](folder)
         self.program = program
-        self.config = "[servers.tools]\nmax_concurrent = 32\n" + (f"[orchestrator]\nretry_delays = {json.dumps(retry_delays)}\n" if retry_delays else "")
+        # On a machine that is too busy for the matcher a plan would be an answer as well; here only tools shall answer.
+        delays = f"retry_delays = {json.dumps(retry_delays)}\n" if retry_delays else ""
+        self.config = f'[servers.tools]\nmax_concurrent = 32\n[orchestrator]\nplan_window = "10m"\n{delays}'
         self.random = random.Random(seed)
         self.wanted, self.kills = jobs, kills
         self.marker = f"geminga-jobs-kill-{uuid.uuid4()}"
@@ -78,10 +80,10 @@ class Run:
         self.serve = Serve(self.folder, *flags, mcp=servers, rules=RULES, env=self.store.env, config=self.config, program=self.program)
         self.address = self.serve.ready["http"]
 
-    def allow(self, part):
-        """That part of all jobs may be posted from now on, so that there is load until the last kill."""
+    def allow(self, jobs):
+        """So many of all jobs may be posted by now: there shall be load until the last kill."""
         with self.changed:
-            self.allowed = int(self.wanted * part)
+            self.allowed = max(self.allowed, min(self.wanted, jobs))
             self.changed.notify_all()
 
     def next_job(self):
@@ -91,7 +93,7 @@ class Run:
             if self.done or self.next_number == self.wanted:
                 return None
             self.next_number += 1
-            return self.next_number, self.random.uniform(0, 0.15)
+            return self.next_number, self.random.uniform(0, 0.05)
 
     def client(self):
         while (job := self.next_job()) is not None:
@@ -119,10 +121,17 @@ class Run:
         except LOOK_FAILED:
             return [-1, -1]  # nobody knows
 
+    def enough_in_flight(self):
+        counts = self.count(IN_FLIGHT)
+        if counts[0] >= IN_FLIGHT_MIN:
+            return counts
+        if self.next_number == self.allowed:
+            self.allow(self.allowed + IN_FLIGHT_MIN)
+        return None
+
     def drawn_moment(self, number):
         """Waits for enough work in flight, for a time that is drawn, and again for enough; what was in flight then."""
-        wait = lambda: eventually(f"{IN_FLIGHT_MIN} jobs in flight for kill {number}",
-                                  lambda: (counts := self.count(IN_FLIGHT))[0] >= IN_FLIGHT_MIN and counts, 60, every=self.store.seconds_between_looks)
+        wait = lambda: eventually(f"{IN_FLIGHT_MIN} jobs in flight for kill {number}", self.enough_in_flight, 60, every=self.store.seconds_between_looks)
         wait()
         time.sleep(self.random.uniform(0, 0.5))
         jobs, calls = wait()
@@ -147,13 +156,14 @@ class Run:
 
     def kill_all(self):
         every = max(1, self.kills // max(1, self.store.kills))
+        part = self.wanted // (self.kills + 1)
         for number in range(1, self.kills + 1):
-            self.allow(number / (self.kills + 1))
+            self.allow((number + 1) * part)
+            eventually(f"{(number - 1) * part} jobs to be accepted", lambda: len(self.accepted) >= (number - 1) * part, 120)
             self.kill_once(number)
             if self.store.kills and number % every == 0 and number // every <= self.store.kills:
-                self.allow((number + 0.5) / (self.kills + 1))
                 self.kill_store_once(number // every)
-        self.allow(1)
+        self.allow(self.wanted)
 
     # --- the end --------------------------------------------------------------------------------------------------------------
     def backlogs(self):

@@ -53,6 +53,8 @@ def wrong_end(request, max_attempts):
     last = request.answers[-1] if request.answers else "nothing"
     if request.status == "COMPLETED":
         result = json.loads(request.result)
+        if result["status"] != "tool":
+            return f"completed with a {result['status']}"
         texts = [item["text"] for item in result["result"]["content"]]
         if last != "ok" or texts != [request.text] or request.letters:
             return f"completed with {texts}, {request.letters} dead letters, after the answer '{last}'"
