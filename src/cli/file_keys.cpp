@@ -1,5 +1,7 @@
 #include "cli/file_keys.hpp"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <concepts>
 #include <limits>
@@ -27,6 +29,8 @@ struct Limits {
 constexpr std::int64_t kSecond = 1'000;
 constexpr std::int64_t kHour = 3'600 * kSecond;
 constexpr std::size_t kListMax = 10;
+/// In the order of RetryMode.
+constexpr std::array<std::string_view, 3> kRetryModes{"auto", "native", "topics"};
 
 /// As people write it: 250ms, 60s, 24h, 7d.
 std::string duration_text(std::int64_t ms) {
@@ -63,6 +67,9 @@ std::string text_of(mcp::RetryPolicy value) {
       return R"("retry_unknown")";
   }
   return {};
+}
+std::string text_of(orchestrator::RetryMode value) {
+  return '"' + std::string(kRetryModes.at(static_cast<std::size_t>(value))) + '"';
 }
 std::string text_of(const std::vector<milliseconds>& values) {
   std::vector<std::string> parts;
@@ -139,6 +146,15 @@ Result<> read(std::string_view text, Limits, mcp::RetryPolicy& into) {
   return {};
 }
 
+Result<> read(std::string_view text, Limits, orchestrator::RetryMode& into) {
+  const auto found = std::ranges::find(kRetryModes, text);
+  if (found == kRetryModes.end())
+    return fail(ErrorCode::config_error,
+                fmt::format("'{}' does not do; use {}", text, fmt::join(kRetryModes, ", ")));
+  into = static_cast<orchestrator::RetryMode>(found - kRetryModes.begin());
+  return {};
+}
+
 template <auto Member, std::int64_t Min = Limits{}.min, std::int64_t Max = Limits{}.max, class Target>
 constexpr FileKey<Target> row(std::string_view name, std::string_view help) {
   return {.name = name,
@@ -183,6 +199,8 @@ constexpr FileKey<OrchestratorSettings> kOrchestratorTable[] = {
         "max_attempts", "calls of one request before it goes to the dead letters"),
     orchestration<&OrchestratorSettings::retry_delays, 1, 24 * kHour>(
         "retry_delays", "before the first retry, then before later ones; the last value for all that follow"),
+    orchestration<&OrchestratorSettings::retry>(
+        "retry", "where a retry waits: native on the bus, topics with the retry worker, auto as the bus can"),
     orchestration<&OrchestratorSettings::query_timeout, 1, kHour>(
         "query_timeout", "how long POST query waits before it answers 504; the job goes on"),
     orchestration<&OrchestratorSettings::plan_window, 1, kHour>(

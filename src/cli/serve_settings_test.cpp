@@ -151,7 +151,8 @@ TEST_F(Settings, WhatCannotBeUsedIsNamedWithItsLine) {
 
 TEST_F(Settings, SettingsOfTheOrchestrator) {
   write(
-      "[orchestrator]\nmax_attempts = 5\nretry_delays = ['250ms', '2s', '1h']\nquery_timeout = "
+      "[orchestrator]\nmax_attempts = 5\nretry_delays = ['250ms', '2s', '1h']\nretry = "
+      "'topics'\nquery_timeout = "
       "'3s'\nplan_window = "
       "'1s'\nlease = '10s'\nconfidence_threshold = 0.85\nquery_bytes_max = 100\nwaiting_queries_max = "
       "7\ncalls_max "
@@ -161,6 +162,7 @@ TEST_F(Settings, SettingsOfTheOrchestrator) {
   const orchestrator::OrchestratorSettings expected{
       .max_attempts = 5,
       .retry_delays = {std::chrono::milliseconds{250}, std::chrono::seconds{2}, std::chrono::hours{1}},
+      .retry = orchestrator::RetryMode::topics,
       .query_timeout = std::chrono::seconds{3},
       .plan_window = std::chrono::seconds{1},
       .lease = std::chrono::seconds{10},
@@ -197,6 +199,8 @@ TEST_F(Settings, WhatTheOrchestratorCannotUseIsNamedWithLineKeyValueAndRemedy) {
       at + "'retry_delays' in [orchestrator]: it has 0 values; write 1 to 10, for example [\"5s\", \"30s\"]");
   EXPECT_EQ(wrong("retry_delays = ['5s', '3d']"),
             at + "'retry_delays' in [orchestrator]: '3d' does not do; write a duration from 1ms to 24h");
+  EXPECT_EQ(wrong("retry = 'never'"),
+            at + "'retry' in [orchestrator]: 'never' does not do; use auto, native, topics");
   EXPECT_EQ(wrong("retry_delays = ['5s', ['1s']]"),
             at + "'retry_delays' must be a text, a number, true or false");
   EXPECT_EQ(wrong("query_timeout = {}"), at + "'query_timeout' must be a text, a number, true or false");

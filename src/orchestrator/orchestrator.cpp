@@ -11,6 +11,7 @@
 #include "orchestrator/services/job_updater.hpp"
 #include "orchestrator/services/plan_fallback.hpp"
 #include "orchestrator/services/pruner.hpp"
+#include "orchestrator/services/retry_worker.hpp"
 #include "orchestrator/status.hpp"
 
 namespace geminga::orchestrator {
@@ -26,9 +27,11 @@ Result<> check(const OrchestratorOptions& options) {
   if (options.settings.retry_delays.empty())
     return fail(ErrorCode::config_error, "retry_delays needs at least one delay");
   const auto& delays = options.bus->capabilities().of(Feature::delayed_delivery);
-  if (delays.support == Support::impossible)
+  if (delays.support == Support::impossible && options.settings.retry == RetryMode::native)
     return fail(ErrorCode::unsupported_by_engine,
-                "this bus has no delayed delivery, which retries need: " + delays.reason);
+                fmt::format("this bus has no delayed delivery, which retry = \"native\" needs: {}; set it to "
+                            "\"topics\"",
+                            delays.reason));
   return {};
 }
 
@@ -52,6 +55,7 @@ struct Orchestrator::Impl : std::enable_shared_from_this<Orchestrator::Impl> {
         matcher(std::make_shared<MatcherService>(core)),
         fallback(std::make_shared<PlanFallback>(core)),
         coordinator(std::make_shared<Coordinator>(core)),
+        retries(std::make_shared<RetryWorker>(core)),
         updater(std::make_shared<JobUpdater>(core)),
         pruner(std::make_shared<Pruner>(core)),
         dead_letters(std::make_shared<DeadLetters>(core, pool)),
@@ -64,6 +68,7 @@ struct Orchestrator::Impl : std::enable_shared_from_this<Orchestrator::Impl> {
   const std::shared_ptr<MatcherService> matcher;
   const std::shared_ptr<PlanFallback> fallback;
   const std::shared_ptr<Coordinator> coordinator;
+  const std::shared_ptr<RetryWorker> retries;
   const std::shared_ptr<JobUpdater> updater;
   const std::shared_ptr<Pruner> pruner;
   const std::shared_ptr<DeadLetters> dead_letters;
@@ -113,6 +118,7 @@ Result<> Orchestrator::Impl::start(net::Router& router) {
   GEMINGA_TRY_VOID(watching);
   GEMINGA_TRY_VOID(updater->consume());
   GEMINGA_TRY_VOID(coordinator->consume());
+  GEMINGA_TRY_VOID(retries->consume());
   api = std::make_shared<Api>(ApiParts{.core = core,
                                        .ingress = ingress,
                                        .waiting = waiting,
@@ -162,9 +168,12 @@ std::string Orchestrator::Impl::not_ready_reason() const {
 }
 
 std::string Orchestrator::Impl::status() const {
+  std::vector<const Intake*> intakes{&matcher->intake(), &fallback->intake(), &coordinator->signals(),
+                                     &coordinator->plans(), &updater->intake()};
+  for (const auto& tier : retries->tiers())
+    if (core->retry_by_topics || tier->consuming()) intakes.push_back(tier.get());
   return status_json({.core = *core,
-                      .intakes = {&matcher->intake(), &fallback->intake(), &coordinator->signals(),
-                                  &coordinator->plans(), &updater->intake()},
+                      .intakes = std::move(intakes),
                       .accepted = ingress->accepted(),
                       .waiting_queries = waiting->size(),
                       .results_seen = waiting->reader().seen(),
@@ -191,6 +200,7 @@ void Orchestrator::Impl::stop(std::chrono::milliseconds allowed) {
   });
   for (auto* intake : {&matcher->intake(), &fallback->intake()}) intake->pause();
   fallback->freeze();
+  retries->stop();
   coordinator->stop(grace, soon);
   for (auto* intake : {&matcher->intake(), &fallback->intake(), &updater->intake()}) {
     intake->pause();

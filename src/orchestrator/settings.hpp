@@ -12,12 +12,20 @@ struct UnsafeOptions {
   bool claim_after_call = false;  ///< a call is claimed when it has been made
 };
 
+/// Where a retry waits for its time.
+enum class RetryMode : std::uint8_t {
+  automatic,  ///< native where the bus delays deliveries, else topics
+  native,     ///< on the bus, by delayed delivery
+  topics,     ///< in a tier topic, from which the retry worker takes it
+};
+
 /// What an operator may set, `[orchestrator]` of geminga.toml. Whoever fills it keeps to the limits that are
 /// named here.
 struct OrchestratorSettings {
   std::uint32_t max_attempts = 3;  ///< calls of one request, at least 1
   /// Before the first retry, then before later ones (the last value for all that follow); at least one.
   std::vector<std::chrono::milliseconds> retry_delays{std::chrono::seconds{5}, std::chrono::seconds{30}};
+  RetryMode retry = RetryMode::automatic;
   std::chrono::milliseconds query_timeout{20'000};  ///< then 504; the job goes on
   std::chrono::milliseconds plan_window{2'000};     ///< how long the plan fallback waits for the matcher
   std::chrono::milliseconds lease{30'000};          ///< of a running call; renewed three times while it lasts

@@ -115,7 +115,7 @@ std::string status_json(const StatusInputs& inputs) {
   out["store"] = {{"id", core.store->id()}, {"url", core.store->description()}};
   out["owner"] = core.owner;
   out["authentication"] = "none: one namespace for everybody, userId and agentId do not count";
-  out["retry"] = "native";
+  out["retry"] = core.retry_by_topics ? "topics" : "native";
   out["services"] = services(inputs);
   out["callsInProgress"] = inputs.calls_in_progress;
   out["topics"] = topics(core);

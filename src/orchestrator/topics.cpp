@@ -88,13 +88,26 @@ const std::array<TopicRow, kTopicRoleCount>& topic_table() {
        hours{1},
        {kUpdaterSubscription}},
       {TopicRole::executions, "", "orchestrator-executions", "orchestrator-executions", hours{30 * 24}, {}},
+      {TopicRole::first_retry,
+       "TOOL_SIGNALS_RETRY_5S",
+       "tool-signals-retry-5s",
+       "tool-signals-retry-5s",
+       hours{24},
+       {kRetrySubscription}},
+      {TopicRole::later_retry,
+       "TOOL_SIGNALS_RETRY_30S",
+       "tool-signals-retry-30s",
+       "tool-signals-retry-30s",
+       hours{24},
+       {kRetrySubscription}},
   }};
   return kTable;
 }
 
 std::string_view to_string(TopicRole role) {
   constexpr std::array<std::string_view, kTopicRoleCount> kNames{"userRequests", "toolSignals", "deadLetters",
-                                                                 "plans",        "results",     "executions"};
+                                                                 "plans",        "results",     "executions",
+                                                                 "firstRetry",   "laterRetry"};
   return kNames.at(static_cast<std::size_t>(role));
 }
 

@@ -13,8 +13,17 @@
 
 namespace geminga::orchestrator {
 
-enum class TopicRole : std::uint8_t { user_requests, tool_signals, dead_letters, plans, results, executions };
-inline constexpr std::size_t kTopicRoleCount = 6;
+enum class TopicRole : std::uint8_t {
+  user_requests,
+  tool_signals,
+  dead_letters,
+  plans,
+  results,
+  executions,
+  first_retry,  ///< used where retries wait in topics
+  later_retry,
+};
+inline constexpr std::size_t kTopicRoleCount = 8;
 
 /// `pulsar`: "persistent://mcp-core/orchestrator/plans"; also on the embedded bus. `kafka`:
 /// "orchestrator-plans".
@@ -40,6 +49,7 @@ inline constexpr std::string_view kMatcherSubscription = "mcp-matcher";
 inline constexpr std::string_view kFallbackSubscription = "intent-scorer";
 inline constexpr std::string_view kCoordinatorSubscription = "mcp-orchestrator-coordinator";
 inline constexpr std::string_view kUpdaterSubscription = "orchestrator-job-result-updater";
+inline constexpr std::string_view kRetrySubscription = "orchestrator-retry-worker";
 
 /// Finds a variable of the environment; nullptr when it is not set.
 using Environment = const char* (*)(const char* name);

@@ -37,6 +37,12 @@ TEST(TopicsTest, NamesFollowTheTable) {
        {},
        TopicRole::executions,
        "persistent://mcp-core/orchestrator/orchestrator-executions"},
+      {TopicStyle::pulsar,
+       {},
+       TopicRole::first_retry,
+       "persistent://mcp-core/orchestrator/tool-signals-retry-5s"},
+      {TopicStyle::kafka, {}, TopicRole::later_retry, "tool-signals-retry-30s"},
+      {TopicStyle::kafka, {{"KAFKA_TOPIC_TOOL_SIGNALS_RETRY_30S", "slow"}}, TopicRole::later_retry, "slow"},
       {TopicStyle::kafka, {}, TopicRole::user_requests, "user-requests"},
       {TopicStyle::kafka, {}, TopicRole::dead_letters, "tool-signals-dlq"},
       {TopicStyle::kafka, {}, TopicRole::plans, "orchestrator-plans"},
@@ -87,8 +93,8 @@ TEST(TopicsTest, AWrongNameIsRefusedWithItsVariable) {
 
 TEST(TopicsTest, RetentionFollowsTheTable) {
   using std::chrono::hours;
-  const std::optional<std::chrono::seconds> expected[] = {hours{168}, hours{24}, std::nullopt,
-                                                          hours{24},  hours{1},  hours{720}};
+  const std::optional<std::chrono::seconds> expected[] = {hours{168}, hours{24},  std::nullopt, hours{24},
+                                                          hours{1},   hours{720}, hours{24},    hours{24}};
   for (std::size_t i = 0; i < kTopicRoleCount; ++i) {
     EXPECT_EQ(topic_table().at(i).role, static_cast<TopicRole>(i));
     EXPECT_EQ(topic_table().at(i).retention, expected[i]) << i;

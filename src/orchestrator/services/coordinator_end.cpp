@@ -7,6 +7,7 @@
 #include "orchestrator/services/coordinator.hpp"
 #include "orchestrator/services/dead_letters.hpp"
 #include "orchestrator/services/results.hpp"
+#include "orchestrator/services/retry_worker.hpp"
 
 namespace geminga::orchestrator {
 
@@ -84,9 +85,13 @@ TopicMessage Coordinator::retry_message(const Call& call, const std::string& err
   ++signal.attempt;
   signal.last_error = error;
   signal.timestamp = core_->now();
-  auto message = core_->message(TopicRole::tool_signals, call.envelope, "TOOL_READY", to_json(signal));
+  const auto topic = core_->retry_by_topics ? retry_tier(call.signal.attempt) : TopicRole::tool_signals;
+  auto message = core_->message(topic, call.envelope, "TOOL_READY", to_json(signal));
   message.message.properties.emplace(kAttempt, std::to_string(signal.attempt));
-  message.message.deliver_at = at;
+  if (core_->retry_by_topics)
+    message.message.properties.emplace(kDueAt, std::to_string(at.time_since_epoch().count()));
+  else
+    message.message.deliver_at = at;
   return message;
 }
 

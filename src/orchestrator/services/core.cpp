@@ -13,6 +13,10 @@
 namespace geminga::orchestrator {
 namespace {
 
+bool delays_deliveries(const Bus& bus) {
+  return bus.capabilities().of(Feature::delayed_delivery).support != Support::impossible;
+}
+
 std::string property(const Message& message, std::string_view name) {
   const auto found = message.properties.find(name);
   return found == message.properties.end() ? std::string{} : found->second;
@@ -86,6 +90,8 @@ Core::Core(OrchestratorOptions given, std::unique_ptr<JobStore> jobs)
       clock(options.clock != nullptr ? *options.clock : base::Clock::system()),
       metrics(options.metrics != nullptr ? *options.metrics : base::Metrics::process()),
       owner(owner_prefix() + base::random_uuid()),
+      retry_by_topics(options.settings.retry == RetryMode::topics ||
+                      (options.settings.retry == RetryMode::automatic && !delays_deliveries(bus))),
       loop("orchestrator") {}
 
 TopicMessage Core::message(TopicRole role, const Envelope& envelope, std::string_view status,

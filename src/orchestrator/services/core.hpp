@@ -30,6 +30,7 @@ inline constexpr std::string_view kStoreId = "storeId";
 inline constexpr std::string_view kGeneration = "generation";
 inline constexpr std::string_view kAttempt = "attempt";
 inline constexpr std::string_view kDlq = "dlq";
+inline constexpr std::string_view kDueAt = "dueAt";  ///< of a retry in a tier topic; ms since 1970
 
 /// What a message says of its request beside its body.
 struct Envelope {
@@ -72,6 +73,7 @@ struct Core {
   base::Clock& clock;
   base::Metrics& metrics;
   const std::string owner;  ///< of claims: this start of this orchestrator
+  const bool retry_by_topics;
   std::atomic<bool> stopping = false;
   UsageCounts usage;
   base::EventLoop loop;  ///< the state of services lives on it
