@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/assert.hpp"
 #include "base/crc32c.hpp"
 #include "base/murmur3.hpp"
 #include "base/try.hpp"
@@ -108,11 +109,11 @@ struct Fields {
   std::string_view body;
 };
 
-/// `property` gets name and value of each.
+/// `property` gets name and value of each. Nothing: it does not follow the format.
 template <class Property>
-Result<Fields> read_fields(const storage::Entry& entry, Property property) {
+std::optional<Fields> read_fields(std::string_view raw, Property property) {
   Fields fields;
-  Input in{.rest = entry.body};
+  Input in{.rest = raw};
   const std::uint8_t version = in.byte();
   const std::uint8_t flags = in.byte();
   if ((flags & kHasEventTime) != 0) fields.event_time = Timestamp{std::chrono::milliseconds{in.int64()}};
@@ -122,36 +123,56 @@ Result<Fields> read_fields(const storage::Entry& entry, Property property) {
     const std::string_view name = in.view();
     property(name, in.view());
   }
-  if (!in.good || version != kVersion || (flags & ~kHasEventTime) != 0) {
-    const MessageId id{.ledger = entry.header.ledger, .entry = entry.header.entry};
-    return fail(ErrorCode::corrupted,
-                fmt::format("message {} does not follow its format (version {}, {} bytes)", id.to_string(),
-                            version, entry.body.size()));
-  }
+  if (!in.good || version != kVersion || (flags & ~kHasEventTime) != 0) return std::nullopt;
   fields.body = in.rest;
   return fields;
 }
 
+std::optional<Fields> read_fields(std::string_view raw) {
+  return read_fields(raw, [](std::string_view, std::string_view) {});
+}
+
 }  // namespace
 
-Result<Message> decode_raw(const storage::Entry& entry) {
+Result<RawParts> parts_of_raw(const storage::Entry& entry) {
+  const auto fields = read_fields(entry.body);
+  if (fields) return RawParts{.key = fields->key, .body = fields->body};
+  const std::uint8_t version = entry.body.empty() ? 0 : static_cast<std::uint8_t>(entry.body.front());
+  return fail(ErrorCode::corrupted,
+              fmt::format("message {} does not follow its format (version {}, {} bytes)",
+                          message_of_header(entry.header).id.to_string(), version, entry.body.size()));
+}
+
+Message message_of_header(const storage::EntryHeader& header) {
   Message message;
-  GEMINGA_TRY(const Fields fields, read_fields(entry, [&](std::string_view name, std::string_view value) {
-                message.properties.insert_or_assign(std::string(name), std::string(value));
-              }));
-  message.id = {.ledger = entry.header.ledger, .entry = entry.header.entry};
-  message.publish_time = entry.header.publish_time;
-  message.sequence_id = entry.header.sequence;
-  message.event_time = fields.event_time;
-  message.key = fields.key;
-  message.producer_name = fields.producer_name;
-  message.body = fields.body;
+  message.id = {.ledger = header.ledger, .entry = header.entry};
+  message.publish_time = header.publish_time;
+  message.sequence_id = header.sequence;
   return message;
 }
 
-Result<RawParts> parts_of_raw(const storage::Entry& entry) {
-  GEMINGA_TRY(const Fields fields, read_fields(entry, [](std::string_view, std::string_view) {}));
-  return RawParts{.key = fields.key, .body = fields.body};
+std::string_view key_of_raw(std::string_view body) {
+  const auto fields = read_fields(body);
+  GEMINGA_ASSERT(fields);
+  return fields->key;
+}
+
+void unpack_raw(std::string_view body, Message& into) {
+  const auto fields = read_fields(body, [&](std::string_view name, std::string_view value) {
+    into.properties.insert_or_assign(std::string(name), std::string(value));
+  });
+  GEMINGA_ASSERT(fields);
+  into.event_time = fields->event_time;
+  into.key = fields->key;
+  into.producer_name = fields->producer_name;
+  into.body = fields->body;
+}
+
+Result<Message> decode_raw(const storage::Entry& entry) {
+  GEMINGA_TRY_VOID(parts_of_raw(entry));
+  Message message = message_of_header(entry.header);
+  unpack_raw(entry.body, message);
+  return message;
 }
 
 std::uint32_t key_hash(std::string_view key) {

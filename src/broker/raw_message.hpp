@@ -30,6 +30,12 @@ struct RawParts {
 /// Without copying. Errors: corrupted.
 Result<RawParts> parts_of_raw(const storage::Entry& entry);
 
+/// decode_raw() in parts, for those who keep the bytes of a body and not its entry: what the header says; and
+/// what a body says in which parts_of_raw() found no fault.
+Message message_of_header(const storage::EntryHeader& header);
+std::string_view key_of_raw(std::string_view body);
+void unpack_raw(std::string_view body, Message& into);
+
 /// Murmur3 (x86, 32 bits, seed 0) of the key with the sign bit off, as Pulsar's Key_Shared hashes; 0 for no
 /// key.
 std::uint32_t key_hash(std::string_view key);

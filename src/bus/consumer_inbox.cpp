@@ -6,10 +6,12 @@
 namespace geminga::bus {
 
 void ConsumerInbox::on_messages(std::vector<EngineMessage> messages) {
-  const std::lock_guard lock(mutex_);
-  if (closed_) return;  // they go back when the engine's consumer closes
   const bool one = messages.size() == 1;
-  for (EngineMessage& message : messages) queue_.push(std::move(message));
+  {
+    const std::lock_guard lock(mutex_);
+    if (closed_) return;  // they go back when the engine's consumer closes
+    queue_.push(std::move(messages));
+  }
   if (one)
     changed_.notify_one();
   else
@@ -56,6 +58,8 @@ Result<ConsumerInbox::Taken> ConsumerInbox::take(std::optional<base::MonotonicTi
     const auto room = room_to_report(message.has_value());
     if (message) {
       auto flag = withdrawn(PartitionTag::partition(message->tag));
+      lock.unlock();
+      message->unpack();
       return Taken{std::move(message), std::move(flag), room};
     }
     if (room.messages > 0) return Taken{std::nullopt, nullptr, room};

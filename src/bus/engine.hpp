@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -32,6 +33,16 @@ namespace geminga::bus {
 template <class T>
 using Done = std::move_only_function<void(Result<T>)>;
 
+/// Messages of one delivery as the engine has them, from which those who take them make strings: what one
+/// thread allocates and another one frees meets in the allocator's lock. Shared by its messages; any thread.
+class PackedMessages {
+ public:
+  virtual ~PackedMessages() = default;
+  [[nodiscard]] virtual std::string_view key(std::string_view packed) const = 0;
+  /// Everything but what EngineMessage says is there at once. Cannot fail: the engine has looked.
+  virtual void unpack(std::string_view packed, Message& into) const = 0;
+};
+
 /// A message on its way to the application. `tag` names this delivery to the engine, unique among the
 /// unsettled ones of its consumer. An engine's own tags are below 2^48; the sixteen bits above are the
 /// number of the partition where one handle stands for the partitions of a topic (bus/partitions), else 0.
@@ -39,6 +50,18 @@ struct EngineMessage {
   Message message;
   std::uint64_t tag = 0;
   std::uint64_t bytes = 0;  ///< what it counts in the receiver queue; goes back with taken()
+  /// Where it lies until it is taken; empty: `message` is whole. There at once are its id, publish time,
+  /// redelivery count and sequence.
+  std::shared_ptr<const PackedMessages> owner{};
+  std::string_view packed{};
+
+  [[nodiscard]] std::string_view key() const { return owner ? owner->key(packed) : message.key; }
+  /// Makes it whole, on the thread that takes it.
+  void unpack() {
+    if (!owner) return;
+    owner->unpack(packed, message);
+    owner.reset();
+  }
 };
 
 struct PartitionTag {

@@ -6,29 +6,37 @@
 
 namespace geminga::bus {
 
-void MessageQueue::free_room(Item& item) {
-  if (!std::exchange(item.in_queue, false)) return;
+void MessageQueue::free_room(const EngineMessage& message) {
   freed_.messages += 1;
-  freed_.bytes += item.message.bytes;
+  freed_.bytes += message.bytes;
+}
+
+void MessageQueue::leave_queue(Item& item) {
+  if (std::exchange(item.in_queue, false)) free_room(item.message);
 }
 
 void MessageQueue::park(Lane& lane) {
   for (Item& item : lane.items) {
     if (parked_ >= parked_max_) return;
     if (!item.in_queue) continue;
-    free_room(item);
+    leave_queue(item);
     item.parked = true;
     ++parked_;
   }
 }
 
-void MessageQueue::push(EngineMessage message) {
-  ++size_;
+void MessageQueue::push(std::vector<EngineMessage> messages) {
+  if (messages.empty()) return;
+  size_ += messages.size();
   if (!orderly_) {
-    plain_.push_back(Item{std::move(message)});
+    plain_.push_back({std::move(messages)});
     return;
   }
-  const std::string key = message.message.key;
+  for (EngineMessage& message : messages) push_in_lane(std::move(message));
+}
+
+void MessageQueue::push_in_lane(EngineMessage message) {
+  const std::string key(message.key());
   Lane& lane = lanes_[key];
   lane.items.push_back(Item{std::move(message)});
   if (lane.state == LaneState::idle) {
@@ -39,17 +47,26 @@ void MessageQueue::push(EngineMessage message) {
   }
 }
 
+EngineMessage MessageQueue::take_plain() {
+  Run& run = plain_.front();
+  EngineMessage message = std::move(run.messages[run.next++]);
+  if (run.next == run.messages.size()) plain_.pop_front();
+  --size_;
+  free_room(message);
+  return message;
+}
+
 EngineMessage MessageQueue::take_front(std::deque<Item>& items) {
   Item item = std::move(items.front());
   items.pop_front();
   --size_;
-  free_room(item);
+  leave_queue(item);
   if (item.parked) --parked_;
   return std::move(item.message);
 }
 
 std::optional<EngineMessage> MessageQueue::take(base::MonotonicTime now) {
-  if (!orderly_) return plain_.empty() ? std::nullopt : std::optional(take_front(plain_));
+  if (!orderly_) return plain_.empty() ? std::nullopt : std::optional(take_plain());
   while (!blocked_.empty() && blocked_.begin()->first <= now) {
     std::string key = std::move(blocked_.begin()->second);
     blocked_.erase(blocked_.begin());
@@ -80,7 +97,7 @@ void MessageQueue::finished(const std::string& key) {
 
 void MessageQueue::retry(EngineMessage message, base::MonotonicTime when) {
   GEMINGA_ASSERT(orderly_);
-  const std::string key = message.message.key;
+  const std::string key(message.key());
   Lane& lane = lanes_[key];
   lane.items.push_front(Item{.message = std::move(message), .in_queue = false});
   ++size_;
@@ -97,15 +114,32 @@ MessageQueue::Room MessageQueue::take_freed() {
   return std::exchange(freed_, Room{});
 }
 
+void MessageQueue::clear_plain(std::uint16_t partition) {
+  for (Run& run : plain_) {
+    std::vector<EngineMessage> kept;
+    for (; run.next < run.messages.size(); ++run.next) {
+      EngineMessage& message = run.messages[run.next];
+      if (PartitionTag::partition(message.tag) != partition) {
+        kept.push_back(std::move(message));
+        continue;
+      }
+      free_room(message);
+      --size_;
+    }
+    run = {std::move(kept)};
+  }
+  std::erase_if(plain_, [](const Run& run) { return run.messages.empty(); });
+}
+
 void MessageQueue::clear(std::uint16_t partition) {
+  clear_plain(partition);
   const auto forget = [&](Item& item) {
     if (PartitionTag::partition(item.message.tag) != partition) return false;
-    free_room(item);
+    leave_queue(item);
     if (item.parked) --parked_;
     --size_;
     return true;
   };
-  std::erase_if(plain_, forget);
   for (auto& [key, lane] : lanes_) std::erase_if(lane.items, forget);
   std::erase_if(lanes_, [](const auto& lane) {
     return lane.second.items.empty() && lane.second.state != LaneState::running;
@@ -117,7 +151,8 @@ void MessageQueue::clear(std::uint16_t partition) {
 std::vector<EngineMessage> MessageQueue::drain() {
   std::vector<EngineMessage> all;
   all.reserve(size_);
-  for (Item& item : plain_) all.push_back(std::move(item.message));
+  for (Run& run : plain_)
+    for (; run.next < run.messages.size(); ++run.next) all.push_back(std::move(run.messages[run.next]));
   for (auto& [key, lane] : lanes_)
     for (Item& item : lane.items) all.push_back(std::move(item.message));
   plain_.clear();

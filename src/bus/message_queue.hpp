@@ -28,7 +28,8 @@ class MessageQueue {
     std::uint64_t bytes = 0;
   };
 
-  void push(EngineMessage message);
+  /// Plain: costs as much for many as for one.
+  void push(std::vector<EngineMessage> messages);
   /// The next one to work on; nullopt: nothing now (see next_retry).
   std::optional<EngineMessage> take(base::MonotonicTime now);
   /// Orderly: the one that was taken of this key is settled.
@@ -59,16 +60,25 @@ class MessageQueue {
     std::deque<Item> items;
     LaneState state = LaneState::idle;
   };
-  void free_room(Item& item);
-  void park(Lane& lane);
+  /// Messages as they came in; those before `next` are taken. Never without one that is not.
+  struct Run {
+    std::vector<EngineMessage> messages;
+    std::size_t next = 0;
+  };
+  void push_in_lane(EngineMessage message);
+  EngineMessage take_plain();
   EngineMessage take_front(std::deque<Item>& items);
+  void free_room(const EngineMessage& message);
+  void leave_queue(Item& item);
+  void park(Lane& lane);
+  void clear_plain(std::uint16_t partition);
 
   const bool orderly_;
   const std::size_t parked_max_;
   std::size_t size_ = 0;
   std::size_t parked_ = 0;
   Room freed_;
-  std::deque<Item> plain_;
+  std::deque<Run> plain_;
   std::unordered_map<std::string, Lane> lanes_;
   std::deque<std::string> ready_;
   std::multimap<base::MonotonicTime, std::string> blocked_;

@@ -1,5 +1,6 @@
 #include "engines/embedded/messages.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <optional>
 #include <utility>
@@ -8,37 +9,91 @@
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
+#include "base/try.hpp"
 #include "broker/raw_message.hpp"
 
 namespace geminga::engines::embedded {
 
-Result<Message> to_message(const storage::Entry& entry, const std::string& topic, std::int32_t partition) {
+namespace {
+
+Result<> check(const storage::Entry& entry) {
   if (entry.header.format != storage::PayloadFormat::raw)
     return fail(ErrorCode::unsupported_by_engine, "the entry was written by another protocol");
-  auto message = broker::decode_raw(entry);
-  if (!message) return message;
-  message->topic = topic;
-  message->id.partition = partition;
+  GEMINGA_TRY_VOID(broker::parts_of_raw(entry));
+  return {};
+}
+
+/// The bodies of some entries in one piece. Copied: an entry keeps megabytes of its segment or of the memory
+/// table.
+class PackedBodies final : public bus::PackedMessages {
+ public:
+  /// Large enough to share; smaller than what the allocator fetches from the kernel each time.
+  static constexpr std::size_t kBytes = 64 << 10;
+
+  PackedBodies(std::string topic, std::size_t bytes)
+      : topic_(std::move(topic)), bytes_(std::make_unique_for_overwrite<char[]>(bytes)), size_(bytes) {}
+
+  [[nodiscard]] bool has_room(std::size_t bytes) const { return bytes <= size_ - used_; }
+  std::string_view add(std::string_view body) {
+    char* const place = bytes_.get() + used_;
+    std::ranges::copy(body, place);
+    used_ += body.size();
+    return {place, body.size()};
+  }
+  [[nodiscard]] std::string_view key(std::string_view packed) const override {
+    return broker::key_of_raw(packed);
+  }
+  void unpack(std::string_view packed, Message& into) const override {
+    into.topic = topic_;
+    broker::unpack_raw(packed, into);
+  }
+
+ private:
+  const std::string topic_;
+  const std::unique_ptr<char[]> bytes_;
+  const std::size_t size_;
+  std::size_t used_ = 0;
+};
+
+}  // namespace
+
+Result<Message> to_message(const storage::Entry& entry, const std::string& topic, std::int32_t partition) {
+  GEMINGA_TRY_VOID(check(entry));
+  Message message = broker::message_of_header(entry.header);
+  message.id.partition = partition;
+  message.topic = topic;
+  broker::unpack_raw(entry.body, message);
   return message;
 }
 
 void MessageSink::on_entries(std::vector<broker::Delivered> entries) {
   std::vector<bus::EngineMessage> messages;
   messages.reserve(entries.size());
+  std::size_t left = 0;
+  for (const broker::Delivered& each : entries) left += each.entry.body.size();
+  std::shared_ptr<PackedBodies> bodies;
   for (const broker::Delivered& delivered : entries) {
-    auto message = to_message(delivered.entry, topic_, partition_);
-    if (!message) {
+    const storage::Entry& entry = delivered.entry;
+    if (auto checked = check(entry); !checked) {
       // Passing it over would lose it; it stays unsettled, and whoever waits here hears why nothing comes.
-      log::error("embedded", "{} entry {}: {}", topic_, delivered.entry.header.entry.value,
-                 message.error().message);
+      const Error error =
+          checked.error().with(fmt::format("entry {} of {}", entry.header.entry.value, topic_));
+      log::error("embedded", "{}", error.message);
       if (!messages.empty()) sink_->on_messages(std::move(messages));
-      return sink_->on_closed(
-          message.error().with(fmt::format("entry {} of {}", delivered.entry.header.entry.value, topic_)));
+      return sink_->on_closed(error);
     }
-    message->redelivery_count = delivered.redelivery_count;
-    messages.push_back({.message = std::move(*message),
-                        .tag = delivered.entry.header.entry.value,
-                        .bytes = broker::permit_bytes(delivered.entry)});
+    if (!bodies || !bodies->has_room(entry.body.size()))
+      bodies = std::make_shared<PackedBodies>(
+          topic_, std::max(entry.body.size(), std::min(left, PackedBodies::kBytes)));
+    bus::EngineMessage message{.message = broker::message_of_header(entry.header),
+                               .tag = entry.header.entry.value,
+                               .bytes = broker::permit_bytes(entry),
+                               .owner = bodies,
+                               .packed = bodies->add(entry.body)};
+    message.message.id.partition = partition_;
+    message.message.redelivery_count = delivered.redelivery_count;
+    messages.push_back(std::move(message));
+    left -= entry.body.size();
   }
   if (!messages.empty()) sink_->on_messages(std::move(messages));
 }
