@@ -1,5 +1,6 @@
 #include "base/event_loop.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <future>
 #include <mutex>
@@ -19,7 +20,11 @@ namespace geminga::base {
 
 namespace asio = boost::asio;
 
-struct EventLoop::Impl {
+namespace {
+thread_local PostsTogether* posts_together = nullptr;  // of this thread
+}
+
+struct EventLoop::Impl : std::enable_shared_from_this<EventLoop::Impl> {
   asio::io_context context{1};
   asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
   std::mutex mutex;
@@ -30,15 +35,27 @@ struct EventLoop::Impl {
   std::thread thread;
   std::atomic<std::thread::id> id;  ///< its; nobody's when it has ended
 
-  bool add(Task task, bool wake) {
+  bool add(Task task, PostsTogether* together) {
     {
       const std::lock_guard lock(mutex);
       if (stopped) return false;
       mailbox.push_back(std::move(task));
-      if (!wake || std::exchange(wake_up_pending, true)) return true;
+      if (wake_up_pending) return true;
+      wake_up_pending = together == nullptr;
+    }
+    if (together)
+      together->add(shared_from_this());
+    else
+      wake_up();
+    return true;
+  }
+
+  void wake() {
+    {
+      const std::lock_guard lock(mutex);
+      if (stopped || mailbox.empty() || std::exchange(wake_up_pending, true)) return;
     }
     wake_up();
-    return true;
   }
 
   void wake_up() {
@@ -59,7 +76,7 @@ struct EventLoop::Impl {
   }
 };
 
-EventLoop::EventLoop(std::string name) : impl_(std::make_unique<Impl>()) {
+EventLoop::EventLoop(std::string name) : impl_(std::make_shared<Impl>()) {
   name.resize(std::min<std::size_t>(name.size(), 15));
   impl_->thread = std::thread([impl = impl_.get(), name = std::move(name)] {
     pthread_setname_np(pthread_self(), name.c_str());
@@ -73,19 +90,7 @@ EventLoop::~EventLoop() {
 }
 
 bool EventLoop::post(Task task) {
-  return impl_->add(std::move(task), true);
-}
-
-bool EventLoop::post_without_waking(Task task) {
-  return impl_->add(std::move(task), false);
-}
-
-void EventLoop::wake() {
-  {
-    const std::lock_guard lock(impl_->mutex);
-    if (impl_->mailbox.empty() || std::exchange(impl_->wake_up_pending, true)) return;
-  }
-  impl_->wake_up();
+  return impl_->add(std::move(task), posts_together);
 }
 
 bool EventLoop::here() const {
@@ -98,10 +103,11 @@ bool EventLoop::run(Task task) {
     return true;
   }
   std::promise<void> done;
-  const bool posted = post([&] {
+  const auto and_tell = [&] {
     task();
     done.set_value();
-  });
+  };
+  const bool posted = impl_->add(and_tell, nullptr);
   if (posted) done.get_future().wait();
   return posted;
 }
@@ -110,10 +116,11 @@ void EventLoop::stop() {
   if (!impl_->thread.joinable()) return;
   GEMINGA_ASSERT(!here());
   // Behind everything that is posted already; timers still pending are dropped with the context.
-  post([this] {
+  const auto end = [this] {
     impl_->work.reset();
     impl_->context.stop();
-  });
+  };
+  impl_->add(end, nullptr);
   impl_->thread.join();
   impl_->id = std::thread::id();
   {
@@ -126,6 +133,20 @@ void EventLoop::stop() {
 
 asio::io_context& EventLoop::context() {
   return impl_->context;
+}
+
+PostsTogether::PostsTogether() {
+  if (!posts_together) posts_together = this;
+}
+
+PostsTogether::~PostsTogether() {
+  if (posts_together != this) return;
+  posts_together = nullptr;
+  for (const auto& loop : loops_) loop->wake();
+}
+
+void PostsTogether::add(const std::shared_ptr<EventLoop::Impl>& loop) {
+  if (std::ranges::find(loops_, loop) == loops_.end()) loops_.push_back(loop);
 }
 
 struct Timer::Impl {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/clock.hpp"
 
@@ -29,11 +30,6 @@ class EventLoop {
   /// Any thread. Tasks run in the order posted, one at a time. A burst of posts costs one wake-up. False once
   /// the loop has stopped: the task was destroyed without running.
   bool post(Task task);
-  /// As post(), but nobody is woken: it runs at the latest after wake(). To wake a thread takes longer than
-  /// many a task; whoever has something urgent to do does that in between.
-  bool post_without_waking(Task task);
-  /// Any thread.
-  void wake();
   /// True on the loop's own thread.
   [[nodiscard]] bool here() const;
   /// Posts and waits for the end; runs at once on the loop's own thread. False once the loop has stopped.
@@ -46,8 +42,27 @@ class EventLoop {
 
  private:
   friend class Timer;
+  friend class PostsTogether;
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;  // with those who will wake it
+};
+
+/// While one lives, what its thread posts wakes no loop; its end wakes each of them, once. To wake a thread
+/// takes longer than many a task: whoever posts much does it in one, and what is urgent and needs no loop
+/// goes out before. For the duration of a block, which does not wait for a loop; in another one it does
+/// nothing.
+class PostsTogether {
+ public:
+  PostsTogether();
+  ~PostsTogether();
+  PostsTogether(const PostsTogether&) = delete;
+  PostsTogether& operator=(const PostsTogether&) = delete;
+
+ private:
+  friend struct EventLoop::Impl;
+  void add(const std::shared_ptr<EventLoop::Impl>& loop);
+
+  std::vector<std::shared_ptr<EventLoop::Impl>> loops_;  ///< few: a linear search finds one
 };
 
 /// A one-shot timer on a loop, in monotonic time. Every member on the loop's thread only; it must go before

@@ -1,6 +1,8 @@
 #include "base/event_loop.hpp"
 
 #include <future>
+#include <latch>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -24,21 +26,54 @@ TEST(EventLoop, RunWaitsAndWorksFromInside) {
   EXPECT_EQ(value, 7);
 }
 
-TEST(EventLoop, WhatIsPostedWithoutWakingRunsAtTheWakeOrBeforeTheNextTask) {
+TEST(PostsTogether, WakeAtTheirEnd) {
+  EventLoop one("one");
+  EventLoop other("other");
+  std::latch ran(4);
+  {
+    const PostsTogether together;
+    {
+      const PostsTogether inner;
+      EXPECT_TRUE(one.post([&] { ran.count_down(); }));
+    }
+    EXPECT_TRUE(one.post([&] { ran.count_down(); }));
+    EXPECT_TRUE(other.post([&] { ran.count_down(); }));
+    EXPECT_TRUE(other.post([&] { ran.count_down(); }));
+  }
+  ran.wait();
+}
+
+TEST(PostsTogether, RunBeforeWhatSomebodyWaitsFor) {
   EventLoop loop("test");
-  std::promise<void> first;
-  ASSERT_TRUE(loop.post_without_waking([&] { first.set_value(); }));
-  loop.wake();
-  first.get_future().get();
   std::vector<int> seen;
-  ASSERT_TRUE(loop.post_without_waking([&] { seen.push_back(1); }));
+  const PostsTogether together;
+  ASSERT_TRUE(loop.post([&] { seen.push_back(1); }));
   loop.run([&] { seen.push_back(2); });
   EXPECT_EQ(seen, (std::vector<int>{1, 2}));
-  ASSERT_TRUE(loop.post_without_waking([&] { seen.push_back(3); }));
-  loop.stop();
-  EXPECT_EQ(seen.size(), 3U);
-  EXPECT_FALSE(loop.post_without_waking([] { FAIL(); }));
-  loop.wake();
+}
+
+TEST(PostsTogether, HoldUpNobodyElse) {
+  EventLoop loop("test");
+  std::promise<void> mine;
+  std::promise<void> theirs;
+  const PostsTogether together;
+  ASSERT_TRUE(loop.post([&] { mine.set_value(); }));
+  std::thread([&] { EXPECT_TRUE(loop.post([&] { theirs.set_value(); })); }).join();
+  theirs.get_future().get();
+  mine.get_future().get();
+}
+
+TEST(PostsTogether, MayOutliveTheLoop) {
+  int ran = 0;
+  {
+    const PostsTogether together;
+    EventLoop loop("test");
+    ASSERT_TRUE(loop.post([&] { ++ran; }));
+    loop.stop();
+    EXPECT_EQ(ran, 1);
+    EXPECT_FALSE(loop.post([] { FAIL(); }));
+  }
+  EXPECT_EQ(ran, 1);
 }
 
 TEST(EventLoop, RefusesWorkOnceStopped) {

@@ -156,8 +156,7 @@ void BrokerImpl::on_durable(std::span<const storage::Entry> entries) {
   for (std::size_t i = 0; i < notes_.size(); ++i) {
     if (notes_[i].empty()) continue;
     Core& core = *context_->cores[i];
-    // A receipt is more urgent than what comes of it: see on_answered().
-    core.loop.post_without_waking([&core, notes = std::exchange(notes_[i], {})] {
+    core.loop.post([&core, notes = std::exchange(notes_[i], {})] {
       for (const auto& [id, note] : notes) {
         // Else it is a compacted view, or a topic that was deleted: none is unloaded before (TopicRegistry).
         if (const auto topic = core.topics.find(id); topic != core.topics.end())
@@ -165,10 +164,6 @@ void BrokerImpl::on_durable(std::span<const storage::Entry> entries) {
       }
     });
   }
-}
-
-void BrokerImpl::on_answered() {
-  for (const auto& core : context_->cores) core->loop.wake();
 }
 
 void BrokerImpl::on_disk_error(const Error& error) {

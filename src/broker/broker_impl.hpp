@@ -70,7 +70,6 @@ class BrokerImpl final : public Broker, public storage::LogListener {
 
   // Journal thread.
   void on_durable(std::span<const storage::Entry> entries) override;
-  void on_answered() override;
   void on_disk_error(const Error& error) override;
   // Background thread of the log.
   void on_forgotten(std::span<const storage::TopicId> topics) override;

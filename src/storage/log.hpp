@@ -81,10 +81,9 @@ class LogListener {
  public:
   virtual ~LogListener() = default;
   /// Entries that became durable, in log order, before the `done` of the same group. Nothing else may ever be
-  /// delivered.
+  /// delivered. What is posted here and by `done` wakes its loop behind the last `done`
+  /// (base::PostsTogether).
   virtual void on_durable(std::span<const Entry> entries) = 0;
-  /// After the `done` of that group: for what costs time and need not delay them, such as to wake a thread.
-  virtual void on_answered() {}
   /// A write or fsync failed: every later transaction fails with disk_error. The program ends with exit
   /// code 74.
   virtual void on_disk_error(const Error& error) = 0;

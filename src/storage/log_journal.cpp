@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/event_loop.hpp"
 #include "base/log.hpp"
 #include "base/try.hpp"
 #include "storage/log_impl.hpp"
@@ -261,13 +262,14 @@ void Log::Impl::write_group(Batch batch) {
 }
 
 void Log::Impl::complete(Group& group) {
+  // The receipts go out before anybody is woken for what comes of them.
+  const base::PostsTogether together;
   topics_.apply(group.applied);
   if (!group.applied.entries.empty()) listener_.on_durable(group.applied.entries);
   queue_.give_back(std::exchange(group.budget, 0));
   for (Group::Member& member : group.members) {
     if (member.done) std::exchange(member.done, nullptr)(std::move(member.receipt));
   }
-  if (!group.applied.entries.empty()) listener_.on_answered();
 }
 
 void Log::Impl::refuse(Submitted& submitted, const Error& error) {
