@@ -62,7 +62,10 @@ Result<> Bus::Impl::check(std::vector<TopicMessage>& messages) const {
 Result<> Bus::Impl::add_child(const std::shared_ptr<bus::Child>& child) {
   const std::lock_guard lock(mutex_);
   if (closed_) return fail(ErrorCode::closed, "the bus was closed");
-  std::erase_if(children_, [](const auto& each) { return each.expired(); });
+  if (children_.size() >= sweep_at_) {
+    std::erase_if(children_, [](const auto& each) { return each.expired(); });
+    sweep_at_ = 2 * children_.size() + kSweepMin;
+  }
   children_.push_back(child);
   return {};
 }

@@ -50,8 +50,10 @@ class Bus::Impl : public std::enable_shared_from_this<Bus::Impl> {
   std::shared_ptr<bus::Callbacks> callbacks_;
   std::unique_ptr<bus::Engine> engine_;
   std::mutex mutex_;
-  bool closed_ = false;                              // under mutex
+  bool closed_ = false;  // under mutex
+  static constexpr std::size_t kSweepMin = 64;
   std::vector<std::weak_ptr<bus::Child>> children_;  // under mutex
+  std::size_t sweep_at_ = kSweepMin;  // under mutex; how many, before those that ended are forgotten
 };
 
 }  // namespace geminga
