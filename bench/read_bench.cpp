@@ -2,6 +2,7 @@
 // memory table ("tail") and what must come from the disk ("catch_up"), by a reader, and by a consumer that
 // acknowledges each message. `backlog`: what a large backlog costs while a consumer is dead.
 #include <atomic>
+#include <filesystem>
 #include <string>
 
 #include <CLI/CLI.hpp>
@@ -12,6 +13,7 @@
 #include "broker/broker.hpp"
 #include "engines/embedded/embedded.hpp"
 #include "measure.hpp"
+#include "storage/aligned_buffer.hpp"
 
 namespace {
 
@@ -126,6 +128,27 @@ json read_as_door(broker::Broker& broker, const std::string& topic, std::uint64_
   return rate(messages * rounds, since(begin));
 }
 
+/// The floor of reading: the segments of the directory, one after the other, in the pieces in which the log
+/// reads, around the page cache. Before the log reads them and behind it, since what lies under a virtual disk
+/// may remember.
+json read_segments(const Settings& settings, std::uint64_t messages) {
+  constexpr std::size_t kPiece = 2 << 20;
+  auto& files = base::FileSystem::system();
+  storage::AlignedBuffer buffer(kPiece);
+  std::uint64_t bytes = 0;
+  const auto begin = Clock::now();
+  for (const auto& each : std::filesystem::directory_iterator(settings.directory)) {
+    if (each.path().extension() != ".seg") continue;
+    const auto file = need(files.open(each.path(), {.mode = base::OpenMode::read, .direct = true}));
+    for (std::uint64_t at = 0, size = each.file_size(); at < size; at += kPiece)
+      bytes += need(file->read_at(at, buffer.span()));
+  }
+  const double seconds = since(begin);
+  json report = rate(messages, seconds);
+  report["mb_per_second"] = static_cast<double>(bytes) / seconds / 1e6;
+  return report;
+}
+
 json reads(const Settings& settings) {
   constexpr std::uint64_t kRounds = 50;
   json report{{"body_bytes", settings.body_bytes}};
@@ -143,7 +166,10 @@ json reads(const Settings& settings) {
   }
   const auto opened = need(engines::embedded::open({.directory = settings.directory}));
   auto bus = opened.bus;
-  report["catch_up"] = {{"door", read_as_door(*opened.broker, "catch-up", settings.messages, 1)},
+  const json floor_before = read_segments(settings, settings.messages);
+  report["catch_up"] = {{"floor_before", floor_before},
+                        {"door", read_as_door(*opened.broker, "catch-up", settings.messages, 1)},
+                        {"floor_behind", read_segments(settings, settings.messages)},
                         {"reader", read(bus, "catch-up", settings.messages, 1)},
                         {"consumer", consume(bus, "catch-up", settings.messages, 1)}};
   need(bus.close());
