@@ -51,6 +51,7 @@ class FaultFile final : public File {
     if (into.empty() || offset >= inode_->content.size()) return std::size_t{0};
     const std::size_t bytes = std::min<std::size_t>(into.size(), inode_->content.size() - offset);
     std::memcpy(into.data(), inode_->content.data() + offset, bytes);
+    files_.bytes_read_ += bytes;
     return bytes;
   }
 
@@ -299,6 +300,11 @@ std::unique_ptr<FaultFileSystem> FaultFileSystem::crash(Loss loss, std::uint64_t
 std::uint64_t FaultFileSystem::operations() const {
   const std::lock_guard lock(mutex_);
   return operations_;
+}
+
+std::uint64_t FaultFileSystem::bytes_read() const {
+  const std::lock_guard lock(mutex_);
+  return bytes_read_;
 }
 
 void FaultFileSystem::stop_at(std::uint64_t number) {

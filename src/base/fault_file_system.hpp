@@ -52,6 +52,8 @@ class FaultFileSystem final : public FileSystem {
 
   /// Changing calls and syncs so far.
   [[nodiscard]] std::uint64_t operations() const;
+  /// What reads have brought so far.
+  [[nodiscard]] std::uint64_t bytes_read() const;
   /// From operation `number` on (counted from 1) nothing reaches the disk and every call fails.
   void stop_at(std::uint64_t number);
   /// Operation `number` fails with `code`, once. A sync that fails keeps the changes volatile for ever.
@@ -90,6 +92,7 @@ class FaultFileSystem final : public FileSystem {
   std::set<std::string> directories_;
   std::shared_ptr<std::set<std::string>> locks_;
   std::uint64_t operations_ = 0;
+  std::uint64_t bytes_read_ = 0;
   std::uint64_t stop_at_ = std::numeric_limits<std::uint64_t>::max();
   std::map<std::uint64_t, ErrorCode> failures_;
   std::optional<ErrorCode> refused_opening_;

@@ -104,12 +104,14 @@ Result<SegmentReader::Piece> SegmentReader::read_piece(std::uint64_t offset, std
                                                        BlockPool& blocks) {
   const bool direct = bytes >= kDirectBytesMin;
   const std::uint64_t begin = direct ? offset - offset % base::kDirectAlignment : offset;
-  const BlockPool::Block block = blocks.take(offset + bytes - begin);
+  // A block may be larger than what was asked for.
+  const std::size_t span = direct ? round_up(offset + bytes - begin, base::kDirectAlignment) : bytes;
+  const BlockPool::Block block = blocks.take(span);
   base::File* file = file_.get();
   if (direct) {
     GEMINGA_TRY(file, direct_file());
   }
-  GEMINGA_TRY(const std::size_t got, file->read_at(begin, direct ? block.bytes : block.bytes.first(bytes)));
+  GEMINGA_TRY(const std::size_t got, file->read_at(begin, block.bytes.first(span)));
   const std::uint64_t skipped = std::min<std::uint64_t>(offset - begin, got);
   return Piece{block.bytes.subspan(skipped, std::min<std::uint64_t>(bytes, got - skipped)), block.owner};
 }
@@ -119,8 +121,12 @@ Result<> SegmentReader::read(const Extent& extent, EntryId from, const ReadReque
   if (request.headers_only) return read_headers(extent, from, request, blocks, into);
   GEMINGA_TRY(std::uint64_t offset, offset_of(extent, std::max(from, extent.first)));
   const std::uint64_t end = extent.offset + extent.bytes;
-  std::uint64_t piece = std::min(request.bytes_max + kIndexStepBytes, end - offset);
-  while (offset < end) {
+  const std::uint64_t wanted = request.bytes_max - std::min(bytes, request.bytes_max);
+  std::uint64_t piece = std::min(wanted + kIndexStepBytes, end - offset);
+  const std::size_t before = into.size();
+  // What one piece gives is enough, unless it is nothing: the next request begins where it ends, and another
+  // piece for the few that are missing would be read twice.
+  while (offset < end && into.size() == before) {
     GEMINGA_TRY(const Piece block, read_piece(offset, piece, blocks));
     const std::size_t got = block.bytes.size();
     std::span<const std::byte> rest = block.bytes;
@@ -150,7 +156,6 @@ Result<> SegmentReader::read(const Extent& extent, EntryId from, const ReadReque
     if (offset + consumed + needed > end && offset + consumed < end)
       return damaged("an entry passes its extent");
     offset += consumed;
-    if (!into.empty() && bytes >= request.bytes_max) return {};
     piece = std::min(std::max(piece, needed), end - offset);
   }
   return {};

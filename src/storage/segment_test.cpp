@@ -92,6 +92,21 @@ TEST_F(SegmentTest, ReadsAnEntryThatIsLargerThanTheLimit) {
   EXPECT_EQ(one[0].body.size(), 300'003U);
 }
 
+TEST_F(SegmentTest, WhatIsReadInTurnIsReadOnce) {
+  const Extent extent = write(8'000, 1'000);
+  const std::uint64_t before = files_.bytes_read();
+  std::uint64_t requests = 0;
+  for (EntryId next = extent.first; next <= extent.last; ++requests) {
+    const auto some =
+        read(extent, {.topic = kTopic, .from = next, .entries_max = 2'000, .bytes_max = 2 << 20}).value();
+    ASSERT_FALSE(some.empty());
+    EXPECT_GE(some.size(), std::min<std::uint64_t>(1'500, extent.last.value - next.value + 1));
+    next = EntryId{some.back().header.entry.value + 1};
+  }
+  const std::uint64_t read = files_.bytes_read() - before;
+  EXPECT_LT(read, extent.bytes + requests * 2 * kIndexStepBytes + (extent.bytes >> 3)) << requests;
+}
+
 TEST_F(SegmentTest, HeadersComeWithoutBodiesWhateverTheSizeOfThese) {
   for (const std::size_t bytes : {1U, 5'000U, 100'000U, 300'000U}) {
     const Extent extent = write(30, bytes);
