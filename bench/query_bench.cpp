@@ -1,15 +1,17 @@
 // Asks a running `geminga serve` the same sentence again and again and prints how long the answers took, as
-// one line of JSON. usage: query_bench URL PATH SENTENCE COUNT CONCURRENCY     (SENTENCE empty: GET PATH
-// instead, the floor of the HTTP path)
+// one line of JSON. Either so many are kept in flight, or they are sent at a fixed rate whatever the answers
+// do; then the time of one counts from the moment when it was due. Without a sentence: GET, the floor of
+// HTTP.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <latch>
-#include <mutex>
+#include <memory>
+#include <string>
 #include <vector>
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -22,21 +24,37 @@ using geminga::net::ClientRequest;
 using geminga::net::ClientResponse;
 using Clock = std::chrono::steady_clock;
 
-/// Keeps `concurrency` requests in flight until `count` are answered. Everything runs on one loop.
+struct Settings {
+  std::string url;
+  std::string path;
+  std::string sentence;
+  std::size_t count = 1'000;
+  std::size_t in_flight = 1;
+  double per_second = 0;  ///< 0: `in_flight` counts
+};
+
+/// Everything runs on one loop.
 class Load {
  public:
-  Load(ClientRequest request, std::size_t count, std::size_t concurrency)
-      : request_(std::move(request)), count_(count), concurrency_(std::min(count, concurrency)) {
-    took_us_.reserve(count);
+  explicit Load(const Settings& settings)
+      : settings_(settings), request_{.method = "GET", .url = settings.url + settings.path} {
+    if (!settings.sentence.empty()) {
+      request_.method = "POST";
+      request_.headers.set("Content-Type", "application/json");
+      request_.body = nlohmann::json{{"query", settings.sentence}}.dump();
+    }
+    took_us_.reserve(settings.count);
   }
 
   void run() {
-    const auto begin = Clock::now();
+    begin_ = Clock::now();
     loop_.run([this] {
-      for (std::size_t i = 0; i < concurrency_; ++i) next();
+      if (settings_.per_second > 0) return send_due();
+      for (std::size_t i = 0; i < std::min(settings_.count, settings_.in_flight); ++i) send(Clock::now());
     });
     finished_.wait();
-    seconds_ = std::chrono::duration<double>(Clock::now() - begin).count();
+    seconds_ = std::chrono::duration<double>(Clock::now() - begin_).count();
+    loop_.run([this] { timer_.reset(); });
     client_.stop();
   }
 
@@ -47,34 +65,36 @@ class Load {
                  ? 0.0
                  : took_us_[static_cast<std::size_t>(part * static_cast<double>(took_us_.size() - 1))];
     };
-    return {{"count", took_us_.size()},
-            {"failed", failed_},
-            {"concurrency", concurrency_},
-            {"p50_us", at(0.5)},
-            {"p99_us", at(0.99)},
-            {"max_us", at(1)},
-            {"per_second", static_cast<double>(took_us_.size()) / seconds_}};
+    return {{"count", took_us_.size()}, {"failed", failed_},
+            {"p50_us", at(0.5)},        {"p99_us", at(0.99)},
+            {"max_us", at(1)},          {"per_second", static_cast<double>(took_us_.size()) / seconds_}};
   }
 
  private:
-  void next() {
-    if (started_ == count_) return;
+  void send_due() {
+    const double now = std::chrono::duration<double>(Clock::now() - begin_).count();
+    while (started_ < settings_.count && static_cast<double>(started_) <= now * settings_.per_second)
+      send(begin_ + std::chrono::duration_cast<Clock::duration>(
+                        std::chrono::duration<double>(static_cast<double>(started_) / settings_.per_second)));
+    if (started_ < settings_.count) timer_->set_after(std::chrono::milliseconds(1), [this] { send_due(); });
+  }
+
+  void send(Clock::time_point due) {
     ++started_;
-    const auto begin = Clock::now();
-    client_.send(request_, [this, begin](geminga::Result<ClientResponse> answer) {
+    client_.send(request_, [this, due](geminga::Result<ClientResponse> answer) {
       if (!answer || answer->status != 200) {
         if (failed_++ == 0)
           fmt::print(stderr, "first failure: {}\n", answer ? answer->body : answer.error().message);
       }
-      took_us_.push_back(std::chrono::duration<double, std::micro>(Clock::now() - begin).count());
-      if (took_us_.size() == count_) finished_.count_down();
-      next();
+      took_us_.push_back(std::chrono::duration<double, std::micro>(Clock::now() - due).count());
+      if (took_us_.size() == settings_.count) finished_.count_down();
+      if (settings_.per_second == 0 && started_ < settings_.count) send(Clock::now());
     });
   }
 
-  const ClientRequest request_;
-  const std::size_t count_;
-  const std::size_t concurrency_;
+  const Settings settings_;
+  ClientRequest request_;
+  Clock::time_point begin_;
   // On the loop.
   std::size_t started_ = 0;
   std::size_t failed_ = 0;
@@ -83,29 +103,23 @@ class Load {
   std::latch finished_{1};
   double seconds_ = 0;
   geminga::base::EventLoop loop_{"load"};
+  std::unique_ptr<geminga::base::Timer> timer_ = std::make_unique<geminga::base::Timer>(loop_);
   geminga::net::HttpClient client_{loop_};
 };
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 6) {
-    fmt::print(stderr, "usage: query_bench URL PATH SENTENCE COUNT CONCURRENCY\n");
-    return 2;
-  }
-  ClientRequest request{.method = "GET", .url = std::string(argv[1]) + argv[2]};
-  if (const std::string sentence = argv[3]; !sentence.empty()) {
-    request.method = "POST";
-    request.headers.set("Content-Type", "application/json");
-    request.body = nlohmann::json{{"query", sentence}}.dump();
-  }
-  const std::size_t count = std::strtoul(argv[4], nullptr, 10);
-  const std::size_t concurrency = std::strtoul(argv[5], nullptr, 10);
-  if (count == 0 || concurrency == 0) {
-    fmt::print(stderr, "query_bench: COUNT and CONCURRENCY must be above 0\n");
-    return 2;
-  }
-  Load load(std::move(request), count, concurrency);
+  Settings settings;
+  CLI::App app("Measures how fast a running server answers; prints JSON");
+  app.add_option("url", settings.url, "the server, http://HOST:PORT")->required();
+  app.add_option("path", settings.path, "what is asked")->required();
+  app.add_option("--sentence", settings.sentence, "POST {\"query\": SENTENCE} instead of GET");
+  app.add_option("--count", settings.count, "requests")->check(CLI::PositiveNumber);
+  app.add_option("--in-flight", settings.in_flight, "at once")->check(CLI::PositiveNumber);
+  app.add_option("--rate", settings.per_second, "so many each second instead")->check(CLI::PositiveNumber);
+  CLI11_PARSE(app, argc, argv);
+  Load load(settings);
   load.run();
   const auto report = load.report();
   fmt::print("{}\n", report.dump());

@@ -86,11 +86,10 @@ def idle_memory(build, folder):
     return memory
 
 
-def query_bench(build, url, path, sentence, count, concurrency):
-    done = subprocess.run([build / "bin/query_bench", url, path, sentence, str(count), str(concurrency)], capture_output=True, text=True)
-    if done.returncode != 0:
-        raise SystemExit(f"query_bench failed: {done.stdout}{done.stderr}")
-    return json.loads(done.stdout)
+def query_bench(build, url, path, sentence="", **options):
+    """options: count, in_flight, rate"""
+    flags = [text for name, value in options.items() for text in (f"--{name.replace('_', '-')}", str(value))]
+    return program_json(build / "bin/query_bench", url, path, *(["--sentence", sentence] if sentence else []), *flags)
 
 
 def queries(build, folder, count):
@@ -98,11 +97,11 @@ def queries(build, folder, count):
     (folder / "rules.toml").write_text(RULES)
     serve = Serve(build, folder, "--mcp", folder / "mcp.json", "--rules", folder / "rules.toml")
     path = "/api/orchestrator/query"
-    query_bench(build, serve.url, path, "echo warm up", 200, 8)
+    query_bench(build, serve.url, path, "echo warm up", count=200, in_flight=8)
     result = {
-        "floor_http": query_bench(build, serve.url, "/healthz", "", count, 1),
-        "one_in_flight": query_bench(build, serve.url, path, "echo hello", count, 1),
-        "sixty_four_in_flight": query_bench(build, serve.url, path, "echo hello", count * 10, 64),
+        "floor_http": query_bench(build, serve.url, "/healthz", count=count),
+        "one_in_flight": query_bench(build, serve.url, path, "echo hello", count=count),
+        "sixty_four_in_flight": query_bench(build, serve.url, path, "echo hello", count=count * 10, in_flight=64),
     }
     serve.stop()
     return result
