@@ -129,8 +129,8 @@ json read_as_door(broker::Broker& broker, const std::string& topic, std::uint64_
 }
 
 /// The floor of reading: the segments of the directory, one after the other, in the pieces in which the log
-/// reads, around the page cache. Before the log reads them and behind it, since what lies under a virtual disk
-/// may remember.
+/// reads, around the page cache. Before the log reads them and behind it, since what lies under a virtual
+/// disk may remember.
 json read_segments(const Settings& settings, std::uint64_t messages) {
   constexpr std::size_t kPiece = 2 << 20;
   auto& files = base::FileSystem::system();
