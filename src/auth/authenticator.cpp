@@ -71,7 +71,7 @@ Result<Authenticator> Authenticator::create(const AuthSettings& settings, base::
                        std::move(principals));
 }
 
-Result<PrincipalPtr> Authenticator::authenticate(std::string_view authorization) const {
+Result<Proof> Authenticator::authenticate(std::string_view authorization) const {
   constexpr std::string_view kScheme = "Bearer ";
   if (authorization.empty())
     return fail(ErrorCode::unauthorized, "a token is needed: send Authorization: Bearer TOKEN");
@@ -80,13 +80,17 @@ Result<PrincipalPtr> Authenticator::authenticate(std::string_view authorization)
   return authenticate_token(authorization.substr(kScheme.size()));
 }
 
-Result<PrincipalPtr> Authenticator::authenticate_token(std::string_view token) const {
+Result<Proof> Authenticator::authenticate_token(std::string_view token) const {
   GEMINGA_TRY(const Claims claims, verifier_.verify(token));
   const auto found = principals_.find(claims.subject);
-  if (found != principals_.end()) return found->second;
-  return fail(ErrorCode::forbidden,
-              fmt::format("nobody has given the role '{}' a tenant here; the operator does, in geminga.toml",
-                          claims.subject));
+  if (found == principals_.end())
+    return fail(
+        ErrorCode::forbidden,
+        fmt::format("nobody has given the role '{}' a tenant here; the operator does, in geminga.toml",
+                    claims.subject));
+  Proof proof{.principal = found->second, .until = std::nullopt};
+  if (claims.expires_at) proof.until = Timestamp{std::chrono::seconds{*claims.expires_at} + kLeeway};
+  return proof;
 }
 
 }  // namespace geminga::auth

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -24,11 +26,19 @@ struct AuthSettings {
   std::set<std::string> superuser_roles;
   std::set<std::string> service_roles;
   std::set<std::string> monitor_roles;
+  std::uint32_t requests_per_second = 0;  ///< of each role; 0: no limit
+  std::uint32_t requests_at_once = 0;     ///< of each role; 0: no limit
   std::map<std::string, RoleSettings> roles;
   bool operator==(const AuthSettings&) const = default;
 
   /// A key is named.
   [[nodiscard]] bool on() const { return !token_secret_key.empty() || !token_public_key.empty(); }
+};
+
+/// Who has proven who it is, and for how long.
+struct Proof {
+  PrincipalPtr principal;
+  std::optional<Timestamp> until;  ///< from then on the token is not taken any more; nothing: it is for ever
 };
 
 /// Tells from a token who somebody is. Any thread.
@@ -40,9 +50,9 @@ class Authenticator {
 
   /// `authorization` is the value of that header: "Bearer TOKEN". Errors: unauthorized (no token, or none
   /// that is valid), forbidden (a role that nobody has configured).
-  [[nodiscard]] Result<PrincipalPtr> authenticate(std::string_view authorization) const;
+  [[nodiscard]] Result<Proof> authenticate(std::string_view authorization) const;
   /// The same with the token alone, for doors without headers.
-  [[nodiscard]] Result<PrincipalPtr> authenticate_token(std::string_view token) const;
+  [[nodiscard]] Result<Proof> authenticate_token(std::string_view token) const;
 
  private:
   Authenticator(TokenVerifier verifier, std::map<std::string, PrincipalPtr> principals)

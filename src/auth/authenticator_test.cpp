@@ -26,20 +26,34 @@ std::string bearer(const std::string& role) {
 
 TEST(Authenticator, MakesAPrincipalOfAToken) {
   const auto authenticator = Authenticator::create(settings()).value();
-  const auto gateway = authenticator.authenticate(bearer("gateway")).value();
+  const auto gateway = authenticator.authenticate(bearer("gateway"))->principal;
   EXPECT_EQ(gateway->tenant, "acme");
   EXPECT_TRUE(gateway->service);
   EXPECT_TRUE(check_need(*gateway, Need::query));
   EXPECT_FALSE(check_need(*gateway, Need::admin)) << "not unless it is said";
-  const auto reader = authenticator.authenticate(bearer("reader")).value();
+  const auto reader = authenticator.authenticate(bearer("reader"))->principal;
   EXPECT_TRUE(check_need(*reader, Need::token));
   EXPECT_TRUE(check_need(*reader, Need::consume));
   for (const auto need : {Need::query, Need::produce, Need::admin, Need::monitor, Need::superuser})
     EXPECT_EQ(check_need(*reader, need).error().code, ErrorCode::forbidden) << to_string(need);
-  const auto root = authenticator.authenticate(bearer("root")).value();
+  const auto root = authenticator.authenticate(bearer("root"))->principal;
   for (const auto need : {Need::query, Need::produce, Need::admin, Need::monitor, Need::superuser})
     EXPECT_TRUE(check_need(*root, need)) << to_string(need);
-  EXPECT_TRUE(check_need(*authenticator.authenticate(bearer("prometheus")).value(), Need::monitor));
+  EXPECT_TRUE(check_need(*authenticator.authenticate(bearer("prometheus"))->principal, Need::monitor));
+}
+
+TEST(Authenticator, SaysForHowLong) {
+  base::ManualClock clock;
+  const auto authenticator = Authenticator::create(settings(), &clock).value();
+  const auto begins = std::chrono::floor<std::chrono::seconds>(clock.wall_now());
+  const Claims claims{.subject = "root", .expires_at = begins.time_since_epoch().count() + 10};
+  const auto token = sign_token(Key::secret(kSecret).value(), claims).value();
+  EXPECT_EQ(authenticator.authenticate_token(token)->until, begins + std::chrono::seconds{10} + kLeeway);
+  EXPECT_FALSE(authenticator.authenticate(bearer("root"))->until);
+  clock.advance(std::chrono::seconds{9} + kLeeway);
+  EXPECT_TRUE(authenticator.authenticate_token(token));
+  clock.advance(std::chrono::seconds{1});
+  EXPECT_FALSE(authenticator.authenticate_token(token)) << "from that time on";
 }
 
 TEST(Authenticator, RefusesWhoCannotProveIt) {

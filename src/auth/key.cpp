@@ -3,6 +3,7 @@
 #include <array>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <sstream>
 
 #include <fmt/format.h>
@@ -104,6 +105,15 @@ Result<std::string> read_file(const std::filesystem::path& path) {
   return text.str();
 }
 
+/// The file that a location names; nothing where it holds the key itself.
+std::optional<std::filesystem::path> file_of(std::string_view location) {
+  constexpr std::string_view kFile = "file://";
+  if (location.starts_with(kFile)) return location.substr(kFile.size());
+  std::error_code ignored;
+  if (std::filesystem::is_regular_file(location, ignored)) return location;
+  return std::nullopt;
+}
+
 template <class Encode>
 std::string encoded(Encode encode) {
   unsigned char* out = nullptr;
@@ -201,22 +211,28 @@ bool Key::verify(std::string_view bytes, std::string_view signature) const {
 }
 
 Result<std::string> read_key(std::string_view location) {
-  constexpr std::string_view kFile = "file://";
   constexpr std::string_view kData = "data:";
   constexpr std::string_view kBase64 = ";base64,";
-  if (location.starts_with(kFile)) return read_file(location.substr(kFile.size()));
+  if (const auto file = file_of(location)) return read_file(*file);
   if (location.starts_with(kData)) {
     const auto comma = location.find(kBase64);
     if (comma != std::string_view::npos)
       if (auto bytes = base::from_base64(location.substr(comma + kBase64.size()))) return bytes;
     return fail(ErrorCode::config_error, "a key in a data URL has the form data:;base64,TEXT");
   }
-  std::error_code ignored;
-  if (std::filesystem::is_regular_file(location, ignored)) return read_file(location);
   if (auto bytes = base::from_base64(location); bytes && bytes->size() >= kSecretBytesMin) return bytes;
   return fail(
       ErrorCode::config_error,
       "the key is neither file:///path, the path of a file that is there, data:;base64,TEXT nor base64");
+}
+
+bool everyone_may_read(std::string_view location) {
+  using std::filesystem::perms;
+  const auto file = file_of(location);
+  if (!file) return false;
+  std::error_code ignored;
+  const auto status = std::filesystem::status(*file, ignored);
+  return std::filesystem::exists(status) && (status.permissions() & perms::others_read) != perms::none;
 }
 
 Result<std::string> new_secret_key() {

@@ -53,6 +53,9 @@ class Key {
 /// "data:;base64,TEXT", or base64 text. Errors: config_error, which never shows the key.
 Result<std::string> read_key(std::string_view location);
 
+/// Whether it names a file that everyone on this machine may read: right for a public key, not for a secret.
+bool everyone_may_read(std::string_view location);
+
 /// 32 bytes from the system's generator. Errors: unavailable.
 Result<std::string> new_secret_key();
 struct KeyPair {

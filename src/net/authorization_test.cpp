@@ -1,6 +1,9 @@
 #include "net/authorization.hpp"
 
 #include <array>
+#include <optional>
+#include <semaphore>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -99,18 +102,26 @@ TEST_F(AuthorizationTest, WithoutATokenThereIsNothingButOpenRoutes) {
   EXPECT_EQ(ask("/missing", bearer("root")).status, 404);
 }
 
-TEST(AuthorizationRate, ARoleThatAsksTooOftenIsPutOffAndNobodyElse) {
-  base::ManualClock clock;
+HttpRequest head_of(const auth::Claims& claims) {
+  HttpRequest head;
+  head.headers.add("Authorization",
+                   "Bearer " + auth::sign_token(auth::Key::secret(kSecret).value(), claims).value());
+  return head;
+}
+
+auth::Authenticator few_roles(base::Clock* clock = nullptr) {
   auth::AuthSettings settings;
   settings.token_secret_key = "data:;base64," + base::to_base64(kSecret);
   settings.superuser_roles = {"one", "two"};
-  const Authorization authorization(auth::Authenticator::create(settings).value(), 4, &clock);
+  settings.monitor_roles = {"watcher"};
+  return auth::Authenticator::create(settings, clock).value();
+}
+
+TEST(AuthorizationShares, ARoleThatAsksTooOftenIsPutOffAndNobodyElse) {
+  base::ManualClock clock;
+  const Authorization authorization(few_roles(), {.requests_per_second = 4, .clock = &clock});
   const auto ask = [&](const std::string& role) {
-    HttpRequest head;
-    head.headers.add(
-        "Authorization",
-        "Bearer " + auth::sign_token(auth::Key::secret(kSecret).value(), {.subject = role}).value());
-    return authorization(head, nullptr);
+    return authorization(head_of({.subject = role}), nullptr);
   };
   for (int i = 0; i < 4; ++i) EXPECT_TRUE(ask("one")) << i;
   EXPECT_EQ(ask("one").error().code, ErrorCode::overloaded);
@@ -121,6 +132,75 @@ TEST(AuthorizationRate, ARoleThatAsksTooOftenIsPutOffAndNobodyElse) {
   clock.advance(std::chrono::hours{1});
   for (int i = 0; i < 4; ++i) EXPECT_TRUE(ask("one")) << i;
   EXPECT_FALSE(ask("one")) << "what was not used is not saved up";
+}
+
+TEST(AuthorizationShares, ARoleHasSoManyRequestsUnderWayAndAnothersDoNotCount) {
+  const Authorization authorization(few_roles(), {.requests_at_once = 2});
+  const auto ask = [&](const std::string& role) {
+    return authorization(head_of({.subject = role}), nullptr);
+  };
+  const auto first = ask("one");
+  auto second = ask("one");
+  ASSERT_TRUE(first && second);
+  EXPECT_EQ(ask("one").error().code, ErrorCode::overloaded);
+  EXPECT_TRUE(ask("two"));
+  second->place.reset();
+  EXPECT_TRUE(ask("one")) << "it was given back";
+}
+
+TEST_F(AuthorizationTest, ARequestThatWasAnsweredIsNotUnderWay) {
+  server_.reset();
+  Router router;
+  std::optional<Responder> held;
+  std::binary_semaphore here{0};
+  router.get("/held", [&](const HttpRequest&, Responder responder) {
+    held.emplace(std::move(responder));
+    here.release();
+  });
+  router.get("/quick",
+             [](const HttpRequest&, Responder responder) { responder.respond(HttpResponse::text(200, "")); });
+  server_ = HttpServer::listen({.authorizer = Authorization(few_roles(), {.requests_at_once = 1})},
+                               std::move(router))
+                .value();
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(ask("/quick", bearer("one")).status, 200) << i;
+  EXPECT_EQ(ask("/missing", bearer("one")).status, 404);
+  testing::RawClient client(server_->port());
+  client.get("/held", bearer("one"));
+  ASSERT_TRUE(here.try_acquire_for(std::chrono::seconds{5}));
+  const auto refused = ask("/quick", bearer("one"));
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_EQ(refused.header("Retry-After"), "1");
+  EXPECT_EQ(ask("/quick", bearer("two")).status, 200);
+  held->respond(HttpResponse::text(200, ""));
+  EXPECT_EQ(client.read_response().status, 200);
+  EXPECT_EQ(ask("/quick", bearer("one")).status, 200);
+}
+
+TEST(AuthorizationUntil, AnAdmissionEndsWithItsToken) {
+  base::ManualClock clock;
+  const Authorization authorization(few_roles(&clock), {.clock = &clock});
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(clock.wall_now()).time_since_epoch().count();
+  const auto until = [&](std::optional<std::int64_t> expires_at) {
+    return authorization(head_of({.subject = "one", .expires_at = expires_at}), nullptr).value().until;
+  };
+  EXPECT_EQ(until(std::nullopt), base::MonotonicTime::max());
+  EXPECT_EQ(until(seconds + 10), clock.monotonic_now() + std::chrono::seconds{10} + auth::kLeeway);
+  EXPECT_EQ(until(seconds - 10), clock.monotonic_now() - std::chrono::seconds{10} + auth::kLeeway);
+  EXPECT_EQ(until(253'402'300'799), base::MonotonicTime::max()) << "the year 9999 is far enough";
+}
+
+TEST(AuthorizationRefusals, AreToldWithTheRoleThatIsKnown) {
+  std::vector<std::string> told;
+  const Authorization authorization(
+      few_roles(), {.on_refused = [&](const HttpRequest&, const std::string& role, const Error& why) {
+        told.push_back(role + ' ' + std::string(why.name()));
+      }});
+  const Route route{.method = "GET", .pattern = "/x", .handler = {}, .need = auth::Need::query};
+  EXPECT_TRUE(authorization(head_of({.subject = "one"}), &route));
+  EXPECT_FALSE(authorization(HttpRequest{}, &route));
+  EXPECT_FALSE(authorization(head_of({.subject = "stranger"}), nullptr));
+  EXPECT_FALSE(authorization(head_of({.subject = "watcher"}), &route));
+  EXPECT_EQ(told, (std::vector<std::string>{" unauthorized", " forbidden", "watcher forbidden"}));
 }
 
 TEST_F(AuthorizationTest, MethodsCannotBeOverridden) {

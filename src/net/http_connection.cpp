@@ -54,6 +54,7 @@ bool HttpConnection::busy() const {
 }
 
 void HttpConnection::check_deadline(base::MonotonicTime time) {
+  if (state_ == State::streaming && !stream_ended_ && time >= admission_.until) leave_stream();
   if (time < deadline_) return;
   deadline_ = base::MonotonicTime::max();
   if (state_ == State::head || state_ == State::body) {
@@ -68,7 +69,10 @@ void HttpConnection::check_deadline(base::MonotonicTime time) {
 void HttpConnection::begin_stop() {
   keep_alive_ = false;
   if (state_ == State::idle || state_ == State::head || state_ == State::draining) return close();
-  if (state_ != State::streaming) return;
+  if (state_ == State::streaming) leave_stream();
+}
+
+void HttpConnection::leave_stream() {
   const auto exchange = exchange_;  // its callback may drop the last handle
   exchange->client_gone();
   end_stream(*exchange);
@@ -80,6 +84,7 @@ void HttpConnection::close() {
   boost::system::error_code ignored;  // nothing can be done about a socket that does not close
   socket_.close(ignored);
   parser_.reset();
+  admission_ = {};
   if (const auto exchange = std::move(exchange_)) exchange->client_gone();
   core_.remove(shared_from_this());
 }
@@ -187,9 +192,10 @@ std::optional<HttpResponse> HttpConnection::examine_head() {
   for (const HttpGuard& guard : core_.options.guards)
     if (std::optional<HttpResponse> refusal = guard(request_, route_)) return refusal;
   if (core_.options.authorizer) {
-    auto principal = core_.options.authorizer(request_, route_);
-    if (!principal) return error_response(principal.error());
-    request_.principal = *std::move(principal);
+    auto admitted = core_.options.authorizer(request_, route_);
+    if (!admitted) return error_response(admitted.error());
+    admission_ = *std::move(admitted);
+    request_.principal = admission_.principal;
   }
   if (route_ == nullptr && !match.allow.empty()) {
     HttpResponse response = error_response(

@@ -75,6 +75,8 @@ class HttpConnection final : public ExchangeOwner, public std::enable_shared_fro
   void begin_drain();
   void drain();
   void extend_write_deadline();
+  /// Ends the stream and tells its handler.
+  void leave_stream();
   [[nodiscard]] bool is_current(const HttpExchange& exchange) const { return exchange_.get() == &exchange; }
 
   HttpServerCore& core_;  // outlives the connection's handlers, not the connection: see close()
@@ -89,6 +91,7 @@ class HttpConnection final : public ExchangeOwner, public std::enable_shared_fro
   // the current exchange
   std::shared_ptr<Parser> parser_;  // also held by the read in progress: it may end after a close
   HttpRequest request_;
+  HttpAdmission admission_;
   const Route* route_ = nullptr;
   std::shared_ptr<HttpExchange> exchange_;
   base::MonotonicTime started_;

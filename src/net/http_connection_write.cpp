@@ -29,6 +29,7 @@ void HttpConnection::answer(const HttpExchange& exchange, HttpResponse response)
 
 void HttpConnection::write_response(HttpResponse response) {
   state_ = State::writing;
+  admission_ = {};  // before the client can see the answer and send the next request elsewhere
   status_ = response.status;
   keep_alive_ = keep_alive_ && !core_.stopping;
   head_bytes_ = render_head(response, {.keep_alive = keep_alive_});
@@ -57,6 +58,7 @@ void HttpConnection::finish_exchange() {
   core_.count(route_, status_, std::chrono::steady_clock::now() - started_);
   if (const auto exchange = std::move(exchange_)) exchange->finished();
   parser_.reset();
+  admission_ = {};
   if (!keep_alive_) return begin_drain();
   wait_for_request();
 }

@@ -11,6 +11,7 @@
 
 #include <geminga/error.hpp>
 
+#include "base/clock.hpp"
 #include "net/http_message.hpp"
 #include "net/http_router.hpp"
 
@@ -27,10 +28,18 @@ class HttpServerCore;
 /// there is none. Runs on the server's loop, for every request, before anything else.
 using HttpGuard = std::function<std::optional<HttpResponse>(const HttpRequest& head, const Route* route)>;
 
+/// Whom a request was let in for.
+struct HttpAdmission {
+  auth::PrincipalPtr principal;  ///< nullptr: the route is open to all
+  /// A stream of events ends then: it must not outlive what it was opened with.
+  base::MonotonicTime until = base::MonotonicTime::max();
+  std::shared_ptr<void> place;  ///< held until the answer goes out, or the stream or the client is gone
+};
+
 /// Says from its head who sends a request, and whether that one may use `route` (nullptr: there is none).
 /// Runs on the server's loop after the guards, for every request. Errors: unauthorized, forbidden,
 /// overloaded.
-using HttpAuthorizer = std::function<Result<auth::PrincipalPtr>(const HttpRequest& head, const Route* route)>;
+using HttpAuthorizer = std::function<Result<HttpAdmission>(const HttpRequest& head, const Route* route)>;
 
 struct HttpServerOptions {
   std::string address = "127.0.0.1";  ///< an IP address or a name that resolves to one

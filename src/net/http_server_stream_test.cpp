@@ -57,6 +57,25 @@ TEST_F(HttpServerStream, TheSenderLearnsThatTheClientOfAStreamIsGone) {
   EXPECT_FALSE(stream.send("data: y\n\n"));
 }
 
+TEST_F(HttpServerStream, AStreamEndsWithWhatItWasLetInBy) {
+  HttpServerOptions options;
+  options.authorizer = [](const HttpRequest&, const Route*) -> Result<HttpAdmission> {
+    return HttpAdmission{.principal = nullptr, .until = std::chrono::steady_clock::now() + 100ms};
+  };
+  listen(options);
+  RawClient client(port());
+  client.get("/gone");
+  auto waiting = shelf_.take(1);
+  EventStream stream = waiting[0].start_stream();
+  ASSERT_TRUE(stream.send("data: x\n\n"));
+  EXPECT_THAT(client.read_until("0\r\n\r\n"), EndsWith("data: x\n\n\r\n0\r\n\r\n"))
+      << "in order, as if it were complete";
+  EXPECT_TRUE(gone_.happens_within(kSoon));
+  EXPECT_FALSE(stream.send("data: y\n\n"));
+  client.get("/hello");
+  EXPECT_EQ(client.read_response().status, 200) << "the connection stays";
+}
+
 TEST_F(HttpServerStream, OneEventMayBeLargerThanWhatMayWait) {
   listen({.stream_bytes_max = 1 << 10});
   RawClient client(port());
