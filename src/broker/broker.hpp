@@ -321,7 +321,7 @@ class Broker {
   virtual void expire(TopicPtr topic, std::string subscription, Timestamp before, Done<void> done) = 0;
   /// See Consumer::seek.
   virtual void seek(TopicPtr topic, std::string subscription, SeekTarget target, Done<void> done) = 0;
-  /// Forgets what nobody needs any more now, not at the next BrokerOptions::trim_every.
+  /// Forgets what nobody needs any more now, not at the next BrokerOptions::trim_every; `done` when it has.
   virtual void trim(TopicPtr topic, Done<void> done) = 0;
   /// Begins, in the background: see Compaction. While one runs, another one follows it.
   virtual void compact(TopicPtr topic, Done<void> begun) = 0;

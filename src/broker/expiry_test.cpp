@@ -81,6 +81,25 @@ TEST_F(ExpiryTest, AnExpiryBesideASeekTakesWhatIsOlderAndNothingElse) {
   EXPECT_EQ(backlog(), 2U);
 }
 
+TEST_F(ExpiryTest, ATrimAnswersWhenItHasForgotten) {
+  options_.trim_every = 1h;
+  reopen();
+  ASSERT_TRUE(subscription());
+  ASSERT_TRUE(wait_for<void>([&](auto done) {
+    broker_->set_retention(topic_, {.time = 1h, .bytes = std::nullopt}, std::move(done));
+  }));
+  ASSERT_TRUE(publish(20));
+  clock_.advance(2h);
+  ASSERT_TRUE(publish(5));
+  skip_all();
+  std::promise<Result<TopicStats>> then;
+  broker_->trim(topic_, [&](const Result<>& trimmed) {
+    EXPECT_TRUE(trimmed);
+    broker_->stats(topic_, [&](Result<TopicStats> stats) { then.set_value(std::move(stats)); });
+  });
+  EXPECT_EQ(then.get_future().get().value().stored_messages, 5U) << "it had to read how old they are first";
+}
+
 TEST_F(ExpiryTest, ATrimForgetsNothingThatASeekBesideItBroughtBack) {
   options_.trim_every = 1h;
   reopen();

@@ -173,8 +173,7 @@ void BrokerImpl::delete_subscription(TopicPtr topic, std::string subscription, D
 void BrokerImpl::trim(TopicPtr topic, Done<void> done) {
   topic->core().loop.post([topic, answer = Answer<void>(std::move(done))]() mutable {
     topic->limits().tick();
-    topic->trim();
-    answer(Result<>{});
+    topic->trim(std::move(answer));
   });
 }
 

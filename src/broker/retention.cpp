@@ -13,9 +13,23 @@ constexpr std::chrono::hours kSayAgainAfter{1};
 
 }  // namespace
 
+void Topic::trim() {
+  begin_trim();
+  if (!trimming_) trim_ended();
+}
+
+void Topic::trim(Answer<void> done) {
+  trim_asked_.push_back(std::move(done));
+  trim();
+}
+
+void Topic::trim_ended() {
+  for (auto& answer : std::exchange(trim_asked_, {})) answer(Result<>{});
+}
+
 /// Pulsar's rule: what every subscription has acknowledged is kept while it is within both the time and the
 /// size limit. A topic without any subscription keeps everything until retention is set for it.
-void Topic::trim() {
+void Topic::begin_trim() {
   if (deleted()) return drop_again();
   tell_log_of_trim();
   if (trimming_ || end_ == first_) return;
@@ -38,6 +52,7 @@ void Topic::trim() {
                  self->trimming_ = false;
                  // In doubt nothing is forgotten for its age.
                  self->trim_to(std::max(within_time.value_or(self->first_), within_size));
+                 self->trim_ended();
                });
 }
 
@@ -81,7 +96,8 @@ void Topic::look_at_oldest() {
                       [self = shared_from_this(), at = first_](Result<std::vector<storage::Entry>> entries) {
                         self->core_.loop.post([self, at, entries = std::move(entries)] {
                           self->trimming_ = false;
-                          if (!entries || entries->empty()) return;  // the next turn asks again
+                          if (!entries || entries->empty())
+                            return self->trim_ended();  // the next turn asks again
                           self->oldest_kept_ = {at, entries->front().header.publish_time};
                           self->trim();
                         });

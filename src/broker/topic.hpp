@@ -105,6 +105,8 @@ class Topic : public std::enable_shared_from_this<Topic> {
   /// Forgets what nobody needs any more; called about once a second for topics where something changed or
   /// time matters.
   void trim();
+  /// `done` when it has: it may have to read when the oldest message was published.
+  void trim(Answer<void> done);
   /// Says so, once an hour, where its oldest message is dated ahead of the clock: by age nothing of it goes
   /// until then.
   void say_when_ahead(Timestamp oldest);
@@ -159,6 +161,8 @@ class Topic : public std::enable_shared_from_this<Topic> {
   void drop_again();
   [[nodiscard]] bool waits_to_trim() const;
   [[nodiscard]] EntryId kept_by_size() const;
+  void begin_trim();
+  void trim_ended();
   void trim_to(EntryId before);
   void tell_log_of_trim();
   void look_at_oldest();
@@ -184,7 +188,8 @@ class Topic : public std::enable_shared_from_this<Topic> {
   std::move_only_function<void()> when_held_;
   std::set<std::shared_ptr<TopicReader>> readers_;
   bool pumping_all_ = false;
-  bool trimming_ = false;
+  bool trimming_ = false;                 ///< what is published when is being read
+  std::vector<Answer<void>> trim_asked_;  ///< answered when it has ended
   std::optional<base::MonotonicTime> said_ahead_;
   EntryId trimmed_;  ///< so far the log has forgotten
   bool telling_log_ = false;
