@@ -144,6 +144,7 @@ void Ingress::answer(const std::string& job_id, const Result<InsertedJob>& resul
 void Ingress::forget(const std::string& job_id) {
   const std::lock_guard lock(mutex_);
   under_way_.erase(job_id);
+  again_.erase(job_id);
 }
 
 void Ingress::known(InsertedJob inserted, Done done) {
@@ -162,23 +163,30 @@ void Ingress::known(InsertedJob inserted, Done done) {
                         inserted.job.id)));
 }
 
+bool Ingress::begin_again(const std::string& job_id) {
+  const std::lock_guard lock(mutex_);
+  return !under_way_.contains(job_id) && again_.insert(job_id).second;
+}
+
 void Ingress::publish_again() {
-  core_->store->unpublished(
-      core_->options.publish_sweep, kSweepBatch,
-      [self = shared_from_this()](const Result<std::vector<UnpublishedJob>>& jobs) {
-        if (!jobs) return;
-        for (const auto& job : *jobs) {
-          std::vector<TopicMessage> messages;
-          messages.push_back(message_of(job.outbox, job.request_id));
-          self->core_->bus.publish_async(
-              std::move(messages),
-              [self, id = job.id, generation = job.generation](const Result<std::vector<MessageId>>& ids) {
-                if (!ids) return;
-                self->swept_.add();
-                self->core_->store->mark_published(id, generation, [](const Result<bool>&) {});
-              });
-        }
-      });
+  core_->store->unpublished(core_->options.publish_sweep, kSweepBatch,
+                            [self = shared_from_this()](const Result<std::vector<UnpublishedJob>>& jobs) {
+                              if (!jobs) return;
+                              for (const auto& job : *jobs)
+                                if (self->begin_again(job.id)) self->publish_again(job);
+                            });
+}
+
+void Ingress::publish_again(const UnpublishedJob& job) {
+  std::vector<TopicMessage> messages;
+  messages.push_back(message_of(job.outbox, job.request_id));
+  core_->bus.publish_async(std::move(messages), [self = shared_from_this(), id = job.id,
+                                                 generation = job.generation](
+                                                    const Result<std::vector<MessageId>>& ids) {
+    if (!ids) return self->forget(id);
+    self->swept_.add();
+    self->core_->store->mark_published(id, generation, [self, id](const Result<bool>&) { self->forget(id); });
+  });
 }
 
 }  // namespace geminga::orchestrator

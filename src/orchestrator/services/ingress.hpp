@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,9 @@ class Ingress : public std::enable_shared_from_this<Ingress> {
   void answer(const std::string& job_id, const Result<InsertedJob>& result);
   void forget(const std::string& job_id);
   void publish_again();
+  void publish_again(const UnpublishedJob& job);
+  /// False: the job is on its way to the bus already, and only its row does not say so yet.
+  bool begin_again(const std::string& job_id);
 
   const std::shared_ptr<Core> core_;
   const base::Counter accepted_;
@@ -58,6 +62,7 @@ class Ingress : public std::enable_shared_from_this<Ingress> {
     bool published = false;
   };
   std::map<std::string, UnderWay> under_way_;  // under mutex_
+  std::set<std::string> again_;                // under mutex_; as under_way_, of the sweep
   std::unique_ptr<Repeat> sweep_;              // the core's loop
 };
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
+#include "orchestrator/services/ingress.hpp"
 #include "orchestrator/services/plan_fallback.hpp"
 #include "orchestrator/services/waiting_queries.hpp"
 #include "orchestrator/testing/world.hpp"
@@ -27,6 +28,7 @@ class SingleServiceTest : public ::testing::Test {
     options.metrics = &metrics_;
     options.settings.plan_window = milliseconds{400};
     options.plan_look_again = milliseconds{20};
+    options.publish_sweep = milliseconds{50};
     options.topics =
         Topics::resolve(TopicStyle::pulsar, [](const char*) -> const char* { return nullptr; }).value();
     auto store = open_sqlite_job_store({.file = folder_.path() / "jobs.sqlite"});
@@ -102,6 +104,31 @@ TEST_F(SingleServiceTest, WhoComesAfterTheStopIsRefusedAtOnce) {
   std::promise<Result<std::string>> promise;
   waiting->wait("r1", [&](Result<std::string> result) { promise.set_value(std::move(result)); });
   EXPECT_EQ(promise.get_future().get().error().code, ErrorCode::unavailable);
+}
+
+TEST_F(SingleServiceTest, WhatWasSweptIsNotPublishedAgainWhileTheStoreIsSlow) {
+  auto job = testing::new_job("r1");
+  job.outbox.topic = core_->topic(TopicRole::user_requests);
+  ASSERT_TRUE(await<InsertedJob>([&](auto done) { core_->store->insert_job(job, std::move(done)); }));
+  std::promise<void> slow;  // no other write is committed before this callback returns
+  core_->store->insert_job(testing::new_job("r2"), [waiting = slow.get_future().share()](
+                                                       const Result<InsertedJob>&) { waiting.wait(); });
+  const auto published = [&] {
+    auto admin = core_->bus.admin();
+    return admin.browse(core_->topic(TopicRole::user_requests), std::nullopt, 10).value().size();
+  };
+  auto ingress = std::make_shared<Ingress>(core_);
+  core_->loop.run([&] { ingress->start(); });
+  eventually("the sweep has published it", [&] { return published() > 0; });
+  const auto began = std::chrono::steady_clock::now();
+  eventually("ten more sweeps", [&] { return std::chrono::steady_clock::now() - began > milliseconds{600}; });
+  EXPECT_EQ(published(), 1U);
+  slow.set_value();
+  const auto marked = [&] {
+    return await<Job>([&](auto done) { core_->store->find_job("job-r1", std::move(done)); })->published_at;
+  };
+  eventually("its row says so", [&] { return marked().has_value(); });
+  core_->loop.run([&] { ingress->stop(); });
 }
 
 TEST_F(SingleServiceTest, TheFallbackPlansWhenTheMatcherSaysNothingWithinTheWindow) {
