@@ -166,6 +166,7 @@ std::string to_json(const DeadLetter& event) {
   for (const FailedAttempt& attempt : event.attempts)
     attempts.push_back(ObjectWriter().time("time", attempt.time).text("error", attempt.error).done());
   out.json_text("attempts", array_of(attempts)).text("topic", event.topic);
+  if (!event.message_id.empty()) out.text("messageId", event.message_id);
   write_original(out, event.event);
   return out.time("timestamp", event.timestamp).done();
 }

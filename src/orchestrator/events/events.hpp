@@ -102,6 +102,7 @@ struct DeadLetter {
   std::string reason{};
   std::vector<FailedAttempt> attempts{};  ///< oldest first
   std::string topic{};                    ///< where the original came from
+  std::string message_id{};               ///< of the original there; empty: written before letters had it
   /// The bytes of the original. On the wire: `event` (the object itself, or a string where it is no JSON
   /// object), or `eventBase64` where it is no UTF-8 either. An object comes back as equal JSON, not as equal
   /// bytes.

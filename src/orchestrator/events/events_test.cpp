@@ -110,6 +110,7 @@ TEST(Events, DeadLetterKeepsTheOriginalWhateverItWas) {
                     .reason = "exhausted",
                     .attempts = {{kNow, "first"}, {kNow + std::chrono::seconds{5}, "second"}},
                     .topic = "persistent://mcp-core/orchestrator/tool-signals",
+                    .message_id = "3:14:-1",
                     .timestamp = kNow};
   const std::string originals[] = {R"({"a":1})",
                                    "",

@@ -151,6 +151,7 @@ Result<DeadLetter> parse_dead_letter(std::string_view text) {
                     .server_id = optional_text(event, "serverId"),
                     .reason = text_of(event, "reason"),
                     .topic = text_of(event, "topic"),
+                    .message_id = optional_text(event, "messageId").value_or(""),
                     .event = std::move(original),
                     .timestamp = time_of(event, "timestamp")};
   letter.attempts.reserve(event.at("attempts").size());

@@ -80,6 +80,7 @@ constexpr std::array<std::string_view, kEventKindCount> kSchemas = {
 "attempts":{"type":"array","items":{"type":"object","required":["time","error"],
 "properties":{"time":)" GEMINGA_TIME R"(,"error":{"type":"string"}}}},
 "topic":)" GEMINGA_ID R"(,
+"messageId":)" GEMINGA_ID R"(,
 "event":{},
 "eventBase64":{"type":"string"},
 "timestamp":)" GEMINGA_TIME "}}",

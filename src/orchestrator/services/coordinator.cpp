@@ -134,7 +134,7 @@ void Coordinator::taken(const CallPtr& call, Result<TakenClaim> claim) {
       return call->item.hand_back(kLookAgain);
     case TakeResult::done:
       release(call);
-      return call->item.forward(end_messages(call->envelope, claim->result_json, claim->dead_letter_json));
+      return publish_end_again(call, *claim);
     case TakeResult::retry_scheduled: {
       release(call);
       const auto error = call->failures.empty() ? std::string{} : call->failures.back().error;

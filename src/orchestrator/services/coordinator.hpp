@@ -74,6 +74,7 @@ class Coordinator : public std::enable_shared_from_this<Coordinator> {
   void abandoned(const CallPtr& call, bool executed);
   void conclude(const CallPtr& call, Ending ending);
   void finish(const CallPtr& call, Ending ending, bool with_dead_letter);
+  void publish_end_again(const CallPtr& call, const TakenClaim& claim);
   void write_end(const CallPtr& call, FinishClaim finish, Execution execution);
   void retry(const CallPtr& call, const Ending& ending);
   void write_retry(const CallPtr& call, RetryClaim retry, std::vector<TopicMessage> messages);

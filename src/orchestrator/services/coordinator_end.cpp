@@ -31,7 +31,7 @@ void Coordinator::finish(const CallPtr& call, Ending ending, bool with_dead_lett
     if (finish.failure) failures.push_back(*finish.failure);
     const auto reason = fmt::format("{} after {} of {} attempts: {}", to_string(ending.outcome),
                                     signal.attempt + 1, signal.max_attempts, ending.error);
-    finish.dead_letter_json = dead_letter_body(*core_, signal, call->item.message().body, reason, failures);
+    finish.dead_letter_json = dead_letter_body(*core_, signal, call->item.message(), reason, failures);
   }
   write_end(call, std::move(finish), execution_of(*call, ending));
 }
@@ -70,6 +70,17 @@ std::vector<TopicMessage> Coordinator::end_messages(const Envelope& envelope, co
   messages.push_back(core_->message(TopicRole::results, envelope, status, result_json));
   if (!dead_letter_json.empty()) messages.push_back(dead_letter_message(*core_, envelope, dead_letter_json));
   return messages;
+}
+
+/// The signal that a letter stands for is acknowledged in the step that publishes the letter. So a second
+/// copy of that signal, which a slow publish leaves behind, must not publish it again; the result may come
+/// twice.
+void Coordinator::publish_end_again(const CallPtr& call, const TakenClaim& claim) {
+  const auto letter = parse_dead_letter(claim.dead_letter_json);
+  const bool of_another =
+      letter && !letter->message_id.empty() && letter->message_id != call->item.message().id.to_string();
+  call->item.forward(
+      end_messages(call->envelope, claim.result_json, of_another ? std::string{} : claim.dead_letter_json));
 }
 
 Timestamp Coordinator::retry_at(const Call& call, std::chrono::milliseconds at_least) const {

@@ -78,12 +78,13 @@ TopicMessage misfit_letter(const Core& core, const Message& original, const std:
   letter.request_id = envelope.request_id;
   letter.reason = reason;
   letter.topic = original.topic;
+  letter.message_id = original.id.to_string();
   letter.event = original.body;
   letter.timestamp = core.now();
   return dead_letter_message(core, envelope, body_of(std::move(letter)));
 }
 
-std::string dead_letter_body(const Core& core, const ToolSignal& signal, const std::string& original,
+std::string dead_letter_body(const Core& core, const ToolSignal& signal, const Message& original,
                              const std::string& reason, const std::vector<AttemptFailure>& failures) {
   DeadLetter letter;
   letter.request_id = signal.request_id;
@@ -92,8 +93,9 @@ std::string dead_letter_body(const Core& core, const ToolSignal& signal, const s
   letter.reason = reason.substr(0, kErrorMax);
   for (const auto& failure : failures)
     letter.attempts.push_back({.time = failure.at, .error = failure.error.substr(0, kErrorMax)});
-  letter.topic = core.topic(TopicRole::tool_signals);
-  letter.event = original;
+  letter.topic = original.topic;
+  letter.message_id = original.id.to_string();
+  letter.event = original.body;
   letter.timestamp = core.now();
   return body_of(std::move(letter));
 }

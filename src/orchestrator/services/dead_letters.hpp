@@ -16,7 +16,7 @@ TopicMessage misfit_letter(const Core& core, const Message& original, const std:
 
 /// The body of the dead letter of a signal: the original bytes, the reason, every failed attempt. An event
 /// that would not fit into a message is cut, and says so.
-std::string dead_letter_body(const Core& core, const ToolSignal& signal, const std::string& original,
+std::string dead_letter_body(const Core& core, const ToolSignal& signal, const Message& original,
                              const std::string& reason, const std::vector<AttemptFailure>& failures);
 /// The message around such a body.
 TopicMessage dead_letter_message(const Core& core, const Envelope& envelope, std::string body);

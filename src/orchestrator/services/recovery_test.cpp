@@ -162,6 +162,26 @@ TEST_F(RecoveryTest, EndedBeforeTheKillIsPublishedFromItsRow) {
   EXPECT_THAT(world_.registry.calls(), SizeIs(0));
 }
 
+TEST_F(RecoveryTest, ASecondCopyOfASignalMakesNoSecondDeadLetter) {
+  world_.options.settings.max_attempts = 1;
+  world_.registry.add_tool("work", [](std::size_t, const std::string&) {
+    return FakeRegistry::failure(mcp::FailureClass::unknown, "broke");
+  });
+  prepare();
+  with_store([&](JobStore& store) { insert(store, request_, true); });
+  auto once = signal(request_, "work");
+  once.max_attempts = 1;
+  publish(once);
+  publish(once);
+  world_.start();
+  EXPECT_EQ(world_.ended("job-" + request_)["status"], "FAILED");
+  eventually("both copies have given the result",
+             [&] { return world_.messages(TopicRole::results).size() == 2; });
+  ASSERT_THAT(world_.dead_letters(), SizeIs(1));
+  EXPECT_THAT(world_.messages(TopicRole::dead_letters).at(0).body, HasSubstr("messageId"));
+  EXPECT_THAT(world_.registry.calls(), SizeIs(1));
+}
+
 TEST_F(RecoveryTest, ARetryThatWasNotPublishedKeepsItsTime) {
   prepare();
   const auto at = base::Clock::system().wall_now() + milliseconds{1'200};
