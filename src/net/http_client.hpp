@@ -22,8 +22,12 @@ struct ClientRequest {
   std::string url{};  ///< http or https; redirects are not followed
   HttpHeaders headers{};
   std::string body{};
-  std::chrono::milliseconds connect_timeout{10'000};        ///< name, TCP and TLS
-  std::chrono::milliseconds timeout{60'000};                ///< of the whole exchange; 0: none, for streams
+  std::chrono::milliseconds connect_timeout{10'000};  ///< name, TCP and TLS
+  std::chrono::milliseconds timeout{60'000};          ///< of the whole exchange; 0: none, for streams
+  /// Only to addresses that anybody can reach, whatever the name stands for at that moment; for URLs that
+  /// others have named. Where the environment names a proxy, that makes every such connection, and its rules
+  /// hold instead.
+  bool public_only = false;
   std::size_t max_response_bytes = std::size_t{16} << 20U;  ///< not for a body that on_data takes
   /// Runs before any on_data, with the final status.
   std::function<void(int status, const HttpHeaders& headers)> on_head{};
@@ -42,9 +46,9 @@ struct ClientResponse {
 /// caller's back when a kept connection turns out to be dead.
 class HttpClient {
  public:
-  /// Errors: invalid_argument (the URL); not_sent (name, TCP, TLS, proxy, or ended before all of the request
-  /// had left); outcome_unknown (reset, cut answer, time-out or cancel after that); too_large (the answer);
-  /// closed (stopped). An HTTP status is no error.
+  /// Errors: invalid_argument (the URL); forbidden (public_only); not_sent (name, TCP, TLS, proxy, or ended
+  /// before all of the request had left); outcome_unknown (reset, cut answer, time-out or cancel after that);
+  /// too_large (the answer); closed (stopped). An HTTP status is no error.
   using Done = std::move_only_function<void(Result<ClientResponse>)>;
 
   /// `loop` must live longer.

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <atomic>
+#include <cstdlib>
 #include <future>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -225,6 +226,47 @@ TEST_F(HttpClientTest, StopEndsWhatRuns) {
   arrived.get_future().wait();
   client_.stop();
   EXPECT_EQ(code_of(wait(future)), ErrorCode::closed);
+}
+
+TEST_F(HttpClientTest, PublicOnlyRefusesWhateverNameThisMachineHas) {
+  RawServer server([](int socket) { ::shutdown(socket, SHUT_RDWR); });
+  std::string by_name = server.url();
+  by_name.replace(by_name.find("127.0.0.1"), 9, "localhost");
+  for (const std::string& url : {server.url(), by_name}) {
+    EXPECT_EQ(code_of(fetch({.url = url, .public_only = true})), ErrorCode::forbidden) << url;
+  }
+  EXPECT_EQ(server.connections, 0);
+}
+
+TEST_F(HttpClientTest, PublicOnlyIsCheckedWhereNoProxyMakesTheConnection) {
+  RawServer proxy([](int socket) { ::shutdown(socket, SHUT_RDWR); });
+  const auto refused = [&](const char* name, const std::string& value, const std::string& url) {
+    ::setenv(name, value.c_str(), 1);
+    const auto answered =
+        fetch({.url = url, .connect_timeout = std::chrono::milliseconds{500}, .public_only = true});
+    ::unsetenv(name);
+    return code_of(answered) == ErrorCode::forbidden;
+  };
+  EXPECT_TRUE(refused("http_proxy", "", "http://10.1.2.3/")) << "an empty one is none";
+  EXPECT_TRUE(refused("https_proxy", proxy.url(""), "http://10.1.2.3/")) << "of another scheme";
+  EXPECT_TRUE(refused("http_proxy", proxy.url(""), proxy.url())) << "no proxy leads to this machine";
+  EXPECT_EQ(proxy.connections, 0);
+}
+
+TEST_F(HttpClientTest, PublicOnlyLeavesEveryAddressToTheProxyWhereThereIsOne) {
+  std::string seen;
+  RawServer proxy([&](int socket) {
+    seen = read_request(socket);
+    answer(socket, ok("by proxy"));
+  });
+  ::setenv("http_proxy", proxy.url("").c_str(), 1);
+  ::setenv("no_proxy", "*", 1);
+  const auto answered = fetch({.url = "http://10.1.2.3/x", .public_only = true});
+  ::unsetenv("http_proxy");
+  ::unsetenv("no_proxy");
+  ASSERT_TRUE(answered) << answered.error().message;
+  EXPECT_EQ(answered->body, "by proxy");
+  EXPECT_TRUE(seen.starts_with("GET http://10.1.2.3/x ")) << seen;
 }
 
 TEST_F(HttpClientTest, RefusesAnAnswerOverTheLimit) {

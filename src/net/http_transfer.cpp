@@ -1,11 +1,14 @@
 #include "net/http_transfer.hpp"
 
+#include <cstdlib>
 #include <cstring>
+#include <sys/socket.h>
 
 #include <fmt/format.h>
 
 #include "base/event_loop.hpp"
 #include "net/http_url.hpp"
+#include "net/public_address.hpp"
 
 namespace geminga::net {
 namespace {
@@ -14,6 +17,19 @@ namespace {
 // outcome.
 constexpr long kIdleConnectionSeconds = 4;
 constexpr std::size_t kStreamBacklogMax = std::size_t{8} << 20U;
+
+bool is_set(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr && *value != '\0';
+}
+
+// The variables that libcurl looks at for this URL.
+bool has_proxy(const std::string& url) {
+  if (is_loopback_url(url)) return false;
+  const bool tls = url_parts(url).origin.starts_with("https:");
+  return is_set(tls ? "https_proxy" : "http_proxy") || (tls && is_set("HTTPS_PROXY")) ||
+         is_set("all_proxy") || is_set("ALL_PROXY");
+}
 
 }  // namespace
 
@@ -32,6 +48,13 @@ std::size_t HttpTransfer::on_write(char* data, std::size_t size, std::size_t cou
 std::size_t HttpTransfer::on_header(char* data, std::size_t size, std::size_t count, void* self) {
   static_cast<HttpTransfer*>(self)->header_line({data, size * count});
   return size * count;
+}
+
+curl_socket_t HttpTransfer::on_open_socket(void* self, curlsocktype, curl_sockaddr* address) {
+  if (is_public_address(address->addr))
+    return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  static_cast<HttpTransfer*>(self)->refused_address_ = true;
+  return CURL_SOCKET_BAD;
 }
 
 void HttpTransfer::header_line(std::string_view line) {
@@ -107,6 +130,13 @@ void HttpTransfer::prepare() {
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, this);
   curl_easy_setopt(easy, CURLOPT_PRIVATE, this);
   if (is_loopback_url(request.url)) curl_easy_setopt(easy, CURLOPT_PROXY, "");
+  if (request.public_only && has_proxy(request.url)) {
+    curl_easy_setopt(easy, CURLOPT_NOPROXY, "");  // what the proxy is not asked for would go out unchecked
+  } else if (request.public_only) {
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, &HttpTransfer::on_open_socket);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, this);
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);  // a kept connection may lead anywhere
+  }
   set_method();
   request.headers.add("Expect", "");  // an empty value takes the field away
   if (!request.headers.has("Content-Type")) request.headers.add("Content-Type", "");
@@ -131,6 +161,11 @@ Error HttpTransfer::error_of(CURLcode code) const {
     return {ErrorCode::too_large,
             fmt::format("{} {}: the answer is over the limit of {} bytes", request.method,
                         loggable_url(request.url), request.max_response_bytes)};
+  }
+  if (refused_address_ && code == CURLE_COULDNT_CONNECT) {  // and no other of its addresses was taken
+    return {ErrorCode::forbidden,
+            fmt::format("{} {}: its name stands for an address of this machine or of a private network",
+                        request.method, loggable_url(request.url))};
   }
   switch (code) {
     case CURLE_UNSUPPORTED_PROTOCOL:

@@ -60,6 +60,7 @@ struct HttpTransfer {
   std::size_t body_piece(std::string_view piece);
   static std::size_t on_read(char* buffer, std::size_t size, std::size_t count, void* self);
   static std::size_t on_write(char* data, std::size_t size, std::size_t count, void* self);
+  static curl_socket_t on_open_socket(void* self, curlsocktype purpose, curl_sockaddr* address);
   static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self);
 
   base::EventLoop& loop_;
@@ -68,6 +69,7 @@ struct HttpTransfer {
   curl_slist* header_list_ = nullptr;
   std::size_t body_taken_ = 0;
   bool over_limit_ = false;
+  bool refused_address_ = false;
   std::array<char, CURL_ERROR_SIZE> error_text_{};
 };
 
