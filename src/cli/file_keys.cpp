@@ -51,6 +51,9 @@ std::string text_of(double value) {
 std::string text_of(milliseconds value) {
   return '"' + duration_text(value.count()) + '"';
 }
+std::string text_of(const std::string& value) {
+  return '"' + value + '"';
+}
 std::string text_of(mcp::Protocol value) {
   return value == mcp::Protocol::mcp ? R"("mcp")" : R"("invoke")";
 }
@@ -133,6 +136,10 @@ Result<> read(std::string_view text, Limits limits, std::vector<milliseconds>& i
   return {};
 }
 
+Result<> read(std::string_view text, Limits, std::string& into) {
+  into = text;
+  return {};
+}
 Result<> read(std::string_view text, Limits, mcp::Protocol& into) {
   GEMINGA_TRY(into, mcp::parse_protocol(text));
   return {};
@@ -192,6 +199,10 @@ constexpr FileKey<ServerSettings> kServerTable[] = {
     server<&ServerSettings::max_message_bytes>("max_message_bytes", "one message from the server"),
     server<&ServerSettings::elicitation>(
         "elicitation", "to a server that asks for values: refuse, or the defaults of its form"),
+    server<&ServerSettings::check_structured>(
+        "check_structured", "a structured answer that does not fit its outputSchema is a failure"),
+    server<&ServerSettings::tools_hash>("tools_hash",
+                                        "of the only list of tools that may be called; empty: any"),
 };
 
 constexpr FileKey<OrchestratorSettings> kOrchestratorTable[] = {

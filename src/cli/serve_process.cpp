@@ -166,7 +166,8 @@ Result<> open_bus(Parts& parts, const ServeSettings& settings) {
 Result<> start_registry(Parts& parts, const ServeSettings& settings) {
   GEMINGA_TRY(parts.registry, mcp::open_registry({.config_file = settings.mcp,
                                                   .settings = settings.servers,
-                                                  .token_folder = settings.data_dir / "oauth"}));
+                                                  .token_folder = settings.data_dir / "oauth",
+                                                  .tools_folder = settings.data_dir / "tools"}));
   return {};
 }
 

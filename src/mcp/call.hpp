@@ -36,6 +36,7 @@ struct CallFailure {
   std::optional<std::chrono::milliseconds> retry_after{};  ///< the server's own wish, or ours with `limited`
   std::optional<int> rpc_code{};
   std::optional<int> http_status{};
+  std::string rpc_data{};  ///< what the server adds to its error, JSON text; empty where it adds nothing
 };
 
 using CallOutcome = std::expected<CallAnswer, CallFailure>;

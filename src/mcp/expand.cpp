@@ -1,16 +1,35 @@
 #include "mcp/expand.hpp"
 
 #include <algorithm>
+#include <fstream>
 
 #include <fmt/format.h>
 
+#include "base/try.hpp"
+
 namespace geminga::mcp {
 namespace {
+
+constexpr std::size_t kSecretMax = 64 * 1024;
 
 bool is_name(std::string_view text) {
   const auto letter = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_'; };
   const auto letter_or_digit = [&](char c) { return letter(c) || (c >= '0' && c <= '9'); };
   return !text.empty() && letter(text.front()) && std::ranges::all_of(text, letter_or_digit);
+}
+
+// A file with one secret in it; the end of its line does not belong to it.
+Result<std::string> read_secret(std::string_view name) {
+  std::ifstream stream(std::string(name), std::ios::binary);
+  std::string content(kSecretMax + 1, '\0');
+  if (name.empty() || !stream || (!stream.read(content.data(), kSecretMax + 1) && stream.bad()))
+    return fail(ErrorCode::config_error, fmt::format("${{file:{}}} cannot be read", name));
+  content.resize(static_cast<std::size_t>(stream.gcount()));
+  if (content.size() > kSecretMax)
+    return fail(ErrorCode::config_error,
+                fmt::format("${{file:{}}} is over {} bytes, which is no secret", name, kSecretMax));
+  while (content.ends_with('\n') || content.ends_with('\r')) content.pop_back();
+  return content;
 }
 
 }  // namespace
@@ -22,6 +41,12 @@ Result<std::string> expand_variables(std::string_view text, Environment environm
     const std::size_t end = start == std::string_view::npos ? start : text.find('}', start);
     if (end == std::string_view::npos) return out.append(text);
     std::string_view inside = text.substr(start + 2, end - start - 2);
+    if (inside.starts_with("file:")) {
+      GEMINGA_TRY(const std::string content, read_secret(inside.substr(5)));
+      out.append(text.substr(0, start)).append(content);
+      text.remove_prefix(end + 1);
+      continue;
+    }
     if (inside.starts_with("env:")) inside.remove_prefix(4);
     const std::size_t dash = inside.find(":-");
     const std::string name(inside.substr(0, dash));

@@ -6,9 +6,11 @@
 #include <ctime>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "net/http_message.hpp"
 #include "wire/mcp/json_rpc.hpp"
+#include "wire/mcp/json_text.hpp"
 
 namespace geminga::mcp {
 namespace {
@@ -57,12 +59,19 @@ CallFailure ended_without_answer(Error error, bool left) {
 }
 
 CallFailure rpc_failure(int code, std::string_view message) {
+  // -32020 to -32099 are the protocol's own: it was refused before the tool was called.
   const bool final = code == wire::mcp::kInvalidRequest || code == wire::mcp::kMethodNotFound ||
-                     code == wire::mcp::kInvalidParams;
+                     code == wire::mcp::kInvalidParams || (code <= -32020 && code >= -32099);
   return {
       .kind = final ? FailureClass::final : FailureClass::unknown,
       .error = {ErrorCode::rpc_error, fmt::format("the server answered with error {}: {}", code, message)},
       .rpc_code = code};
+}
+
+CallFailure rpc_failure(const wire::mcp::Message& error) {
+  CallFailure failure = rpc_failure(error.error_code, error.error_message);
+  if (error.body != nullptr) failure.rpc_data = wire::mcp::to_text(*error.body);
+  return failure;
 }
 
 std::optional<std::chrono::milliseconds> parse_retry_after(std::string_view value) {
@@ -79,10 +88,10 @@ std::optional<std::chrono::milliseconds> parse_retry_after(std::string_view valu
 }
 
 CallFailure http_failure(int status, const net::HttpHeaders& headers, std::string_view body) {
-  if (auto messages = wire::mcp::decode(body); messages && messages->size() == 1 &&
-                                               messages->front().kind == wire::mcp::MessageKind::error &&
-                                               class_of_status(status) == FailureClass::final) {
-    CallFailure failure = rpc_failure(messages->front().error_code, messages->front().error_message);
+  const bool may_speak = class_of_status(status) == FailureClass::final || status == 404;
+  if (auto messages = wire::mcp::decode(body); may_speak && messages && messages->size() == 1 &&
+                                               messages->front().kind == wire::mcp::MessageKind::error) {
+    CallFailure failure = rpc_failure(messages->front());
     failure.kind = FailureClass::final;
     failure.http_status = status;
     return failure;

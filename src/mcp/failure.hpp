@@ -9,6 +9,10 @@ struct ClientResponse;
 class HttpHeaders;
 }  // namespace geminga::net
 
+namespace geminga::wire::mcp {
+struct Message;
+}
+
 /// The retry table of the orchestrator as code: from what happened to what it means.
 namespace geminga::mcp {
 
@@ -17,6 +21,7 @@ CallFailure ended_without_answer(Error error, bool left);
 
 /// A JSON-RPC error.
 CallFailure rpc_failure(int code, std::string_view message);
+CallFailure rpc_failure(const wire::mcp::Message& error);
 
 /// An HTTP status other than 2xx.
 CallFailure http_failure(int status, const net::HttpHeaders& headers, std::string_view body);

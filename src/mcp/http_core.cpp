@@ -7,6 +7,7 @@
 
 #include "base/log.hpp"
 #include "mcp/failure.hpp"
+#include "wire/mcp/param_headers.hpp"
 
 namespace geminga::mcp {
 namespace {
@@ -67,12 +68,14 @@ void HttpCore::send(net::ClientRequest request, const HttpExchangePtr& exchange)
       });
 }
 
-void HttpCore::post(std::optional<std::int64_t> id, std::string text, std::function<void()> taken) {
+void HttpCore::post(std::optional<std::int64_t> id, std::string text, RequestHead head,
+                    std::function<void()> taken) {
   if (closed_) return;
   const auto exchange = std::make_shared<HttpExchange>(max_message_bytes_);
   exchange->id = id;
   exchange->is_notification = !id.has_value();
   exchange->text = std::move(text);
+  exchange->head = std::move(head);
   exchange->taken = std::move(taken);
   running_.insert(exchange);
   if (id) requests_[*id] = exchange;
@@ -87,6 +90,12 @@ void HttpCore::send_post(const HttpExchangePtr& exchange) {
   net::ClientRequest what = request("POST", exchange);
   what.headers.add("Content-Type", "application/json");
   what.headers.add("Accept", "application/json, text/event-stream");
+  if (stateless_) {
+    if (!exchange->head.method.empty()) what.headers.add("Mcp-Method", exchange->head.method);
+    if (!exchange->head.name.empty())
+      what.headers.add("Mcp-Name", wire::mcp::header_value(exchange->head.name));
+    for (const auto& [name, value] : exchange->head.headers) what.headers.add(name, value);
+  }
   what.body = authorizer_ == nullptr ? std::move(exchange->text) : exchange->text;
   if (exchange->is_notification) what.timeout = kNotificationTimeout;
   send(std::move(what), exchange);
@@ -119,7 +128,8 @@ void HttpCore::take_head(const HttpExchangePtr& exchange, int status, const net:
   exchange->headers = headers;
   exchange->is_stream = status == 200 && net::media_type(headers.get("Content-Type")) == "text/event-stream";
   if (exchange == listening_ && exchange->is_stream) listen_refused_ = false;
-  if (status == 200 && !exchange->with_session && session_id_.empty() && headers.has("Mcp-Session-Id"))
+  if (status == 200 && !stateless_ && !exchange->with_session && session_id_.empty() &&
+      headers.has("Mcp-Session-Id"))
     session_id_ = std::string(headers.get("Mcp-Session-Id"));
 }
 
@@ -219,13 +229,21 @@ void HttpCore::ended(const HttpExchangePtr& exchange, const Result<net::ClientRe
                {.kind = FailureClass::outcome_unknown,
                 .error = {ErrorCode::outcome_unknown,
                           fmt::format("server '{}' ended its answer (HTTP {}, {}) without a response", name_,
-                                      status, exchange->headers.get("Content-Type"))}});
+                                      status, exchange->headers.get("Content-Type"))},
+                .http_status = status});
 }
 
 // --- a session, and what the server says unasked
 // ------------------------------------------------------------------
 
+void HttpCore::stateless_begins(std::string_view version) {
+  handshake_begins();
+  stateless_ = true;
+  version_ = version;
+}
+
 void HttpCore::handshake_begins() {
+  stateless_ = false;
   session_id_.clear();
   version_.clear();
   last_event_id_.clear();

@@ -27,7 +27,8 @@ struct HttpExchange {
 
   std::optional<std::int64_t> id;  ///< of the request that it carries
   bool is_notification = false;
-  std::string text;                     ///< of a POST, as long as it may have to be sent again
+  std::string text;  ///< of a POST, as long as it may have to be sent again
+  RequestHead head;
   std::function<void()> taken;          ///< see Transport::send
   std::string authorization;            ///< that it was sent with
   int refusals = 0;                     ///< after which it was sent again with another token
@@ -55,11 +56,12 @@ class HttpCore : public std::enable_shared_from_this<HttpCore> {
            std::size_t max_bytes, std::shared_ptr<oauth::Authorizer> authorizer);
 
   void start(Transport::Events events) { events_ = std::move(events); }
-  void post(std::optional<std::int64_t> id, std::string text, std::function<void()> taken);
+  void post(std::optional<std::int64_t> id, std::string text, RequestHead head, std::function<void()> taken);
   [[nodiscard]] std::size_t unsent() const;
   void forget(std::int64_t id);
   void handshake_begins();
   void handshake_ended(std::string_view version);
+  void stateless_begins(std::string_view version);
   void close();
   void let_go() {
     close();
@@ -102,6 +104,7 @@ class HttpCore : public std::enable_shared_from_this<HttpCore> {
   Transport::Events events_;
   std::string session_id_;
   std::string version_;
+  bool stateless_ = false;  // no session, no listening stream, no going on with a stream
   std::set<HttpExchangePtr> running_;
   std::map<std::int64_t, HttpExchangePtr> requests_;  // of running_: whose answer somebody waits for
   HttpExchangePtr listening_;

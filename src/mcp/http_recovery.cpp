@@ -65,7 +65,7 @@ void HttpCore::listen_with_another_token(const HttpExchangePtr& exchange) {
 
 // True where the stream will be gone on with (protocol 2025-11-25, "Resumability and Redelivery").
 bool HttpCore::resume(const HttpExchangePtr& exchange) {
-  if (!exchange->id || !requests_.contains(*exchange->id) || exchange->broken) return false;
+  if (stateless_ || !exchange->id || !requests_.contains(*exchange->id) || exchange->broken) return false;
   const auto& events = *exchange->events;
   if (exchange->is_stream && !events.last_event_id().empty()) {
     exchange->last_event_id = events.last_event_id();

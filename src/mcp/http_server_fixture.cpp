@@ -106,7 +106,10 @@ void HttpServerFixture::take_post(HttpRequest request, Responder responder) {
     headers_["mcp-protocol-version"] = request.header("MCP-Protocol-Version");
     headers_["accept"] = request.header("Accept");
     headers_["x-test"] = request.header("X-Test");
+    for (const char* name : {"mcp-method", "mcp-name", "mcp-param-region", "mcp-session-id"})
+      headers_[name] = request.header(name);
   }
+  if (stateless) return take_stateless(message, request, std::move(responder));
   if (method == "initialize") return initialize(message.at("id"), std::move(responder));
   if (!knows_session(request)) return responder.respond(HttpResponse::text(404, "no such session"));
   if (method == "answer") {
@@ -124,6 +127,47 @@ void HttpServerFixture::take_post(HttpRequest request, Responder responder) {
       {{{"name", "echo"}}, {{"name", "slow"}}, {{"name", "ask"}}, {{"name", "cut"}}, {{"name", "resume"}}});
   if (extra_tool) tools.push_back({{"name", "added"}});
   answer(message.at("id"), {{"tools", tools}}, std::move(responder));
+}
+
+void HttpServerFixture::take_stateless(const json& message, const HttpRequest& request, Responder responder) {
+  const auto refuse = [&](int code, const char* why) {
+    responder.respond(HttpResponse::json(400, json{{"jsonrpc", "2.0"},
+                                                   {"id", message.value("id", json())},
+                                                   {"error", {{"code", code}, {"message", why}}}}
+                                                  .dump()));
+  };
+  const json params = message.value("params", json::object());
+  const json meta = params.value("_meta", json::object());
+  const std::string method = message.at("method");
+  if (meta.value("io.modelcontextprotocol/protocolVersion", std::string()) != "2026-07-28" ||
+      request.header("MCP-Protocol-Version") != "2026-07-28" || request.header("Mcp-Method") != method)
+    return refuse(-32020, "the headers do not say what the body says");
+  if (method == "server/discover")
+    return answer(message.at("id"),
+                  {{"supportedVersions", {"2026-07-28"}},
+                   {"capabilities", {{"tools", {{"listChanged", true}}}}},
+                   {"serverInfo", {{"name", "http-fixture"}}}},
+                  std::move(responder));
+  if (method == "subscriptions/listen") {
+    const std::lock_guard lock(mutex_);
+    listening_.push_back(responder.start_stream());
+    listening_.back().send(net::format_event(
+        R"({"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{"notifications":{"toolsListChanged":true}}})"));
+    return;
+  }
+  if (method == "tools/call") {
+    if (params.at("name") == "region" && request.header("Mcp-Param-Region").empty())
+      return refuse(-32020, "Mcp-Param-Region is missing");
+    return call(message, std::move(responder));
+  }
+  json region{{"type", "string"}};
+  if (marks_region) region["x-mcp-header"] = "Region";
+  json tools = json::array({{{"name", "echo"}}, {{"name", "slow"}}, {{"name", "cut"}}});
+  tools.push_back({{"name", "region"}, {"inputSchema", {{"properties", {{"region", region}}}}}});
+  tools.push_back(
+      {{"name", "spoilt"}, {"inputSchema", {{"properties", {{"a", {{"x-mcp-header", "no name"}}}}}}}});
+  if (extra_tool) tools.push_back({{"name", "added"}});
+  answer(message.at("id"), {{"tools", tools}, {"ttlMs", 0}}, std::move(responder));
 }
 
 void HttpServerFixture::initialize(const json& id, Responder responder) {

@@ -32,6 +32,11 @@ namespace {
 // The reaper needs at most 0.6 s of grace and a moment more; what has not gone by then is left to it.
 constexpr std::chrono::milliseconds kStopDeadline{1'900};
 
+// Of one server; empty where there is no folder for it.
+std::filesystem::path file_in(const std::filesystem::path& folder, const ServerConfig& config) {
+  return folder.empty() ? folder : folder / (net::percent_encode(config.name) + ".json");
+}
+
 class RegistryImpl final : public Registry {
  public:
   explicit RegistryImpl(RegistryOptions options) : options_(std::move(options)) {}
@@ -58,9 +63,9 @@ class RegistryImpl final : public Registry {
   using AuthorizerPtr = std::shared_ptr<oauth::Authorizer>;
 
   [[nodiscard]] AuthorizerPtr authorizer_for(const ServerConfig& config);
-  [[nodiscard]] Server::Surroundings surroundings(AuthorizerPtr authorizer);
-  [[nodiscard]] std::unique_ptr<Upstream> connect(const ServerConfig& config,
-                                                  const AuthorizerPtr& authorizer);
+  [[nodiscard]] Server::Surroundings surroundings(const ServerConfig& config);
+  [[nodiscard]] std::unique_ptr<Upstream> connect(const ServerConfig& config, const AuthorizerPtr& authorizer,
+                                                  const std::shared_ptr<Era>& era);
   void apply(ServerSet set);
   void start_server(const ServerConfig& config, std::vector<Tool> known_tools);
   void close_server(const ServerPtr& server);
@@ -162,41 +167,43 @@ void RegistryImpl::stop() {
 RegistryImpl::AuthorizerPtr RegistryImpl::authorizer_for(const ServerConfig& config) {
   const auto* http = std::get_if<HttpEndpoint>(&config.endpoint);
   if (http == nullptr || !http->oauth.enabled) return nullptr;
-  std::filesystem::path file;
-  if (!options_.token_folder.empty())
-    file = options_.token_folder / (net::percent_encode(config.name) + ".json");
   return std::make_shared<oauth::Authorizer>(
       config.name, http->url, http->oauth,
       oauth::Authorizer::Surroundings{.loop = &loop_,
                                       .client = http_.get(),
-                                      .token_file = std::move(file),
+                                      .token_file = file_in(options_.token_folder, config),
                                       .on_authorized = [this, name = config.name] {
                                         const auto found = servers_.find(name);
                                         if (found != servers_.end()) found->second->try_again();
                                       }});
 }
 
-std::unique_ptr<Upstream> RegistryImpl::connect(const ServerConfig& config, const AuthorizerPtr& authorizer) {
+std::unique_ptr<Upstream> RegistryImpl::connect(const ServerConfig& config, const AuthorizerPtr& authorizer,
+                                                const std::shared_ptr<Era>& era) {
   const ServerSettings& settings = config.settings;
-  if (const auto* http = std::get_if<HttpEndpoint>(&config.endpoint); http != nullptr) {
-    if (settings.protocol == Protocol::invoke)
-      return make_invoke_upstream(*http_, config.name, *http, settings);
-    return std::make_unique<Session>(
-        config.name,
-        make_http_transport(loop_, *http_, config.name, *http, settings.max_message_bytes, authorizer), loop_,
-        settings);
-  }
-  return std::make_unique<Session>(
-      config.name,
-      make_stdio_transport(loop_, config.name, std::get<StdioEndpoint>(config.endpoint),
-                           {options_.reaper_program, options_.reaper_arguments}, settings.max_message_bytes),
-      loop_, settings);
+  const auto* http = std::get_if<HttpEndpoint>(&config.endpoint);
+  if (http != nullptr && settings.protocol == Protocol::invoke)
+    return make_invoke_upstream(*http_, config.name, *http, settings);
+  auto transport =
+      http != nullptr
+          ? make_http_transport(loop_, *http_, config.name, *http, settings.max_message_bytes, authorizer)
+          : make_stdio_transport(loop_, config.name, std::get<StdioEndpoint>(config.endpoint),
+                                 {options_.reaper_program, options_.reaper_arguments},
+                                 settings.max_message_bytes);
+  return std::make_unique<Session>(config.name, std::move(transport), loop_,
+                                   SessionOptions{.list_timeout = settings.start_timeout,
+                                                  .elicitation = settings.elicitation,
+                                                  .refresh_min = options_.list_refresh_min},
+                                   era);
 }
 
-Server::Surroundings RegistryImpl::surroundings(AuthorizerPtr authorizer) {
+Server::Surroundings RegistryImpl::surroundings(const ServerConfig& config) {
+  const AuthorizerPtr authorizer = authorizer_for(config);
   return {.loop = &loop_,
-          .connect = [this, authorizer](const ServerConfig& config) { return connect(config, authorizer); },
+          .connect = [this, authorizer, era = std::make_shared<Era>(Era::unknown)](
+                         const ServerConfig& which) { return connect(which, authorizer, era); },
           .authorizer = authorizer,
+          .pins_file = file_in(options_.tools_folder, config),
           .restart_delay_min = options_.restart_delay_min,
           .restart_delay_max = options_.restart_delay_max,
           .on_tools = [this] { rebuild_catalogue(); },
@@ -208,8 +215,7 @@ Server::Surroundings RegistryImpl::surroundings(AuthorizerPtr authorizer) {
 // -------------------------------------------------------------------------------------------
 
 void RegistryImpl::start_server(const ServerConfig& config, std::vector<Tool> known_tools) {
-  const auto server =
-      std::make_shared<Server>(config, surroundings(authorizer_for(config)), std::move(known_tools));
+  const auto server = std::make_shared<Server>(config, surroundings(config), std::move(known_tools));
   servers_[config.name] = server;
   server->start();
 }

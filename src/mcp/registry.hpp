@@ -36,7 +36,10 @@ struct ServerStatus {
   std::string server_name{};               ///< as it names itself
   std::string server_version{};
   std::string protocol_version{};
-  std::string breaker{};  ///< "closed", "open", "trying"; empty: it has none
+  std::string breaker{};     ///< "closed", "open", "trying"; empty: it has none
+  std::string tools_hash{};  ///< of the list as the server gave it last; empty: not yet
+  std::vector<std::string>
+      tools_changed{};  ///< what is different from the list before that, or from the pinned
   std::size_t tools = 0;
   std::size_t in_flight = 0;
   std::size_t queued = 0;
@@ -64,10 +67,14 @@ struct RegistryOptions {
   std::vector<std::string> reaper_arguments = {"mcp-reaper"};
   /// Where the tokens of OAuth are kept, one file a server, mode 0600. Empty: they end with this object.
   std::filesystem::path token_folder{};
+  /// Where the tools of each server are kept, to see what changes between two processes. Empty: only within
+  /// one.
+  std::filesystem::path tools_folder{};
   std::chrono::milliseconds settle_deadline{10'000};  ///< settled at the latest this long after the start
   bool watch = true;  ///< reload when the file changes; otherwise only by reload()
   std::chrono::milliseconds restart_delay_min{500};  ///< doubles with each failure in a row
   std::chrono::milliseconds restart_delay_max{30'000};
+  std::chrono::milliseconds list_refresh_min{60'000};  ///< between two askings for the tools without a reason
 };
 
 /// The MCP servers of one mcp.json and their tools. Any thread may call any member; nothing blocks but

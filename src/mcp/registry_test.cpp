@@ -56,6 +56,75 @@ TEST_F(RegistryTest, EveryAnswerHasItsClass) {
     EXPECT_EQ(call("s", tool).error().kind, FailureClass::final);
 }
 
+TEST_F(RegistryTest, StructuredAnswersAreCheckedAgainstTheOutputSchema) {
+  options_.settings["trusted"].check_structured = false;
+  open({{"s", fixture_server()}, {"trusted", fixture_server()}});
+  EXPECT_EQ(call("s", "structured", {{"value", {{"n", 3}}}})->structured, R"({"n":3})");
+  for (const json& arguments :
+       {json{{"value", {{"n", "three"}}}}, json{{"value", json::object()}}, json::object()}) {
+    const auto outcome = call("s", "structured", arguments);
+    ASSERT_FALSE(outcome) << arguments;
+    EXPECT_EQ(outcome.error().kind, FailureClass::final);
+    EXPECT_EQ(outcome.error().error.code, ErrorCode::schema_mismatch);
+    EXPECT_NE(outcome.error().error.message.find("check_structured"), std::string::npos);
+    EXPECT_TRUE(call("trusted", "structured", arguments));
+  }
+  EXPECT_NE(call("s", "structured", {{"value", {{"n", "three"}}}})
+                .error()
+                .error.message.find("structuredContent.n"),
+            std::string::npos);
+  EXPECT_TRUE(call("s", "structured", {{"isError", true}})->is_error)
+      << "a tool that failed says why in its own way";
+}
+
+TEST_F(RegistryTest, NoServerHidesATool) {
+  open({{"a", fixture_server()}, {"b", fixture_server({"--extra-tools", "1"})}});
+  const CataloguePtr catalogue = registry_->catalogue();
+  ASSERT_NE(catalogue->find("a", "echo"), nullptr);
+  ASSERT_NE(catalogue->find("b", "echo"), nullptr);
+  EXPECT_EQ(catalogue->find("a", "extra_0"), nullptr);
+  EXPECT_TRUE(call("a", "echo"));
+  EXPECT_EQ(status("a").calls, 1U);
+  EXPECT_EQ(status("b").calls, 0U);
+  EXPECT_EQ(call("a", "extra_0").error().error.code, ErrorCode::unknown_tool);
+}
+
+TEST_F(RegistryTest, AChangedListIsShownInThisProcessAndTheNext) {
+  options_.tools_folder = folder_ / "tools";
+  open({{"s", fixture_server()}});
+  EXPECT_TRUE(status("s").tools_changed.empty()) << "the first list is no change";
+  const std::string first = status("s").tools_hash;
+  EXPECT_EQ(first.substr(0, 7), "sha256:");
+  ASSERT_TRUE(call("s", "list_changed"));
+  ASSERT_TRUE(eventually([&] { return status("s").tools_hash != first; }));
+  EXPECT_EQ(status("s").tools_changed, std::vector<std::string>{"added 'added'"});
+  registry_->stop();
+  open({{"s", fixture_server({"--extra-tools", "1"})}});
+  EXPECT_EQ(status("s").tools_changed, (std::vector<std::string>{"removed 'added'", "added 'extra_0'"}));
+  EXPECT_TRUE(call("s", "extra_0")) << "shown, and used";
+}
+
+TEST_F(RegistryTest, OnlyTheToolsOfAPinnedHashMayBeCalled) {
+  options_.tools_folder = folder_ / "tools";
+  open({{"s", fixture_server()}});
+  const std::string hash = status("s").tools_hash;
+  registry_->stop();
+  options_.settings["s"].tools_hash = hash;
+  open({{"s", fixture_server({"--extra-tools", "1"})}});
+  EXPECT_TRUE(call("s", "echo")) << "as it was";
+  EXPECT_EQ(call("s", "extra_0").error().error.code, ErrorCode::unknown_tool);
+  EXPECT_EQ(status("s").tools_changed, std::vector<std::string>{"added 'extra_0'"});
+  const std::string accepted = status("s").tools_hash;
+  registry_->stop();
+  options_.settings["s"].tools_hash = "sha256:another";
+  open({{"s", fixture_server()}});
+  EXPECT_EQ(call("s", "echo").error().error.code, ErrorCode::unknown_tool) << "nothing is known of that list";
+  registry_->stop();
+  options_.settings["s"].tools_hash = accepted;
+  open({{"s", fixture_server({"--extra-tools", "1"})}});
+  EXPECT_TRUE(call("s", "extra_0"));
+}
+
 TEST_F(RegistryTest, TheIdempotencyKeyReachesTheServer) {
   open({{"s", fixture_server()}});
   ASSERT_TRUE(call("s", "echo", json::object(), {.idempotency_key = "key-17"}));

@@ -4,10 +4,13 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
 
 #include "base/log.hpp"
 #include "mcp/failure.hpp"
 #include "mcp/oauth/authorizer.hpp"
+#include "wire/mcp/json_text.hpp"
 
 namespace geminga::mcp {
 namespace {
@@ -59,6 +62,8 @@ Server::Server(ServerConfig config, Surroundings surroundings, std::vector<Tool>
     : config_(std::move(config)),
       surroundings_(std::move(surroundings)),
       tools_(std::move(known_tools)),
+      pins_(surroundings_.pins_file),
+      pinned_(pins_.load(config_.name)),
       throttle_(config_.settings),
       start_timer_(*surroundings_.loop),
       restart_timer_(*surroundings_.loop) {}
@@ -101,24 +106,57 @@ void Server::ready(const ServerIdentity& identity, std::vector<Tool> tools) {
 }
 
 void Server::take_tools(std::vector<Tool> tools) {
-  std::ranges::sort(tools, {}, &Tool::name);
+  std::ranges::stable_sort(tools, {}, &Tool::name);
   const auto repeated = std::ranges::unique(tools, {}, &Tool::name);
   if (!repeated.empty())
     log::warn("mcp", "server '{}' lists {} names more than once; one of each counts", config_.name,
               repeated.size());
   tools.erase(repeated.begin(), repeated.end());
+  compare_with_pins(tools);
   if (tools == tools_) return;
   tools_ = std::move(tools);
+  output_schemas_.clear();
   surroundings_.on_tools();
+}
+
+// Whoever let a server in has let in the tools that it had then. What becomes of them later is shown; where
+// the configuration names a hash, nothing else may be called.
+void Server::compare_with_pins(std::vector<Tool>& tools) {
+  tools_hash_ = hash_of(tools);
+  const std::string& wanted = config_.settings.tools_hash;
+  const bool accepted = wanted.empty() || wanted == tools_hash_;
+  auto lines = differences(pinned_.value_or(std::vector<Tool>()), tools);
+  if (accepted && !lines.empty()) {
+    if (auto saved = pins_.save(tools); !saved) log::warn("mcp", "{}", saved.error().message);
+    if (!pinned_) lines.clear();  // the first list is no change
+    pinned_ = tools;
+  }
+  if (!lines.empty() && lines != tools_changed_) {
+    log::warn("mcp", "the tools of server '{}' are not what they were ({}): {}", config_.name, tools_hash_,
+              fmt::join(lines, "; "));
+  }
+  if (!lines.empty() || !accepted) tools_changed_ = std::move(lines);
+  if (accepted) return;
+  log::warn("mcp", "server '{}' may be called as far as its tools are those of tools_hash = \"{}\"",
+            config_.name, wanted);
+  const bool known = pinned_ && hash_of(*pinned_) == wanted;
+  std::erase_if(
+      tools, [&](const Tool& tool) { return !known || std::ranges::find(*pinned_, tool) == pinned_->end(); });
 }
 
 void Server::down(Error error) {
   if (closed_) return;
   start_timer_.cancel();
+  reason_ = error.message;
+  again_at_once_ = upstream_->worth_another_try();
+  if (again_at_once_) {
+    if (state_ == ServerState::ready) state_ = ServerState::starting;
+    log::info("mcp", "server '{}' is started anew: {}", config_.name, error.message);
+    return;
+  }
   const bool was_ready = state_ == ServerState::ready;
   if (was_ready && now() - ready_since_ >= kLivedLongEnough) failures_in_row_ = 0;
   ++failures_in_row_;
-  reason_ = error.message;
   log::warn("mcp", "server '{}' {}: {}", config_.name, was_ready ? "died" : "cannot be used", error.message);
   if (was_ready) {
     state_ = ServerState::starting;  // new calls wait for the restart
@@ -137,6 +175,7 @@ void Server::upstream_gone() {
   past_.noise_lines += counters.noise_lines;
   surroundings_.loop->post([dead = std::move(upstream_)]() mutable { dead.reset(); });
   if (closed_) return surroundings_.on_gone();
+  if (std::exchange(again_at_once_, false)) return connect();
   const unsigned doublings = std::min(failures_in_row_ - std::min(failures_in_row_, 1U), 16U);
   const auto delay =
       std::min(surroundings_.restart_delay_min * (1U << doublings), surroundings_.restart_delay_max);
@@ -231,7 +270,8 @@ void Server::dispatch(std::uint64_t id, ActiveCall& call) {
                          .arguments = std::move(call.arguments),
                          .idempotency_key = call.options.idempotency_key,
                          .traceparent = call.options.traceparent,
-                         .done = [this, id](CallOutcome outcome) { finish(id, std::move(outcome)); },
+                         .done = [this, id, tool = call.tool](
+                                     CallOutcome outcome) { finish(id, checked(tool, std::move(outcome))); },
                          .on_progress = [this, id](const Progress& progress) { progressed(id, progress); }};
   const std::int64_t upstream_id = upstream_->call(std::move(request));
   if (const auto found = calls_.find(id); found != calls_.end()) found->second.upstream_id = upstream_id;
@@ -254,6 +294,37 @@ void Server::finish(std::uint64_t id, CallOutcome outcome) {
   ended(outcome);
   call.done(std::move(outcome));
   pump();
+}
+
+// --- answers that are to have a form
+// ------------------------------------------------------------------------------
+
+const JsonSchema* Server::output_schema_of(const std::string& name) {
+  const auto tool = std::ranges::lower_bound(tools_, name, {}, &Tool::name);
+  if (tool == tools_.end() || tool->name != name || tool->output_schema.empty()) return nullptr;
+  auto found = output_schemas_.find(name);
+  if (found == output_schemas_.end()) {
+    auto schema = JsonSchema::parse(tool->output_schema);
+    if (!schema)
+      log::warn("mcp", "answers of '{}' on server '{}' are not checked against its outputSchema: {}", name,
+                config_.name, schema.error().message);
+    found = output_schemas_.emplace(name, schema ? std::optional(*std::move(schema)) : std::nullopt).first;
+  }
+  return found->second ? &*found->second : nullptr;
+}
+
+CallOutcome Server::checked(const std::string& tool, CallOutcome outcome) {
+  if (!outcome || outcome->is_error || !config_.settings.check_structured) return outcome;
+  const JsonSchema* schema = output_schema_of(tool);
+  if (schema == nullptr) return outcome;
+  const auto structured = wire::mcp::parse_json(outcome->structured);
+  const Result<> fits = structured ? schema->check(*structured, "structuredContent")
+                                   : fail(ErrorCode::schema_mismatch, "there is no structuredContent");
+  if (fits) return outcome;
+  return failed(FailureClass::final, ErrorCode::schema_mismatch,
+                fmt::format("'{}' on server '{}' answered with what does not fit its outputSchema: {}; "
+                            "check_structured = false in [servers.{}] of geminga.toml takes it all the same",
+                            tool, config_.name, fits.error().message, config_.name));
 }
 
 void Server::ended(const CallOutcome& outcome) {
@@ -325,6 +396,8 @@ ServerStatus Server::status() const {
           .server_version = identity_.version,
           .protocol_version = identity_.protocol_version,
           .breaker = std::string(throttle_.breaker(now())),
+          .tools_hash = tools_hash_,
+          .tools_changed = tools_changed_,
           .tools = tools_.size(),
           .in_flight = in_flight_,
           .queued = queued_,

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <deque>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -10,8 +11,10 @@
 #include <vector>
 
 #include "base/event_loop.hpp"
+#include "mcp/json_schema.hpp"
 #include "mcp/registry.hpp"
 #include "mcp/throttle.hpp"
+#include "mcp/tool_pins.hpp"
 #include "mcp/upstream.hpp"
 
 namespace geminga::mcp::oauth {
@@ -28,6 +31,7 @@ class Server {
     base::EventLoop* loop = nullptr;
     std::function<std::unique_ptr<Upstream>(const ServerConfig&)> connect;
     std::shared_ptr<oauth::Authorizer> authorizer;  ///< that connect() uses; nullptr: none
+    std::filesystem::path pins_file{};              ///< see ToolPins
     std::chrono::milliseconds restart_delay_min{};
     std::chrono::milliseconds restart_delay_max{};
     std::function<void()> on_tools;    ///< its tools have changed
@@ -67,6 +71,9 @@ class Server {
   void connect();
   void ready(const ServerIdentity& identity, std::vector<Tool> tools);
   void take_tools(std::vector<Tool> tools);
+  void compare_with_pins(std::vector<Tool>& tools);
+  [[nodiscard]] CallOutcome checked(const std::string& tool, CallOutcome outcome);
+  [[nodiscard]] const JsonSchema* output_schema_of(const std::string& tool);
   void down(Error error);
   void upstream_gone();
   void restart();
@@ -83,10 +90,16 @@ class Server {
   const ServerConfig config_;
   const Surroundings surroundings_;
   std::vector<Tool> tools_;  // sorted by name
+  const ToolPins pins_;
+  std::optional<std::vector<Tool>> pinned_;
+  std::string tools_hash_;
+  std::vector<std::string> tools_changed_;
+  std::map<std::string, std::optional<JsonSchema>> output_schemas_;  // of tools_; nothing: cannot be checked
   std::unique_ptr<Upstream> upstream_;
   ServerState state_ = ServerState::starting;
   bool settled_ = false;
   bool closed_ = false;
+  bool again_at_once_ = false;  // after upstream_ has gone
   std::string reason_;
   std::vector<std::string> stderr_tail_;
   ServerIdentity identity_;

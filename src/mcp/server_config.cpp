@@ -173,6 +173,11 @@ class EntryReader {
         settings.redirect_port = value.get<std::uint16_t>();
         continue;
       }
+      if (key == "privateNetwork") {
+        if (!value.is_boolean()) return bad("'oauth.privateNetwork' must be true or false");
+        settings.private_network = value.get<bool>();
+        continue;
+      }
       GEMINGA_TRY(std::string text, expand("oauth." + key, value));
       if (key == "grant") {
         if (text != "authorization_code" && text != "client_credentials")
@@ -182,6 +187,10 @@ class EntryReader {
       } else if (key == "clientId") {
         settings.client_id = std::move(text);
       } else if (key == "clientSecret") {
+        if (!value.is_string() || value.get_ref<const std::string&>().find("${") == std::string::npos)
+          return bad(
+              "has a secret in 'oauth.clientSecret'; write where it is: ${VARIABLE} of the environment or "
+              "${file:/path}");
         settings.client_secret = std::move(text);
       } else if (key == "privateKeyFile") {
         settings.private_key_file = std::move(text);
@@ -192,7 +201,7 @@ class EntryReader {
       } else {
         return bad(
             fmt::format("has the unknown key 'oauth.{}'; there are grant, clientId, clientSecret, "
-                        "privateKeyFile, clientMetadataUrl, scope and redirectPort",
+                        "privateKeyFile, clientMetadataUrl, scope, redirectPort and privateNetwork",
                         key));
       }
     }

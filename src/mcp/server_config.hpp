@@ -64,6 +64,8 @@ struct ServerSettings {
   std::chrono::milliseconds breaker_pause{30'000};         ///< then one call tries
   std::size_t max_message_bytes = std::size_t{16} << 20U;  ///< one message from the server
   Elicitation elicitation = Elicitation::refuse;
+  bool check_structured = true;       ///< a structured answer that does not fit its outputSchema is a failure
+  std::string tools_hash{};           ///< of the one list of tools that may be called; empty: any
   std::vector<DeclaredTool> tools{};  ///< `invoke` only; wins over a listed one of that name
   bool operator==(const ServerSettings&) const = default;
 };

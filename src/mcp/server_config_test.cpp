@@ -82,7 +82,15 @@ TEST(ServerConfig, ErrorsNameFileServerKeyAndRemedy) {
        "'oauth.redirectPort'"},
       {R"({"mcpServers": {"s": {"url": "http://h", "oauth": {"grant": "client_credentials", "clientId": "c"}}}})",
        "needs clientId and clientSecret or privateKeyFile"},
-      {R"({"mcpServers": {"s": {"url": "http://h", "oauth": {"clientSecret": "x"}}}})", "no clientId"},
+      {R"({"mcpServers": {"s": {"url": "http://h", "oauth": {"clientSecret": "${SECRET:-x}"}}}})",
+       "no clientId"},
+      {R"({"mcpServers": {"s": {"url": "http://h", "oauth": {"clientId": "c", "clientSecret": "x"}}}})",
+       "write where it is"},
+      {R"({"mcpServers": {"s": {"url": "http://h", "oauth": {"privateNetwork": "yes"}}}})",
+       "must be true or false"},
+      {R"({"mcpServers": {"s": {"url": "http://h", "headers": {"A": "${file:/no/such}"}}}})",
+       "cannot be read"},
+      {R"({"mcpServers": {"s": {"url": "http://h", "headers": {"A": "${file:/dev/zero}"}}}})", "no secret"},
       {R"({"mcpServers": {"s": {"url": "http://h", "oauth": {"clientMetadataUrl": "http://m"}}}})",
        "https://"},
       {R"({"mcpServers": {"s": {"url": "http://h", "oauth": {}, "headers": {"authorization": "x"}}}})",
@@ -104,7 +112,7 @@ TEST(ServerConfig, ErrorsNameFileServerKeyAndRemedy) {
 
 TEST(ServerConfig, OAuthOfAServer) {
   const auto set = parse(R"({"mcpServers": {
-      "given": {"url": "http://h", "oauth": {"grant": "client_credentials", "clientId": "c", "clientSecret": "s",
+      "given": {"url": "http://h", "oauth": {"grant": "client_credentials", "clientId": "c", "clientSecret": "${SECRET:-s}",
                 "scope": "a b", "redirectPort": 7777, "clientMetadataUrl": "https://m/c.json"}},
       "key": {"url": "http://h", "oauth": {"clientId": "c", "privateKeyFile": "/k"}},
       "never": {"url": "http://h", "oauth": false},

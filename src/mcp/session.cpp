@@ -3,55 +3,32 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "base/log.hpp"
 #include "mcp/failure.hpp"
+#include "mcp/session_parts.hpp"
+#include "wire/mcp/json_text.hpp"
 
 namespace geminga::mcp {
 namespace {
 
-constexpr std::string_view kClientName = "geminga";
-constexpr std::string_view kClientVersion = GEMINGA_VERSION;
-constexpr std::size_t kToolsMax = 10'000;
 constexpr std::size_t kAnswersMax = 1'000;  // that the server asked for and has not taken
-const nlohmann::json kNothing = nullptr;
-
-const nlohmann::json& body_of(const wire::mcp::JsonPtr& body) {
-  return body == nullptr ? kNothing : *body;
-}
-
-CallOutcome to_outcome(const std::expected<wire::mcp::JsonPtr, CallFailure>& answer) {
-  if (!answer) return std::unexpected(answer.error());
-  auto result = wire::mcp::read_call_result(body_of(*answer));
-  if (!result) return std::unexpected(CallFailure{.kind = FailureClass::unknown, .error = result.error()});
-  return CallAnswer{.content = std::move(result->content),
-                    .structured = std::move(result->structured),
-                    .is_error = result->is_error};
-}
 
 }  // namespace
 
-Tool to_tool(const std::string& server, wire::mcp::ToolDescription description) {
-  return {.server = server,
-          .name = std::move(description.name),
-          .title = std::move(description.title),
-          .description = std::move(description.description),
-          .input_schema = std::move(description.input_schema),
-          .output_schema = std::move(description.output_schema),
-          .annotations = {.read_only = description.read_only,
-                          .destructive = description.destructive,
-                          .idempotent = description.idempotent,
-                          .open_world = description.open_world}};
-}
-
 Session::Session(std::string server, std::unique_ptr<Transport> transport, base::EventLoop& loop,
-                 const ServerSettings& settings)
+                 SessionOptions options, std::shared_ptr<Era> era)
     : server_(std::move(server)),
       transport_(std::move(transport)),
-      list_timeout_(settings.start_timeout),
-      elicitation_(settings.elicitation),
-      list_timer_(loop) {}
+      loop_(loop),
+      options_(options),
+      era_(std::move(era)),
+      meta_(
+          wire::mcp::request_meta(kClientName, kClientVersion, options.elicitation == Elicitation::defaults)),
+      patience_(loop),
+      list_timer_(loop),
+      refresh_timer_(loop),
+      listen_timer_(loop) {}
 
 void Session::start(Events events) {
   events_ = std::move(events);
@@ -63,90 +40,88 @@ void Session::start(Events events) {
                      .on_session_lost = [this](std::int64_t id) { session_lost(id); },
                      .on_down = [this](Error error) { down(std::move(error)); },
                      .on_gone = [this] { events_.on_gone(); }});
-  if (!down_) handshake();
+  if (down_) return;
+  *era_ == Era::handshake ? handshake() : discover();
 }
 
 // --- requests
 // -----------------------------------------------------------------------------------------------------
 
-std::int64_t Session::request(std::string_view method, std::string_view params,
-                              std::function<void(Answer)> done) {
+std::int64_t Session::request(RequestHead head, nlohmann::json params, AnswerDone done) {
   const std::int64_t id = next_id_++;
+  if (stateless_) params["_meta"].update(meta_);
   Pending& pending = pending_[id];
-  pending.text = wire::mcp::encode_request(id, method, params);
+  pending.text = wire::mcp::encode_request(id, head.method, wire::mcp::to_text(params));
+  pending.head = std::move(head);
   pending.done = std::move(done);
-  transport_->send_request(id, pending.text);
+  if (in_handshake_ && pending.head.method != kInitialize) {  // a new session is on its way
+    pending.sent_again = true;
+    lost_.insert(id);
+  } else {
+    transport_->send_request(id, pending.text, pending.head);
+  }
   return id;
 }
 
-void Session::finish(std::int64_t id, Answer answer) {
-  auto node = pending_.extract(id);
+void Session::finish(std::int64_t id, const Answer& answer) {
+  const auto node = pending_.extract(id);
   if (node.empty()) {
     ++late_answers_;
     return;
   }
   lost_.erase(id);
-  node.mapped().done(std::move(answer));
+  node.mapped().done(answer);
+}
+
+// Nobody waits for its answer any more.
+void Session::give_up(std::int64_t request, std::string_view reason) {
+  if (pending_.erase(request) == 0) return;
+  if (lost_.erase(request) == 0 && transport_->left(request)) tell_cancelled(request, reason);
+  transport_->forget(request);
+}
+
+// The same, but the server hears nothing of it.
+void Session::forget(std::int64_t& request) {
+  pending_.erase(request);
+  lost_.erase(request);
+  transport_->forget(std::exchange(request, 0));
+}
+
+void Session::tell_cancelled(std::int64_t request, std::string_view reason) {
+  if (stateless_ && transport_->stream_per_request()) return;  // the end of its stream says so
+  transport_->send(wire::mcp::encode_notification(
+      "notifications/cancelled", wire::mcp::to_text(wire::mcp::cancelled_params(request, reason))));
 }
 
 void Session::fail_all(const Error& error) {
-  for (auto pending = std::exchange(pending_, {}); auto& [id, one] : pending)
-    one.done(std::unexpected(ended_without_answer(error, !lost_.contains(id) && transport_->left(id))));
+  for (const auto& [id, pending] : std::exchange(pending_, {}))
+    pending.done(std::unexpected(ended_without_answer(error, !lost_.contains(id) && transport_->left(id))));
   lost_.clear();
-}
-
-std::int64_t Session::call(Call call) {
-  const std::int64_t id = next_id_++;
-  auto params = wire::mcp::call_params({.tool = call.tool,
-                                        .arguments = call.arguments,
-                                        .idempotency_key = call.idempotency_key,
-                                        .traceparent = call.traceparent,
-                                        .progress_token = id});
-  if (!params) {
-    call.done(std::unexpected(CallFailure{.kind = FailureClass::final, .error = params.error()}));
-    return id;
+  while (!calls_.empty()) {  // those that wait for their task, or with a refusal for the list
+    const bool executed = calls_.begin()->second.task.has_value();
+    end_call(calls_.begin()->first, std::unexpected(ended_without_answer(error, executed)));
   }
-  Pending& pending = pending_[id];
-  pending.is_call = true;
-  pending.text = wire::mcp::encode_request(id, "tools/call", *params);
-  pending.on_progress = std::move(call.on_progress);
-  auto done = std::make_shared<CallDone>(std::move(call.done));
-  pending.done = [done](const Answer& answer) { (*done)(to_outcome(answer)); };
-  if (in_handshake_) {  // a new session is on its way
-    pending.sent_again = true;
-    lost_.insert(id);
-  } else {
-    transport_->send_request(id, pending.text);
-  }
-  return id;
 }
 
-void Session::tell_cancelled(std::int64_t call, std::string_view reason) {
-  transport_->send(
-      wire::mcp::encode_notification("notifications/cancelled", wire::mcp::cancelled_params(call, reason)));
-}
-
-bool Session::abandon(std::int64_t call, std::string_view reason) {
-  if (pending_.erase(call) == 0) return true;
-  const bool left = lost_.erase(call) == 0 && transport_->left(call);
-  if (left) tell_cancelled(call, reason);
-  transport_->forget(call);
-  return left;
+void Session::end() {
+  down_ = true;
+  for (base::Timer* timer : {&patience_, &list_timer_, &refresh_timer_, &listen_timer_}) timer->cancel();
 }
 
 void Session::close() {
   if (down_) return;
-  down_ = true;
-  for (const auto& [id, pending] : pending_)
-    if (pending.is_call && !lost_.contains(id) && transport_->left(id))
-      tell_cancelled(id, "the client is stopping");
+  end();
+  for (const auto& [number, one] : calls_)
+    if (one.request != 0 && !lost_.contains(one.request) && transport_->left(one.request))
+      tell_cancelled(one.request, "the client is stopping");
   fail_all({ErrorCode::closed, fmt::format("server '{}' is being stopped", server_)});
   transport_->close();
 }
 
 void Session::down(Error error) {
   if (down_) return;
-  down_ = true;
+  end();
+  learn_from_end();
   events_.on_down(error);  // first, so that nobody gives us what waits behind the calls that fail now
   fail_all(error);
   transport_->close();
@@ -170,69 +145,52 @@ void Session::take(const wire::mcp::Message& message) {
     case MessageKind::response:
       return finish(message.number.value_or(0), message.body);
     case MessageKind::error:
-      return finish(message.number.value_or(0),
-                    std::unexpected(rpc_failure(message.error_code, message.error_message)));
+      return finish(message.number.value_or(0), std::unexpected(rpc_failure(message)));
   }
 }
 
 void Session::take_request(const wire::mcp::Message& message) {
+  if (stateless_ && transport_->stream_per_request()) {
+    log::warn("mcp", "server '{}' asks '{}' by itself, which protocol {} does not have", server_,
+              message.method, identity_.protocol_version);
+    return;
+  }
   if (transport_->unsent() >= kAnswersMax) {
     return down({ErrorCode::protocol_error,
                  fmt::format("server '{}' asks on and on and does not take the answers: {} wait for it",
                              server_, transport_->unsent())});
   }
   if (message.method == "ping") return transport_->send(wire::mcp::encode_result(message.id, "{}"));
-  if (message.method == "elicitation/create" && elicitation_ == Elicitation::defaults)
-    return transport_->send(
-        wire::mcp::encode_result(message.id, wire::mcp::elicitation_defaults(body_of(message.body))));
+  if (message.method == kElicitation && options_.elicitation == Elicitation::defaults)
+    return transport_->send(wire::mcp::encode_result(
+        message.id, wire::mcp::to_text(wire::mcp::elicitation_defaults(body_of(message.body)))));
   transport_->send(wire::mcp::encode_error(
       message.id, wire::mcp::kMethodNotFound,
       fmt::format("this client has not declared that it offers '{}'", message.method)));
 }
 
 void Session::take_notification(const wire::mcp::Message& message) {
+  const nlohmann::json& params = body_of(message.body);
   if (message.method == "notifications/tools/list_changed") {
     if (ready_ || listing_) list();
   } else if (message.method == "notifications/progress") {
-    const auto progress = wire::mcp::read_progress(body_of(message.body));
-    const auto found = progress ? pending_.find(progress->token) : pending_.end();
-    if (found != pending_.end() && found->second.on_progress)
-      found->second.on_progress(
+    const auto progress = wire::mcp::read_progress(params);
+    const auto found = progress ? calls_.find(progress->token) : calls_.end();
+    if (found != calls_.end() && found->second.call.on_progress)
+      found->second.call.on_progress(
           {.progress = progress->progress, .total = progress->total, .message = progress->message});
+  } else if (message.method == "notifications/subscriptions/acknowledged") {
+    const auto granted = params.find("notifications");
+    is_told_ = granted != params.end() && granted->is_object() && granted->contains("toolsListChanged") &&
+               granted->at("toolsListChanged") == true;
+    if (is_told_) refresh_timer_.cancel();
+  } else if (message.method == "notifications/cancelled") {
+    const auto id = params.is_object() ? params.find("requestId") : params.end();
+    if (listen_request_ != 0 && id != params.end() && *id == listen_request_)
+      finish(listen_request_, wire::mcp::JsonPtr());
   } else if (message.method == "notifications/message") {
-    log::debug("mcp", "server '{}' logs: {}", server_, body_of(message.body).dump(-1, ' ', true));
+    log::debug("mcp", "server '{}' logs: {}", server_, params.dump(-1, ' ', true));
   }
-}
-
-// --- handshake
-// ----------------------------------------------------------------------------------------------------
-
-void Session::handshake() {
-  in_handshake_ = true;
-  transport_->handshake_begins();
-  request("initialize",
-          wire::mcp::initialize_params(kClientName, kClientVersion, elicitation_ == Elicitation::defaults),
-          [this](const Answer& answer) { take_initialize(answer); });
-}
-
-void Session::take_initialize(const Answer& answer) {
-  if (down_) return;
-  if (!answer) return down(answer.error().error.with("initialize"));
-  const auto result = wire::mcp::read_initialize_result(body_of(*answer));
-  if (!result) return down(result.error());
-  identity_ = {result->server_name, result->server_version, result->protocol_version};
-  has_tools_ = result->has_tools;
-  transport_->send(wire::mcp::encode_notification("notifications/initialized", ""),
-                   [this] { handshake_done(); });
-}
-
-void Session::handshake_done() {
-  if (down_) return;
-  in_handshake_ = false;
-  transport_->handshake_ended(identity_.protocol_version);
-  for (const std::int64_t id : std::exchange(lost_, {})) transport_->send_request(id, pending_.at(id).text);
-  if (has_tools_) return list();
-  if (!std::exchange(ready_, true)) events_.on_ready(identity_, {});
 }
 
 void Session::session_lost(std::int64_t id) {
@@ -251,67 +209,6 @@ void Session::session_lost(std::int64_t id) {
     lost_.insert(id);
     handshake();
   }
-}
-
-// --- the list of tools
-// --------------------------------------------------------------------------------------------
-
-void Session::list() {
-  list_again_ = listing_;
-  if (std::exchange(listing_, true)) return;
-  listed_.clear();
-  cursors_.clear();
-  if (ready_) list_timer_.set_after(list_timeout_, [this] { list_timed_out(); });
-  list_page("");
-}
-
-void Session::list_page(const std::string& cursor) {
-  list_request_ = request("tools/list", wire::mcp::tools_list_params(cursor),
-                          [this](const Answer& answer) { take_page(answer); });
-}
-
-void Session::take_page(const Answer& answer) {
-  if (down_) return;
-  if (!answer) return list_failed(answer.error().error.with("tools/list"));
-  auto page = wire::mcp::read_tools_page(body_of(*answer));
-  if (!page) return list_failed(page.error());
-  if (page->unusable > 0)
-    log::warn("mcp", "server '{}' lists {} tools without a name", server_, page->unusable);
-  for (auto& description : page->tools) listed_.push_back(to_tool(server_, std::move(description)));
-  if (page->next_cursor.empty()) return list_done();
-  if (listed_.size() > kToolsMax)
-    return list_failed(
-        {ErrorCode::protocol_error, fmt::format("server '{}' lists over {} tools", server_, kToolsMax)});
-  if (!cursors_.insert(page->next_cursor).second) {
-    return list_failed(
-        {ErrorCode::protocol_error,
-         fmt::format("server '{}' repeats the cursor '{}' of tools/list, so its list has no end", server_,
-                     page->next_cursor)});
-  }
-  list_page(page->next_cursor);
-}
-
-void Session::list_timed_out() {
-  if (down_) return;
-  abandon(list_request_, "timed out");
-  list_failed({ErrorCode::timeout, fmt::format("server '{}' did not answer tools/list within {} ms", server_,
-                                               list_timeout_.count())});
-}
-
-void Session::list_failed(Error error) {
-  listing_ = false;
-  list_timer_.cancel();
-  if (!ready_) return down(std::move(error));
-  log::warn("mcp", "server '{}' keeps the tools it had: {}", server_, error.message);
-  if (std::exchange(list_again_, false)) list();
-}
-
-void Session::list_done() {
-  listing_ = false;
-  list_timer_.cancel();
-  if (std::exchange(list_again_, false)) return list();
-  if (!std::exchange(ready_, true)) return events_.on_ready(identity_, std::move(listed_));
-  events_.on_tools(std::move(listed_));
 }
 
 }  // namespace geminga::mcp

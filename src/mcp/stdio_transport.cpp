@@ -316,7 +316,9 @@ class StdioTransport final : public Transport {
   explicit StdioTransport(std::shared_ptr<StdioCore> core) : core_(std::move(core)) {}
   ~StdioTransport() override { core_->let_go(); }
   void start(Events events) override { core_->start(std::move(events)); }
-  void send_request(std::int64_t id, std::string text) override { core_->write(id, std::move(text)); }
+  void send_request(std::int64_t id, std::string text, RequestHead) override {
+    core_->write(id, std::move(text));
+  }
   void send(std::string text, std::function<void()> taken) override {
     core_->write(std::nullopt, std::move(text));
     if (taken) taken();

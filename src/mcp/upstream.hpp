@@ -53,6 +53,8 @@ class Upstream {
   virtual std::int64_t call(Call call) = 0;
   /// The call's `done` does not run any more. False when it had not left and never will.
   virtual bool abandon(std::int64_t call, std::string_view reason) = 0;
+  /// After on_down: the next life will begin in another way, so there is no reason to wait for it.
+  [[nodiscard]] virtual bool worth_another_try() const { return false; }
   /// Ends it and fails what runs (ErrorCode::closed). Idempotent.
   virtual void close() = 0;
   [[nodiscard]] virtual Counters counters() const = 0;

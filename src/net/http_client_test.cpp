@@ -253,6 +253,20 @@ TEST_F(HttpClientTest, PublicOnlyIsCheckedWhereNoProxyMakesTheConnection) {
   EXPECT_EQ(proxy.connections, 0);
 }
 
+TEST_F(HttpClientTest, AHeaderMayBeEmpty) {
+  std::string seen;
+  RawServer server([&](int socket) {
+    seen = read_request(socket);
+    answer(socket, ok(""));
+  });
+  const auto answered =
+      fetch({.method = "POST", .url = server.url(), .headers = {{"X-None", ""}, {"X-One", "1"}}});
+  ASSERT_TRUE(answered) << answered.error().message;
+  EXPECT_NE(seen.find("\r\nX-None:\r\nX-One: 1\r\n"), std::string::npos) << seen;
+  for (const char* unasked : {"Expect:", "Content-Type:"})
+    EXPECT_EQ(seen.find(unasked), std::string::npos) << seen;
+}
+
 TEST_F(HttpClientTest, PublicOnlyLeavesEveryAddressToTheProxyWhereThereIsOne) {
   std::string seen;
   RawServer proxy([&](int socket) {

@@ -113,6 +113,10 @@ void HttpTransfer::set_method() {
   if (request.method != "POST") curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
 }
 
+void HttpTransfer::add_header(const std::string& line) {
+  header_list_ = curl_slist_append(header_list_, line.c_str());
+}
+
 void HttpTransfer::prepare() {
   curl_easy_setopt(easy, CURLOPT_URL, request.url.c_str());
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -138,12 +142,10 @@ void HttpTransfer::prepare() {
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);  // a kept connection may lead anywhere
   }
   set_method();
-  request.headers.add("Expect", "");  // an empty value takes the field away
-  if (!request.headers.has("Content-Type")) request.headers.add("Content-Type", "");
-  for (const auto& [name, value] : request.headers) {
-    header_list_ = curl_slist_append(header_list_,
-                                     fmt::format("{}:{}{}", name, value.empty() ? "" : " ", value).c_str());
-  }
+  for (const auto& [name, value] : request.headers)  // libcurl's form of a field without a value is "Name;"
+    add_header(value.empty() ? name + ';' : name + ": " + value);
+  add_header("Expect:");  // and this form takes away what libcurl would add
+  if (!request.headers.has("Content-Type")) add_header("Content-Type:");
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, header_list_);
 }
 

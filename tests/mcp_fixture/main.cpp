@@ -21,9 +21,15 @@ json listed_tools() {
                {"description", tool.description},
                {"inputSchema", {{"type", "object"}, {"properties", {{"text", {{"type", "string"}}}}}}}};
     if (!tool.annotations.is_null()) entry["annotations"] = tool.annotations;
+    if (entry["name"] == "structured")
+      entry["outputSchema"] = {{"properties", {{"n", {{"type", "integer"}}}}}, {"required", {"n"}}};
     list.push_back(std::move(entry));
   }
   if (extra_tool_listed) list.push_back({{"name", "added"}, {"inputSchema", {{"type", "object"}}}});
+  if (options.stateless) {
+    for (const char* name : {"input", "task", "odd"})
+      list.push_back({{"name", name}, {"inputSchema", {{"type", "object"}}}});
+  }
   for (int i = 0; i < options.extra_tools; ++i)
     list.push_back({{"name", "extra_" + std::to_string(i)}, {"inputSchema", {{"type", "object"}}}});
   return list;
@@ -36,7 +42,12 @@ void list_tools(const json& id, const json& params) {
   }
   const json all = listed_tools();
   if (options.endless_cursor) return answer(id, {{"tools", json::array()}, {"nextCursor", "again"}});
-  if (options.page == 0) return answer(id, {{"tools", all}});
+  if (options.page == 0) {
+    json whole{{"tools", all}};
+    if (options.ttl_ms >= 0) whole["ttlMs"] = options.ttl_ms;
+    log_line("listed", "-", params);
+    return answer(id, whole);
+  }
   const std::size_t from = std::stoul(params.value("cursor", std::string("0")));
   const std::size_t to = std::min(all.size(), from + static_cast<std::size_t>(options.page));
   json page{{"tools", json::array()}};
@@ -66,6 +77,7 @@ void take(const json& message) {
   }
   const std::string method = message["method"];
   const json params = message.value("params", json::object());
+  if (take_stateless(id, method, params)) return;
   if (method == "initialize") {
     answer(id, {{"protocolVersion", options.version},
                 {"capabilities", {{"tools", {{"listChanged", true}}}}},
@@ -137,6 +149,7 @@ int usage() {
       "MAX]\n"
       "         [--fail-percent N] [--fail-final-percent N] [--silent] [--garbage] [--ignore-term] "
       "[--endless-cursor] [--exit CODE]\n"
+      "         [--stateless] [--unknown silent|deadly|late] [--ttl-ms N] [--tells-changes]\n"
       "GEMINGA_FIXTURE_LOG names the file when --log does not.\n",
       stderr);
   return 2;
@@ -169,6 +182,14 @@ bool read_options(int argc, char** argv) {
       options.ignore_term = true;
     else if (name == "--endless-cursor")
       options.endless_cursor = true;
+    else if (name == "--stateless")
+      options.stateless = true;
+    else if (name == "--unknown")
+      options.unknown = next();
+    else if (name == "--ttl-ms")
+      options.ttl_ms = std::atoi(next());
+    else if (name == "--tells-changes")
+      options.tells_changes = true;
     else if (name == "--exit")
       options.exit_code = std::atoi(next());
     else

@@ -148,7 +148,11 @@ void tool_ask(const Request& request) {
 void tool_list_changed(const Request& request) {
   extra_tool_listed = true;
   unanswered_lists = request.arguments.value("unanswered", 0);
-  send({{"jsonrpc", "2.0"}, {"method", "notifications/tools/list_changed"}});
+  if (options.stateless) {
+    tell_list_changed();
+  } else {
+    send({{"jsonrpc", "2.0"}, {"method", "notifications/tools/list_changed"}});
+  }
   answer_text(request.id, "changed");
 }
 
@@ -163,6 +167,13 @@ const std::vector<ToolEntry>& tools() {
          const json text = r.arguments.value("text", json(""));
          answer(r.id,
                 {{"content", {{{"type", "text"}, {"text", text}}}}, {"structuredContent", {{"text", text}}}});
+       }},
+      {"structured",
+       "Gives back `value` as its structured answer; its outputSchema wants a whole number `n`.", nullptr,
+       [](const Request& r) {
+         json result{{"content", json::array()}, {"isError", r.arguments.value("isError", false)}};
+         if (r.arguments.contains("value")) result["structuredContent"] = r.arguments["value"];
+         answer(r.id, result);
        }},
       {"slow",
        "Answers after `ms` milliseconds, with `steps` progress notifications.",

@@ -14,7 +14,7 @@
 #include "base/log.hpp"
 #include "base/try.hpp"
 #include "mcp/oauth/crypto.hpp"
-#include "net/http_client.hpp"
+#include "net/http_url.hpp"
 
 namespace geminga::mcp::oauth {
 namespace {
@@ -44,6 +44,7 @@ Authorizer::Authorizer(std::string server, std::string url, Settings settings, S
       url_(std::move(url)),
       settings_(std::move(settings)),
       surroundings_(std::move(surroundings)),
+      public_only_(!settings_.private_network && !net::is_loopback_url(url_)),
       store_(surroundings_.token_file) {
   if (auto kept = store_.load(url_)) held_ = *std::move(kept);
 }
@@ -85,8 +86,23 @@ void Authorizer::begin(const Refusal& refusal) {
   const bool in_vain =
       now() - refreshed_at_ < kRefreshedJustNow;  // it is not age: perhaps the issuer changed
   if (!wants_more && !in_vain && !held_.tokens.refresh.empty()) return refresh();
-  discover(*surroundings_.client, url_, challenge_.resource_metadata,
+  look_up();
+}
+
+void Authorizer::look_up() {
+  discover(*surroundings_.client, url_, challenge_.resource_metadata, public_only_,
            [self = shared_from_this()](Result<Discovered> found) { self->with_server(std::move(found)); });
+}
+
+// To where others have named.
+void Authorizer::send(net::ClientRequest request, void (Authorizer::*take)(Result<net::ClientResponse>)) {
+  request.public_only = public_only_ && !same_origin(request.url, url_);
+  surroundings_.client->send(std::move(request),
+                             [self = shared_from_this(), take](Result<net::ClientResponse> response) {
+                               if (self->closed_) return;
+                               if (!response) response = std::unexpected(with_remedy(response.error()));
+                               ((*self).*take)(std::move(response));
+                             });
 }
 
 void Authorizer::with_server(Result<Discovered> found) {
@@ -146,10 +162,7 @@ void Authorizer::find_client() {
                          "oauth.clientId of server '{}' into mcp.json",
                          held_.server.issuer, server_)));
   }
-  surroundings_.client->send(registration_request(held_.server, listener_->uri()),
-                             [self = shared_from_this()](Result<net::ClientResponse> response) {
-                               if (!self->closed_) self->take_registration(std::move(response));
-                             });
+  send(registration_request(held_.server, listener_->uri()), &Authorizer::take_registration);
 }
 
 void Authorizer::take_registration(Result<net::ClientResponse> response) {
@@ -229,10 +242,7 @@ void Authorizer::stop_inviting() {
 void Authorizer::send_token_request(Form form, void (Authorizer::*take)(Result<net::ClientResponse>)) {
   auto request = token_request(held_.server, held_.client, std::move(form));
   if (!request) return end(std::unexpected(request.error()));
-  surroundings_.client->send(*std::move(request),
-                             [self = shared_from_this(), take](Result<net::ClientResponse> response) {
-                               if (!self->closed_) ((*self).*take)(std::move(response));
-                             });
+  send(*std::move(request), take);
 }
 
 void Authorizer::refresh() {
@@ -253,8 +263,7 @@ void Authorizer::take_refreshed(Result<net::ClientResponse> response) {
   }
   log::info("mcp", "server '{}': its token cannot be renewed: {}", server_, tokens.error().message);
   held_.tokens = {};
-  discover(*surroundings_.client, url_, challenge_.resource_metadata,
-           [self = shared_from_this()](Result<Discovered> found) { self->with_server(std::move(found)); });
+  look_up();
 }
 
 void Authorizer::take_tokens(Result<net::ClientResponse> response) {

@@ -12,14 +12,11 @@
 #include "mcp/oauth/redirect_listener.hpp"
 #include "mcp/oauth/settings.hpp"
 #include "mcp/oauth/token_store.hpp"
+#include "net/http_client.hpp"
 
 namespace geminga::base {
 class EventLoop;
 }
-namespace geminga::net {
-class HttpClient;
-}
-
 namespace geminga::mcp::oauth {
 
 /// Gets and renews the tokens of one MCP server over all its lives. What machines can settle among themselves
@@ -59,6 +56,8 @@ class Authorizer : public std::enable_shared_from_this<Authorizer> {
 
  private:
   void begin(const Refusal& refusal);
+  void look_up();
+  void send(net::ClientRequest request, void (Authorizer::*take)(Result<net::ClientResponse>));
   void with_server(Result<Discovered> found);
   void refresh();
   void take_refreshed(Result<net::ClientResponse> response);
@@ -81,6 +80,7 @@ class Authorizer : public std::enable_shared_from_this<Authorizer> {
   const std::string url_;
   const Settings settings_;
   const Surroundings surroundings_;
+  const bool public_only_;  // where others may send us
   const TokenStore store_;
   Credentials held_;
   std::int64_t refreshed_at_ = 0;  // seconds of the epoch

@@ -92,12 +92,16 @@ std::string random_text() {
   return base64url(view(bytes.data(), bytes.size()));
 }
 
-std::string pkce_challenge(std::string_view verifier) {
+std::string sha256(std::string_view bytes) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> hash{};
   unsigned size = 0;
-  const int done = EVP_Digest(verifier.data(), verifier.size(), hash.data(), &size, EVP_sha256(), nullptr);
+  const int done = EVP_Digest(bytes.data(), bytes.size(), hash.data(), &size, EVP_sha256(), nullptr);
   GEMINGA_ASSERT(done == 1);
-  return base64url(view(hash.data(), size));
+  return std::string(view(hash.data(), size));
+}
+
+std::string pkce_challenge(std::string_view verifier) {
+  return base64url(sha256(verifier));
 }
 
 Result<std::string> sign_jwt(const std::string& private_key_pem, std::string_view claims) {

@@ -17,8 +17,9 @@ constexpr std::size_t kDocumentMax = 256 * 1024;
 // Asks one address after the other.
 class Discovery : public std::enable_shared_from_this<Discovery> {
  public:
-  Discovery(net::HttpClient& client, std::string url, std::function<void(Result<Discovered>)> done)
-      : client_(client), url_(std::move(url)), done_(std::move(done)) {}
+  Discovery(net::HttpClient& client, std::string url, bool public_only,
+            std::function<void(Result<Discovered>)> done)
+      : client_(client), url_(std::move(url)), public_only_(public_only), done_(std::move(done)) {}
 
   void begin(const std::string& named) {
     if (!named.empty()) {
@@ -39,10 +40,11 @@ class Discovery : public std::enable_shared_from_this<Discovery> {
                                .headers = {{"Accept", "application/json"}},
                                .connect_timeout = kTimeout,
                                .timeout = kTimeout,
+                               .public_only = public_only_ && !same_origin(urls[at], url_),
                                .max_response_bytes = kDocumentMax};
     client_.send(std::move(request), [self = shared_from_this(), urls = std::move(urls), at, take,
                                       missing](Result<net::ClientResponse> response) mutable {
-      if (!response) return self->done_(fail(ErrorCode::unavailable, response.error().message));
+      if (!response) return self->done_(fail(ErrorCode::unavailable, with_remedy(response.error()).message));
       if (response->status == 200) {
         const Result<> taken = ((*self).*take)(response->body);
         if (taken) return;
@@ -91,6 +93,7 @@ class Discovery : public std::enable_shared_from_this<Discovery> {
 
   net::HttpClient& client_;
   const std::string url_;
+  const bool public_only_;
   const std::function<void(Result<Discovered>)> done_;
   std::string issuer_;
   bool is_guess_ = false;  // the MCP server has not said who its authorization server is
@@ -99,9 +102,19 @@ class Discovery : public std::enable_shared_from_this<Discovery> {
 
 }  // namespace
 
-void discover(net::HttpClient& client, const std::string& url, const std::string& named,
+Error with_remedy(Error error) {
+  if (error.code == ErrorCode::forbidden)
+    error.message += "; \"privateNetwork\": true in 'oauth' of this server in mcp.json allows it";
+  return error;
+}
+
+bool same_origin(const std::string& a, const std::string& b) {
+  return net::url_parts(a).origin == net::url_parts(b).origin;
+}
+
+void discover(net::HttpClient& client, const std::string& url, const std::string& named, bool public_only,
               std::function<void(Result<Discovered>)> done) {
-  std::make_shared<Discovery>(client, url, std::move(done))->begin(named);
+  std::make_shared<Discovery>(client, url, public_only, std::move(done))->begin(named);
 }
 
 }  // namespace geminga::mcp::oauth

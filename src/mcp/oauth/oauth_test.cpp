@@ -1,4 +1,5 @@
 // OAuth as a configured server has it: a registry, a server that wants tokens, and a person with a browser.
+#include <fstream>
 #include <future>
 
 #include <gmock/gmock.h>
@@ -23,7 +24,10 @@ class OAuthTest : public RegistryFixture {
     open({{"r", {{"url", remote_.url()}, {"oauth", settings}}}});
   }
   void open_for_machines() {
-    open_remote({{"grant", "client_credentials"}, {"clientId", "me"}, {"clientSecret", "secret"}});
+    std::ofstream(folder_ / "secret") << "secret\n";
+    open_remote({{"grant", "client_credentials"},
+                 {"clientId", "me"},
+                 {"clientSecret", "${file:" + (folder_ / "secret").native() + "}"}});
   }
 
   // What a browser shows in the end.

@@ -18,7 +18,8 @@ struct Settings {
   std::filesystem::path private_key_file{};  ///< PEM; signs for us at the token endpoint (private_key_jwt)
   std::string client_metadata_url{};         ///< our client id where the server takes such documents
   std::string scope{};                       ///< asked for instead of what the server suggests
-  std::uint16_t redirect_port = 0;           ///< of http://127.0.0.1:PORT/callback; 0: any
+  bool private_network = false;     ///< the authorization server may have an address of a private network
+  std::uint16_t redirect_port = 0;  ///< of http://127.0.0.1:PORT/callback; 0: any
   bool operator==(const Settings&) const = default;
 };
 

@@ -1,16 +1,13 @@
 #include "mcp/oauth/token_store.hpp"
 
-#include <cerrno>
-#include <cstring>
-#include <fcntl.h>
 #include <fstream>
 #include <sstream>
-#include <unistd.h>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "base/log.hpp"
+#include "mcp/small_file.hpp"
 #include "wire/mcp/json_text.hpp"
 
 namespace geminga::mcp::oauth {
@@ -55,17 +52,6 @@ Credentials read(const json& file) {
                      .expires_at = file.at("expires_at")}};
 }
 
-Result<> write(const std::filesystem::path& file, std::string_view text) {
-  const int descriptor = ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  const bool written = descriptor >= 0 &&
-                       ::write(descriptor, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
-                       ::fsync(descriptor) == 0;
-  const std::string why = std::strerror(errno);
-  if (descriptor >= 0) ::close(descriptor);
-  if (!written) return fail(ErrorCode::io_error, fmt::format("cannot write {}: {}", file.native(), why));
-  return {};
-}
-
 }  // namespace
 
 std::optional<Credentials> TokenStore::load(const std::string& server_url) const {
@@ -84,16 +70,7 @@ std::optional<Credentials> TokenStore::load(const std::string& server_url) const
 
 Result<> TokenStore::save(const Credentials& credentials, bool with_secret) const {
   if (file_.empty()) return {};
-  std::error_code error;
-  std::filesystem::create_directory(file_.parent_path(), error);
-  std::filesystem::permissions(file_.parent_path(), std::filesystem::perms::owner_all, error);
-  auto fresh = file_;
-  fresh += ".tmp";
-  if (auto written = write(fresh, text_of(credentials, with_secret)); !written) return written;
-  std::filesystem::rename(fresh, file_, error);
-  if (error)
-    return fail(ErrorCode::io_error, fmt::format("cannot write {}: {}", file_.native(), error.message()));
-  return {};
+  return replace_file(file_, text_of(credentials, with_secret));
 }
 
 }  // namespace geminga::mcp::oauth

@@ -36,13 +36,14 @@ Result<> read_id(const json& object, Message& message) {
 }
 
 Result<Message> read_error(json& object, Message message) {
-  const json& error = object.at("error");
+  json& error = object.at("error");
   const auto code = error.is_object() ? error.find("code") : error.end();
   if (!error.is_object() || code == error.end() || !code->is_number_integer())
     return fail(ErrorCode::protocol_error, "an error without a code");
   message.kind = MessageKind::error;
   message.error_code = static_cast<int>(code->get<std::int64_t>());
   message.error_message = string_member(error, "message");
+  message.body = take(error, "data");
   return message;
 }
 

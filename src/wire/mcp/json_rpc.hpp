@@ -28,7 +28,7 @@ struct Message {
   std::string id;                      ///< JSON text, to be echoed; empty where there is none
   std::optional<std::int64_t> number;  ///< the id when it is a whole number, as all of ours are
   std::string method;                  ///< request, notification
-  JsonPtr body;                        ///< params or result; null where absent
+  JsonPtr body;                        ///< params, result, or the data of an error; null where absent
   int error_code = 0;                  ///< error
   std::string error_message;           ///< error
 };

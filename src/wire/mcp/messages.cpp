@@ -50,29 +50,29 @@ std::vector<std::string_view> handshake_versions() {
   return {kVersions.begin(), kVersions.end()};
 }
 
-std::string initialize_params(std::string_view client_name, std::string_view client_version,
-                              bool with_elicitation) {
-  return fmt::format(
-      R"({{"protocolVersion":"{}","capabilities":{},"clientInfo":{{"name":{},"version":{}}}}})",
-      kVersions.front(), with_elicitation ? R"({"elicitation":{"form":{}}})" : "{}", quote(client_name),
-      quote(client_version));
+json initialize_params(std::string_view client_name, std::string_view client_version, bool with_elicitation) {
+  json capabilities = json::object();
+  if (with_elicitation) capabilities["elicitation"] = {{"form", json::object()}};
+  return {{"protocolVersion", kVersions.front()},
+          {"capabilities", std::move(capabilities)},
+          {"clientInfo", {{"name", client_name}, {"version", client_version}}}};
 }
 
-std::string elicitation_defaults(const json& params) {
-  constexpr const char* kDecline = R"({"action":"decline"})";
+json elicitation_defaults(const json& params) {
+  const json decline{{"action", "decline"}};
   const json* schema = member(params, "requestedSchema");
   const json* fields = schema == nullptr ? nullptr : member(*schema, "properties");
-  if (fields == nullptr || !fields->is_object()) return kDecline;
+  if (fields == nullptr || !fields->is_object()) return decline;
   json content = json::object();
   for (const auto& [name, field] : fields->items()) {
     if (const json* value = member(field, "default"); value != nullptr) content[name] = *value;
   }
   if (const json* required = member(*schema, "required"); required != nullptr && required->is_array()) {
     for (const json& name : *required) {
-      if (name.is_string() && !content.contains(name.get_ref<const std::string&>())) return kDecline;
+      if (name.is_string() && !content.contains(name.get_ref<const std::string&>())) return decline;
     }
   }
-  return to_text(json{{"action", "accept"}, {"content", std::move(content)}});
+  return {{"action", "accept"}, {"content", std::move(content)}};
 }
 
 Result<InitializeResult> read_initialize_result(const json& result) {
@@ -100,6 +100,9 @@ Result<ToolsPage> read_tools_page(const json& result) {
     return fail(ErrorCode::protocol_error, "the answer to tools/list has no list 'tools'");
   ToolsPage page;
   page.next_cursor = string_member(result, "nextCursor");
+  if (const json* ttl = member(result, "ttlMs"); ttl != nullptr && ttl->is_number())
+    page.fresh_for =
+        std::chrono::milliseconds{static_cast<std::int64_t>(std::clamp(ttl->get<double>(), 0.0, 1e12))};
   for (const json& entry : *tools) {
     if (string_member(entry, "name").empty()) {
       ++page.unusable;
@@ -110,11 +113,11 @@ Result<ToolsPage> read_tools_page(const json& result) {
   return page;
 }
 
-std::string tools_list_params(std::string_view cursor) {
-  return cursor.empty() ? std::string("{}") : fmt::format(R"({{"cursor":{}}})", quote(cursor));
+json tools_list_params(std::string_view cursor) {
+  return cursor.empty() ? json::object() : json{{"cursor", cursor}};
 }
 
-Result<std::string> call_params(const CallParams& params) {
+Result<json> call_params(const CallParams& params) {
   json object{{"name", params.tool}, {"arguments", json::object()}};
   if (!params.arguments.empty()) {
     auto arguments = parse_json(params.arguments);
@@ -127,7 +130,7 @@ Result<std::string> call_params(const CallParams& params) {
   if (!params.traceparent.empty()) meta["traceparent"] = params.traceparent;
   if (params.progress_token) meta["progressToken"] = *params.progress_token;
   if (!meta.empty()) object["_meta"] = std::move(meta);
-  return to_text(object);
+  return object;
 }
 
 Result<CallResult> read_call_result(const json& result) {
@@ -159,8 +162,8 @@ std::optional<ProgressParams> read_progress(const json& params) {
   return read;
 }
 
-std::string cancelled_params(std::int64_t request_id, std::string_view reason) {
-  return fmt::format(R"({{"requestId":{},"reason":{}}})", request_id, quote(reason));
+json cancelled_params(std::int64_t request_id, std::string_view reason) {
+  return {{"requestId", request_id}, {"reason", reason}};
 }
 
 }  // namespace geminga::wire::mcp

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -18,11 +19,11 @@ std::vector<std::string_view> handshake_versions();
 
 /// Params of `initialize`. Of what a client may offer we declare at most elicitation by forms: no roots, no
 /// sampling.
-std::string initialize_params(std::string_view client_name, std::string_view client_version,
-                              bool with_elicitation);
+nlohmann::json initialize_params(std::string_view client_name, std::string_view client_version,
+                                 bool with_elicitation);
 /// The answer to `elicitation/create` of somebody who leaves every field of the form as it is: its defaults,
 /// or `decline` where a required field has none, and for everything but forms.
-std::string elicitation_defaults(const nlohmann::json& params);
+nlohmann::json elicitation_defaults(const nlohmann::json& params);
 
 struct InitializeResult {
   std::string protocol_version{};
@@ -46,13 +47,14 @@ struct ToolDescription {
 };
 struct ToolsPage {
   std::vector<ToolDescription> tools{};
-  std::string next_cursor{};  ///< empty on the last page
-  std::size_t unusable = 0;   ///< entries without a name
+  std::string next_cursor{};                             ///< empty on the last page
+  std::size_t unusable = 0;                              ///< entries without a name
+  std::optional<std::chrono::milliseconds> fresh_for{};  ///< `ttlMs`, where the server says so
 };
 /// Errors: protocol_error.
 Result<ToolsPage> read_tools_page(const nlohmann::json& result);
 /// Params of `tools/list`; "" for the first page.
-std::string tools_list_params(std::string_view cursor);
+nlohmann::json tools_list_params(std::string_view cursor);
 
 struct CallParams {
   std::string_view tool{};
@@ -61,9 +63,8 @@ struct CallParams {
   std::string_view traceparent{};
   std::optional<std::int64_t> progress_token{};
 };
-/// Params of `tools/call` on one line. Errors: invalid_argument when `arguments` is not the text of an
-/// object.
-Result<std::string> call_params(const CallParams& params);
+/// Params of `tools/call`. Errors: invalid_argument when `arguments` is not the text of an object.
+Result<nlohmann::json> call_params(const CallParams& params);
 
 /// `content`, `structuredContent` and `isError` of an answer, texts as JSON.
 struct CallResult {
@@ -84,6 +85,6 @@ struct ProgressParams {
 std::optional<ProgressParams> read_progress(const nlohmann::json& params);
 
 /// Params of `notifications/cancelled`.
-std::string cancelled_params(std::int64_t request_id, std::string_view reason);
+nlohmann::json cancelled_params(std::int64_t request_id, std::string_view reason);
 
 }  // namespace geminga::wire::mcp

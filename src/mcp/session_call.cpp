@@ -1,0 +1,253 @@
+// Calls of tools: one request, or several where the server asks for more or hands the work to a task.
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/log.hpp"
+#include "mcp/failure.hpp"
+#include "mcp/session.hpp"
+#include "mcp/session_parts.hpp"
+#include "wire/mcp/json_text.hpp"
+
+namespace geminga::mcp {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kRoundsMax = 10;
+constexpr int kPollsFailedMax = 5;
+
+CallOutcome to_outcome(const json& body) {
+  auto result = wire::mcp::read_call_result(body);
+  if (!result) return std::unexpected(CallFailure{.kind = FailureClass::unknown, .error = result.error()});
+  return CallAnswer{.content = std::move(result->content),
+                    .structured = std::move(result->structured),
+                    .is_error = result->is_error};
+}
+
+CallFailure breach(std::string message) {
+  return {.kind = FailureClass::unknown, .error = {ErrorCode::protocol_error, std::move(message)}};
+}
+
+}  // namespace
+
+std::int64_t Session::call(Call call) {
+  const std::int64_t number = next_call_++;
+  auto params = wire::mcp::call_params({.tool = call.tool,
+                                        .arguments = call.arguments,
+                                        .idempotency_key = call.idempotency_key,
+                                        .traceparent = call.traceparent,
+                                        .progress_token = number});
+  if (!params) {
+    call.done(std::unexpected(CallFailure{.kind = FailureClass::final, .error = params.error()}));
+    return number;
+  }
+  call.arguments.clear();
+  ToolCall& one = calls_[number];
+  one.call = std::move(call);
+  one.params = *std::move(params);
+  send_round(number);
+  return number;
+}
+
+bool Session::abandon(std::int64_t call, std::string_view reason) {
+  const auto node = calls_.extract(call);
+  if (node.empty()) return true;
+  const ToolCall& one = node.mapped();
+  const bool waits = one.request != 0 && pending_.contains(one.request);
+  const bool left = one.task || !waits || (!lost_.contains(one.request) && transport_->left(one.request));
+  give_up(one.request, reason);
+  if (one.task && !down_)
+    request({.method = "tasks/cancel", .name = one.task->id}, {{"taskId", one.task->id}},
+            [](const Answer&) {});
+  return left;
+}
+
+void Session::end_call(std::int64_t number, CallOutcome outcome) {
+  auto node = calls_.extract(number);
+  if (!node.empty()) node.mapped().call.done(std::move(outcome));
+}
+
+// --- one request
+// --------------------------------------------------------------------------------------------------
+
+void Session::send_round(std::int64_t number) {
+  const auto found = calls_.find(number);
+  if (found == calls_.end() || down_) return;
+  ToolCall& one = found->second;
+  RequestHead head{.method = "tools/call", .name = one.call.tool};
+  if (const auto wanted = headers_.find(one.call.tool); wanted != headers_.end())
+    head.headers = wire::mcp::param_headers(wanted->second, one.params.at("arguments"));
+  one.request = request(std::move(head), one.params,
+                        [this, number](const Answer& answer) { take_answer(number, answer); });
+}
+
+void Session::take_answer(std::int64_t number, const Answer& answer) {
+  const auto found = calls_.find(number);
+  if (found == calls_.end()) return;
+  found->second.request = 0;
+  if (!answer) return take_refusal(number, answer.error());
+  const json& body = body_of(*answer);
+  if (!stateless_) return end_call(number, to_outcome(body));
+  switch (wire::mcp::result_type(body)) {
+    case wire::mcp::ResultType::complete:
+      return end_call(number, to_outcome(body));
+    case wire::mcp::ResultType::input_required:
+      return answer_input(number, body);
+    case wire::mcp::ResultType::task:
+      return take_task(number, wire::mcp::read_task(body));
+    case wire::mcp::ResultType::unknown:
+      break;
+  }
+  end_call(number, std::unexpected(breach(fmt::format("server '{}' answered with the unknown resultType {}",
+                                                      server_, body.at("resultType").dump(-1, ' ', true)))));
+}
+
+void Session::take_refusal(std::int64_t number, const CallFailure& failure) {
+  ToolCall& one = calls_.at(number);
+  const int code = failure.rpc_code.value_or(0);
+  // The tool wants other headers than it said when it was listed.
+  if (stateless_ && code == wire::mcp::kHeaderMismatch && !std::exchange(one.listed_again, true)) {
+    waiting_for_list_.push_back(number);
+    return list();
+  }
+  // The server is not what it was: it is to be asked anew how it speaks.
+  const int status = failure.http_status.value_or(0);
+  const bool another_now = code == wire::mcp::kUnsupportedVersion ||
+                           (!stateless_ && code == wire::mcp::kHeaderMismatch) ||
+                           (stateless_ && code == 0 && (status == 400 || status == 404 || status == 405));
+  if (!another_now || down_) return end_call(number, std::unexpected(failure));
+  CallFailure again = failure;
+  again.kind = FailureClass::not_executed;
+  end_call(number, std::unexpected(std::move(again)));
+  *era_ = Era::unknown;
+  worth_another_try_ = true;
+  down(failure.error);
+}
+
+// --- the server asks for more
+// -------------------------------------------------------------------------------------
+
+// Honest: what nobody gives here ends the call, and the message says what it was.
+std::expected<json, CallFailure> Session::input_for(const wire::mcp::InputRequests& requests) const {
+  json responses = json::object();
+  for (const auto& [key, wanted] : requests) {
+    if (wanted.method != kElicitation || options_.elicitation != Elicitation::defaults) {
+      return std::unexpected(CallFailure{
+          .kind = FailureClass::final,
+          .error = {
+              ErrorCode::rpc_error,
+              fmt::format("server '{}' asks for '{}' ('{}'), and nobody gives that here{}", server_,
+                          wanted.method, wire::mcp::string_member(wanted.params, "message"),
+                          wanted.method == kElicitation
+                              ? fmt::format("; elicitation = \"defaults\" in [servers.{}] of geminga.toml "
+                                            "gives the defaults of its form",
+                                            server_)
+                              : "")}});
+    }
+    responses[key] = wire::mcp::elicitation_defaults(wanted.params);
+  }
+  return responses;
+}
+
+void Session::answer_input(std::int64_t number, const json& result) {
+  ToolCall& one = calls_.at(number);
+  const auto wanted = wire::mcp::read_input_required(result);
+  if (!wanted) return end_call(number, std::unexpected(breach(wanted.error().message)));
+  if (++one.rounds > kRoundsMax)
+    return end_call(number, std::unexpected(breach(fmt::format(
+                                "server '{}' asked for more {} times and goes on", server_, kRoundsMax))));
+  auto responses = input_for(wanted->requests);
+  if (!responses) return end_call(number, std::unexpected(std::move(responses).error()));
+  one.params.erase("inputResponses");
+  one.params.erase("requestState");
+  if (!responses->empty()) one.params["inputResponses"] = *std::move(responses);
+  if (wanted->state) one.params["requestState"] = *wanted->state;
+  send_round(number);
+}
+
+// --- the server hands the work to a task
+// --------------------------------------------------------------------------
+
+void Session::take_task(std::int64_t number, const Result<wire::mcp::Task>& task) {
+  ToolCall& one = calls_.at(number);
+  if (!task) return end_call(number, std::unexpected(breach(task.error().message)));
+  one.task = *task;
+  one.polls_failed = 0;
+  switch (task->status) {
+    case wire::mcp::TaskStatus::completed:
+      return end_call(number, to_outcome(task->result));
+    case wire::mcp::TaskStatus::failed:
+      return end_call(number, std::unexpected(rpc_failure(task->error_code, task->error_message)));
+    case wire::mcp::TaskStatus::cancelled:
+      return end_call(
+          number, std::unexpected(CallFailure{
+                      .kind = FailureClass::unknown,
+                      .error = {ErrorCode::rpc_error,
+                                fmt::format("server '{}' cancelled the task: {}", server_, task->message)}}));
+    case wire::mcp::TaskStatus::input_required:
+      if (!task->requests.empty()) return update_task(number);
+      break;
+    case wire::mcp::TaskStatus::working:
+      break;
+  }
+  const auto delay = task->poll_after;
+  // It lives, so the time-out starts anew; this may end the call.
+  if (one.call.on_progress) one.call.on_progress({.message = task->message});
+  if (calls_.contains(number)) poll_later(number, delay);
+}
+
+void Session::poll_later(std::int64_t number, std::chrono::milliseconds delay) {
+  ToolCall& one = calls_.at(number);
+  if (one.poll == nullptr) one.poll = std::make_unique<base::Timer>(loop_);
+  one.poll->set_after(delay, [this, number] { poll(number); });
+}
+
+void Session::task_request(std::int64_t number, std::string_view method, json params, AnswerDone done) {
+  ToolCall& one = calls_.at(number);
+  params["taskId"] = one.task->id;
+  if (one.task->state) params["requestState"] = *one.task->state;
+  one.request =
+      request({.method = std::string(method), .name = one.task->id}, std::move(params), std::move(done));
+}
+
+void Session::poll(std::int64_t number) {
+  if (!calls_.contains(number) || down_) return;
+  task_request(number, "tasks/get", json::object(), [this, number](const Answer& answer) {
+    const auto found = calls_.find(number);
+    if (found == calls_.end()) return;
+    ToolCall& one = found->second;
+    one.request = 0;
+    if (answer) return take_task(number, wire::mcp::read_task(body_of(*answer)));
+    if (!down_ && !answer.error().rpc_code && ++one.polls_failed <= kPollsFailedMax)
+      return poll_later(number, one.task->poll_after * (1 << one.polls_failed));
+    CallFailure failure = answer.error();  // the tool was called, whatever this says of the asking
+    failure.kind = FailureClass::outcome_unknown;
+    end_call(number, std::unexpected(std::move(failure)));
+  });
+}
+
+void Session::update_task(std::int64_t number) {
+  ToolCall& one = calls_.at(number);
+  const std::string id = one.task->id;
+  auto responses = input_for(one.task->requests);
+  if (++one.rounds > kRoundsMax)
+    responses = std::unexpected(
+        breach(fmt::format("server '{}' asked for more {} times and goes on", server_, kRoundsMax)));
+  if (!responses) {
+    request({.method = "tasks/cancel", .name = id}, {{"taskId", id}}, [](const Answer&) {});
+    return end_call(number, std::unexpected(std::move(responses).error()));
+  }
+  task_request(number, "tasks/update", {{"inputResponses", *std::move(responses)}},
+               [this, number](const Answer& answer) {
+                 const auto found = calls_.find(number);
+                 if (found == calls_.end()) return;
+                 found->second.request = 0;
+                 if (!answer && answer.error().rpc_code)
+                   return end_call(number, std::unexpected(answer.error()));
+                 poll_later(number, found->second.task->poll_after);
+               });
+}
+
+}  // namespace geminga::mcp
