@@ -1,6 +1,7 @@
 #include "orchestrator/orchestrator.hpp"
 
 #include <future>
+#include <set>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -12,6 +13,7 @@
 #include "orchestrator/services/plan_fallback.hpp"
 #include "orchestrator/services/pruner.hpp"
 #include "orchestrator/services/retry_worker.hpp"
+#include "orchestrator/spaces.hpp"
 #include "orchestrator/status.hpp"
 
 namespace geminga::orchestrator {
@@ -26,6 +28,20 @@ Result<> check(const OrchestratorOptions& options) {
   if (options.settings.max_attempts == 0) return fail(ErrorCode::config_error, "max_attempts must not be 0");
   if (options.settings.retry_delays.empty())
     return fail(ErrorCode::config_error, "retry_delays needs at least one delay");
+  const auto own = tenant_of(options.topics.tenant_namespace);
+  if (!options.tenants.empty() && own.empty())
+    return fail(
+        ErrorCode::config_error,
+        "this bus has no namespaces, so tenants could not be kept apart; use the embedded bus or Pulsar");
+  if (options.tenants.contains(own))
+    return fail(ErrorCode::config_error,
+                fmt::format("the tenant '{}' is the orchestrator's own; give the roles another one", own));
+  const auto there = options.topics.in("tenant/orchestrator").names;
+  if (!options.tenants.empty() && std::set<std::string>(there.begin(), there.end()).size() != there.size())
+    return fail(
+        ErrorCode::config_error,
+        "two topics of the orchestrator differ only in their namespace, so they would be one in a tenant's "
+        "namespace; name them differently with PULSAR_TOPIC_...");
   const auto& delays = options.bus->capabilities().of(Feature::delayed_delivery);
   if (delays.support == Support::impossible && options.settings.retry == RetryMode::native)
     return fail(ErrorCode::unsupported_by_engine,
@@ -45,31 +61,58 @@ Result<std::unique_ptr<JobStore>> open_store(const OrchestratorOptions& options)
 
 }  // namespace
 
+/// What begins to work in each namespace that is opened.
+struct Consuming {
+  std::shared_ptr<WaitingQueries> waiting;
+  std::shared_ptr<JobUpdater> updater;
+  std::shared_ptr<Coordinator> coordinator;
+  std::shared_ptr<RetryWorker> retries;
+  std::shared_ptr<MatcherService> matcher;
+  std::shared_ptr<PlanFallback> fallback;
+
+  /// The reader first: no result may pass a waiting query by.
+  [[nodiscard]] Result<> begin_in(const std::string& name_space) const {
+    GEMINGA_TRY_VOID(waiting->add(name_space));
+    for (auto* intakes :
+         {&updater->intake(), &coordinator->signals(), &coordinator->plans(), retries->tiers()[0].get(),
+          retries->tiers()[1].get(), &matcher->intake(), &fallback->intake()})
+      GEMINGA_TRY_VOID(intakes->add(name_space));
+    return {};
+  }
+};
+
 /// Everything, in the order of starting.
 struct Orchestrator::Impl : std::enable_shared_from_this<Orchestrator::Impl> {
   explicit Impl(std::shared_ptr<Core> shared)
       : core(std::move(shared)),
         pool(std::make_shared<net::BlockingPool>("orch-admin", 1)),
-        ingress(std::make_shared<Ingress>(core)),
         waiting(std::make_shared<WaitingQueries>(core)),
         matcher(std::make_shared<MatcherService>(core)),
         fallback(std::make_shared<PlanFallback>(core)),
         coordinator(std::make_shared<Coordinator>(core)),
         retries(std::make_shared<RetryWorker>(core)),
         updater(std::make_shared<JobUpdater>(core)),
+        spaces(std::make_shared<TenantSpaces>(
+            core, pool,
+            [services = Consuming{waiting, updater, coordinator, retries, matcher, fallback}](
+                const std::string& name_space) { return services.begin_in(name_space); })),
+        ingress(std::make_shared<Ingress>(core, spaces)),
+        audit(std::make_shared<Audit>(core)),
         pruner(std::make_shared<Pruner>(core)),
         dead_letters(std::make_shared<DeadLetters>(core, pool)),
         events(std::make_shared<EventStreams>(core)) {}
 
   const std::shared_ptr<Core> core;
   const std::shared_ptr<net::BlockingPool> pool;
-  const std::shared_ptr<Ingress> ingress;
   const std::shared_ptr<WaitingQueries> waiting;
   const std::shared_ptr<MatcherService> matcher;
   const std::shared_ptr<PlanFallback> fallback;
   const std::shared_ptr<Coordinator> coordinator;
   const std::shared_ptr<RetryWorker> retries;
   const std::shared_ptr<JobUpdater> updater;
+  const std::shared_ptr<TenantSpaces> spaces;
+  const std::shared_ptr<Ingress> ingress;
+  const std::shared_ptr<Audit> audit;
   const std::shared_ptr<Pruner> pruner;
   const std::shared_ptr<DeadLetters> dead_letters;
   const std::shared_ptr<EventStreams> events;
@@ -119,6 +162,7 @@ Result<> Orchestrator::Impl::start(net::Router& router) {
   GEMINGA_TRY_VOID(updater->consume());
   GEMINGA_TRY_VOID(coordinator->consume());
   GEMINGA_TRY_VOID(retries->consume());
+  GEMINGA_TRY_VOID(spaces->open_existing());
   api = std::make_shared<Api>(ApiParts{.core = core,
                                        .ingress = ingress,
                                        .waiting = waiting,
@@ -126,6 +170,8 @@ Result<> Orchestrator::Impl::start(net::Router& router) {
                                        .matcher = matcher,
                                        .dead_letters = dead_letters,
                                        .events = events,
+                                       .spaces = spaces,
+                                       .audit = audit,
                                        .pool = pool,
                                        .not_ready_reason =
                                            [weak = weak_from_this()] {
@@ -161,25 +207,26 @@ void Orchestrator::Impl::begin_matching() {
 
 std::string Orchestrator::Impl::not_ready_reason() const {
   if (core->stopping) return "the orchestrator is stopping";
-  if (!waiting->reader().running()) return "the result reader does not stand";
+  if (!waiting->reading()) return "the result reader does not stand";
   if (matching) return {};
   return core->registry.settled() ? "the matcher is about to begin"
                                   : "the MCP servers are still listing their tools";
 }
 
 std::string Orchestrator::Impl::status() const {
-  std::vector<const Intake*> intakes{&matcher->intake(), &fallback->intake(), &coordinator->signals(),
-                                     &coordinator->plans(), &updater->intake()};
+  std::vector<const Intakes*> intakes{&matcher->intake(), &fallback->intake(), &coordinator->signals(),
+                                      &coordinator->plans(), &updater->intake()};
   for (const auto& tier : retries->tiers())
     if (core->retry_by_topics || tier->consuming()) intakes.push_back(tier.get());
   return status_json({.core = *core,
                       .intakes = std::move(intakes),
                       .accepted = ingress->accepted(),
                       .waiting_queries = waiting->size(),
-                      .results_seen = waiting->reader().seen(),
-                      .result_reader_running = waiting->reader().running(),
+                      .results_seen = waiting->results_seen(),
+                      .result_reader_running = waiting->reading(),
                       .calls_in_progress = coordinator->calls_in_progress(),
                       .rules = matcher->rules(),
+                      .name_spaces = spaces->names(),
                       .not_ready_reason = not_ready_reason()});
 }
 
@@ -192,6 +239,7 @@ void Orchestrator::Impl::stop(std::chrono::milliseconds allowed) {
   const auto deadline = now + allowed * 9 / 10;
   core->stopping = true;
   if (api) api->close();
+  spaces->stop(grace);
   waiting->stop();
   core->loop.run([this] {
     ingress->stop();
@@ -238,6 +286,9 @@ std::string Orchestrator::not_ready_reason() const {
 }
 std::string Orchestrator::status() const {
   return impl_->status();
+}
+void Orchestrator::refused(const net::HttpRequest& head, const std::string& role, const Error& why) {
+  impl_->audit->refused(head.method + ' ' + head.path(), role, why);
 }
 void Orchestrator::stop(std::chrono::milliseconds deadline) {
   impl_->stop(deadline);

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,8 +21,9 @@ namespace geminga::mcp {
 class Registry;
 }
 namespace geminga::net {
+struct HttpRequest;
 class Router;
-}
+}  // namespace geminga::net
 
 namespace geminga::orchestrator {
 
@@ -44,6 +46,10 @@ struct OrchestratorOptions {
 
   OrchestratorSettings settings;
   UnsafeOptions unsafe;
+  /// Who may come in is the server's business; here it decides what the status says.
+  bool authentication = false;
+  /// Every tenant that a role has, with the policies of its namespaces (empty: nothing is set there).
+  std::map<std::string, Policies, std::less<>> tenants;
   std::chrono::milliseconds plan_look_again{100};  ///< how often the plan fallback looks for the decision
   std::chrono::milliseconds publish_sweep{5'000};  ///< after which a job that no bus has is published again
   /// How often the jobs store is pruned, from so long after the start: what lay on the bus has come by then.
@@ -76,6 +82,10 @@ class Orchestrator {
   [[nodiscard]] std::string not_ready_reason() const;
   /// JSON text, as GET /api/orchestrator/status gives it. Asks bus and store and may block for a moment.
   [[nodiscard]] std::string status() const;
+
+  /// Writes down that a call was refused before it came to a route: no token, no permission, too many calls.
+  /// `role` is empty where nobody has proven who it is. Never blocks.
+  void refused(const net::HttpRequest& head, const std::string& role, const Error& why);
 
   /// Takes no more work, answers waiting queries with 503 and their request id, lets running calls end for a
   /// part of the deadline, then cancels them and leaves them as outcome unknown for the next start. The

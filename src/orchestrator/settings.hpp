@@ -35,6 +35,7 @@ struct OrchestratorSettings {
   std::size_t query_bytes_max = 8 << 10;     ///< of one sentence
   std::size_t waiting_queries_max = 10'000;  ///< 503 above
   std::size_t calls_max = 2'048;             ///< tool calls in flight; above, signals wait on the bus
+  std::size_t namespaces_max = 100;          ///< of tenants; each has a few threads. Above, 429
   bool operator==(const OrchestratorSettings&) const = default;
 };
 

@@ -117,7 +117,11 @@ std::string status_json(const StatusInputs& inputs) {
   out["bus"] = {{"url", core.bus.url()}};
   out["store"] = {{"id", core.store->id()}, {"url", core.store->description()}};
   out["owner"] = core.owner;
-  out["authentication"] = "none: one namespace for everybody, userId and agentId do not count";
+  out["authentication"] =
+      core.options.authentication
+          ? "token: each tenant has its namespaces; userId and agentId count from service roles"
+          : "none: one namespace for everybody, userId and agentId do not count";
+  out["namespaces"] = inputs.name_spaces;
   out["retry"] = core.retry_by_topics ? "topics" : "native";
   out["services"] = services(inputs);
   out["callsInProgress"] = inputs.calls_in_progress;

@@ -111,6 +111,19 @@ std::string_view to_string(TopicRole role) {
   return kNames.at(static_cast<std::size_t>(role));
 }
 
+std::string Topics::of(TopicRole role, std::string_view name_space) const {
+  const std::string& name = of(role);
+  if (name_space.empty()) return name;
+  return fmt::format("{}{}/{}", kPersistent, name_space, name.substr(name.rfind('/') + 1));
+}
+
+Topics Topics::in(const std::string& name_space) const {
+  Topics there{.names = {}, .tenant_namespace = name_space};
+  for (const auto& row : topic_table())
+    there.names[static_cast<std::size_t>(row.role)] = of(row.role, name_space);
+  return there;
+}
+
 Result<Topics> Topics::resolve(TopicStyle style, Environment environment) {
   if (environment == nullptr) environment = from_process;
   Topics topics;

@@ -59,6 +59,10 @@ struct Topics {
   std::array<std::string, kTopicRoleCount> names;
   std::string tenant_namespace;  ///< "mcp-core/orchestrator"; empty with the kafka style
   [[nodiscard]] const std::string& of(TopicRole role) const { return names[static_cast<std::size_t>(role)]; }
+  /// The same topic in another namespace: "persistent://<name_space>/<its own name>". Empty: as above.
+  [[nodiscard]] std::string of(TopicRole role, std::string_view name_space) const;
+  /// All of them there.
+  [[nodiscard]] Topics in(const std::string& name_space) const;
 
   /// PULSAR_TOPIC_<ROLE>, then KAFKA_TOPIC_<ROLE>, then the default; PULSAR_NAMESPACE moves the defaults, and
   /// a bare name is put under it. Errors: config_error (a name or namespace of wrong form, one topic in two

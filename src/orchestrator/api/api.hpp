@@ -3,12 +3,14 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "net/blocking_pool.hpp"
 #include "net/http_server.hpp"
 #include "orchestrator/api/answer_once.hpp"
 #include "orchestrator/api/event_streams.hpp"
+#include "orchestrator/services/audit.hpp"
 #include "orchestrator/services/coordinator.hpp"
 #include "orchestrator/services/dead_letters.hpp"
 #include "orchestrator/services/ingress.hpp"
@@ -26,6 +28,8 @@ struct ApiParts {
   std::shared_ptr<MatcherService> matcher;
   std::shared_ptr<DeadLetters> dead_letters;
   std::shared_ptr<EventStreams> events;
+  std::shared_ptr<TenantSpaces> spaces;
+  std::shared_ptr<Audit> audit;
   std::shared_ptr<net::BlockingPool> pool;
   std::function<std::string()> not_ready_reason;  ///< empty text: ready
   std::function<std::string()> status;            ///< JSON text; blocks
@@ -42,6 +46,17 @@ class Api : public std::enable_shared_from_this<Api> {
  private:
   using Method = void (Api::*)(const net::HttpRequest&, net::Responder);
   net::HttpHandler handler(Method method);
+  /// `then` runs with the job of {id}, on a thread of the store, where there is one that the sender sees.
+  void with_job(const net::HttpRequest& request, net::Responder responder,
+                std::function<void(const Job&, net::Responder)> then);
+  /// Writes down that the sender has done this to a request.
+  void audit(const net::HttpRequest& request, const std::string& request_id, std::string_view what);
+  /// Answers, and writes down, that the sender wanted what is another tenant's.
+  void refuse(const net::HttpRequest& request, const Error& why, net::Responder responder);
+  /// Namespaces of the dead letters that the sender sees.
+  [[nodiscard]] std::vector<std::string> visible_spaces(const auth::PrincipalPtr& principal) const;
+  /// The letter of {id}, where the sender may see it; otherwise nothing, and it is answered.
+  [[nodiscard]] std::optional<LetterId> letter_of(const net::HttpRequest& request, net::Responder& responder);
   /// True: work may be taken. Otherwise it has answered 503.
   bool accepting(net::Responder& responder) const;
 

@@ -42,6 +42,7 @@ ordered_json job_json(const Job& job) {
 
 Result<JobFilter> filter_of(const net::HttpRequest& request) {
   JobFilter filter;
+  if (!auth::sees_all(request.principal)) filter.tenant = request.principal->tenant;
   if (const auto status = request.query_value("status")) {
     GEMINGA_TRY(filter.status, parse_job_status(*status));
   }
@@ -94,32 +95,31 @@ void Api::get_jobs(const net::HttpRequest& request, net::Responder responder) {
 }
 
 void Api::get_job(const net::HttpRequest& request, net::Responder responder) {
-  parts_.core->store->find_job(std::string(request.param("id")),
-                               [responder = std::move(responder)](const Result<Job>& job) mutable {
-                                 if (!job) return responder.respond(job.error());
-                                 responder.respond(net::HttpResponse::json(200, text_of(job_json(*job))));
-                               });
+  with_job(request, std::move(responder), [](const Job& job, net::Responder out) {
+    out.respond(net::HttpResponse::json(200, text_of(job_json(job))));
+  });
 }
 
 void Api::cancel_job(const net::HttpRequest& request, net::Responder responder) {
-  parts_.core->store->cancel_job(
-      std::string(request.param("id")),
-      [self = shared_from_this(), responder = std::move(responder)](const Result<Job>& job) mutable {
-        if (!job) return responder.respond(job.error());
-        self->parts_.coordinator->cancel(job->request_id);
-        self->parts_.waiting->cancelled(job->request_id);
-        const ordered_json out{{"jobId", job->id}, {"status", to_string(job->status)}};
-        responder.respond(net::HttpResponse::json(200, text_of(out)));
-      });
+  with_job(request, std::move(responder),
+           [self = shared_from_this(), request](const Job& found, net::Responder out) {
+             self->parts_.core->store->cancel_job(
+                 found.id, [self, request, out = std::move(out)](const Result<Job>& job) mutable {
+                   if (!job) return out.respond(job.error());
+                   self->parts_.coordinator->cancel(job->request_id);
+                   self->parts_.waiting->cancelled(job->request_id);
+                   self->audit(request, job->request_id, "cancel");
+                   const ordered_json answer{{"jobId", job->id}, {"status", to_string(job->status)}};
+                   out.respond(net::HttpResponse::json(200, text_of(answer)));
+                 });
+           });
 }
 
 void Api::get_job_events(const net::HttpRequest& request, net::Responder responder) {
-  parts_.core->store->find_job(std::string(request.param("id")),
-                               [self = shared_from_this(), after = last_event_id(request),
-                                responder = std::move(responder)](const Result<Job>& job) mutable {
-                                 if (!job) return responder.respond(job.error());
-                                 self->parts_.events->open(*job, after, std::move(responder));
-                               });
+  with_job(request, std::move(responder),
+           [self = shared_from_this(), after = last_event_id(request)](const Job& job, net::Responder out) {
+             self->parts_.events->open(job, after, std::move(out));
+           });
 }
 
 }  // namespace geminga::orchestrator

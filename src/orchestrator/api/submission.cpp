@@ -37,6 +37,14 @@ Result<std::string> query_of(const json& body, std::size_t bytes_max) {
   return query;
 }
 
+Result<std::optional<std::string>> text_member(const json& body, const char* name) {
+  const auto found = body.find(name);
+  if (found == body.end()) return std::nullopt;
+  if (!found->is_string())
+    return fail(ErrorCode::invalid_argument, fmt::format("'{}' must be a string", name));
+  return found->get<std::string>();
+}
+
 Result<std::optional<std::string>> session_of(const json& body) {
   const auto found = body.find("sessionId");
   if (found == body.end()) return std::nullopt;
@@ -71,6 +79,11 @@ Result<Submission> read_submission(const net::HttpRequest& request, std::size_t 
   GEMINGA_TRY(submission.metadata, object_member(body, "metadata"));
   GEMINGA_TRY(submission.idempotency_key, idempotency_key_of(request));
   submission.traceparent = request.header("traceparent");
+  submission.principal = request.principal;
+  // From anybody else they do not count, whatever they are.
+  if (request.principal == nullptr || !request.principal->service) return submission;
+  GEMINGA_TRY(submission.user_id, text_member(body, "userId"));
+  GEMINGA_TRY(submission.agent_id, text_member(body, "agentId"));
   return submission;
 }
 

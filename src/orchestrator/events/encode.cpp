@@ -176,6 +176,7 @@ std::string to_json(const Execution& event) {
       .text("requestId", event.request_id)
       .text("step", event.step)
       .count("attempt", event.attempt)
+      .maybe("role", event.role)
       .maybe("serverId", event.server_id)
       .maybe("toolId", event.tool_id)
       .maybe("argumentsHash", event.arguments_hash)

@@ -128,8 +128,9 @@ std::string_view to_string(Outcome outcome) noexcept;
 /// One hop or one tool call of a request: timings, live events and audit read these.
 struct Execution {
   std::string request_id{};
-  std::string step{};         ///< "ingress", "matcher", "fallback", "coordinator", or a plan's stepId
-  std::uint32_t attempt = 0;  ///< 0 for the first
+  std::string step{};                 ///< "ingress", "matcher", "fallback", "coordinator", or a plan's stepId
+  std::uint32_t attempt = 0;          ///< 0 for the first
+  std::optional<std::string> role{};  ///< who has asked; nothing: authentication was off
   std::optional<std::string> server_id{};
   std::optional<std::string> tool_id{};
   std::optional<std::string> arguments_hash{};

@@ -92,6 +92,7 @@ TEST(Events, ExecutionKeepsEveryFieldAndEveryOutcome) {
     const Execution event{.request_id = "r",
                           .step = "coordinator",
                           .attempt = 1,
+                          .role = "alice",
                           .server_id = "s",
                           .tool_id = "t",
                           .arguments_hash = "ab12",

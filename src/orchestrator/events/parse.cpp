@@ -165,6 +165,7 @@ Result<Execution> parse_execution(std::string_view text) {
   return Execution{.request_id = text_of(event, "requestId"),
                    .step = text_of(event, "step"),
                    .attempt = count_of(event, "attempt", 0),
+                   .role = optional_text(event, "role"),
                    .server_id = optional_text(event, "serverId"),
                    .tool_id = optional_text(event, "toolId"),
                    .arguments_hash = optional_text(event, "argumentsHash"),

@@ -91,6 +91,7 @@ constexpr std::array<std::string_view, kEventKindCount> kSchemas = {
 "requestId":)" GEMINGA_ID R"(,
 "step":)" GEMINGA_ID R"(,
 "attempt":{"type":"integer","minimum":0,"maximum":4294967295},
+"role":{"type":"string"},
 "serverId":{"type":"string"},
 "toolId":{"type":"string"},
 "argumentsHash":{"type":"string"},

@@ -20,9 +20,9 @@ constexpr std::chrono::milliseconds kLookAgain{1'000};
 Coordinator::Coordinator(std::shared_ptr<Core> core)
     : core_(std::move(core)),
       signals_(
-          std::make_shared<Intake>(core_, "coordinator", TopicRole::tool_signals, kCoordinatorSubscription)),
-      plans_(
-          std::make_shared<Intake>(core_, "coordinator-plans", TopicRole::plans, kCoordinatorSubscription)) {}
+          std::make_shared<Intakes>(core_, "coordinator", TopicRole::tool_signals, kCoordinatorSubscription)),
+      plans_(std::make_shared<Intakes>(core_, "coordinator-plans", TopicRole::plans,
+                                       kCoordinatorSubscription)) {}
 
 Result<> Coordinator::consume() {
   core_->loop.run([this] {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "orchestrator/services/intake.hpp"
+#include "orchestrator/services/intakes.hpp"
 #include "orchestrator/services/retry_policy.hpp"
 
 namespace geminga::orchestrator {
@@ -28,8 +28,8 @@ class Coordinator : public std::enable_shared_from_this<Coordinator> {
   /// they are, for the next start. Blocks until `deadline` at most.
   void stop(base::MonotonicTime grace, base::MonotonicTime deadline);
 
-  [[nodiscard]] Intake& signals() { return *signals_; }
-  [[nodiscard]] Intake& plans() { return *plans_; }
+  [[nodiscard]] Intakes& signals() { return *signals_; }
+  [[nodiscard]] Intakes& plans() { return *plans_; }
   [[nodiscard]] std::size_t calls_in_progress() const { return calls_in_progress_; }
 
  private:
@@ -98,8 +98,8 @@ class Coordinator : public std::enable_shared_from_this<Coordinator> {
   void on_loop(std::move_only_function<void()> step);
 
   const std::shared_ptr<Core> core_;
-  const std::shared_ptr<Intake> signals_;
-  const std::shared_ptr<Intake> plans_;
+  const std::shared_ptr<Intakes> signals_;
+  const std::shared_ptr<Intakes> plans_;
   std::atomic<std::size_t> calls_in_progress_ = 0;
   // The core's loop:
   std::map<std::string, CallPtr> calls_;

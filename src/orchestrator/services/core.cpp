@@ -55,14 +55,17 @@ Properties Envelope::properties(std::string_view status) const {
     all.emplace(kStoreId, store_id);
     all.emplace(kGeneration, std::to_string(generation));
   }
+  if (!role.empty()) all.emplace(kRole, role);
   return all;
 }
 
-Envelope envelope_of(const Message& message) {
+Envelope envelope_of(const Message& message, std::string name_space) {
   return {.request_id = property(message, kRequestId),
           .traceparent = traceparent_from(property(message, kTraceparent)),
           .store_id = property(message, kStoreId),
-          .generation = number(property(message, kGeneration))};
+          .generation = number(property(message, kGeneration)),
+          .role = property(message, kRole),
+          .name_space = std::move(name_space)};
 }
 
 std::string traceparent_from(std::string_view parent) {
@@ -97,7 +100,7 @@ Core::Core(OrchestratorOptions given, std::unique_ptr<JobStore> jobs)
 TopicMessage Core::message(TopicRole role, const Envelope& envelope, std::string_view status,
                            std::string body) const {
   TopicMessage message;
-  message.topic = topic(role);
+  message.topic = topic(role, envelope.name_space);
   message.message.body = std::move(body);
   message.message.key = envelope.request_id;
   message.message.properties = envelope.properties(status);
@@ -118,7 +121,11 @@ Result<UserRequest> Core::read_request(const Message& message) const {
 }
 
 TopicMessage Core::record(const Envelope& envelope, const Execution& execution) const {
-  return message(TopicRole::executions, envelope, to_string(execution.outcome), to_json(execution));
+  if (envelope.role.empty())
+    return message(TopicRole::executions, envelope, to_string(execution.outcome), to_json(execution));
+  auto signed_record = execution;
+  signed_record.role = envelope.role;
+  return message(TopicRole::executions, envelope, to_string(execution.outcome), to_json(signed_record));
 }
 
 Repeat::Repeat(base::EventLoop& loop, std::chrono::milliseconds interval, std::function<void()> task)

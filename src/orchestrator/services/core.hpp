@@ -31,6 +31,7 @@ inline constexpr std::string_view kGeneration = "generation";
 inline constexpr std::string_view kAttempt = "attempt";
 inline constexpr std::string_view kDlq = "dlq";
 inline constexpr std::string_view kDueAt = "dueAt";  ///< of a retry in a tier topic; ms since 1970
+inline constexpr std::string_view kRole = "role";
 
 /// What a message says of its request beside its body.
 struct Envelope {
@@ -38,12 +39,14 @@ struct Envelope {
   std::string traceparent;
   std::string store_id;  ///< empty: it carries none
   std::uint32_t generation = 0;
+  std::string role;        ///< who has asked; empty: authentication was off
+  std::string name_space;  ///< where its topics are; empty: the default one. Never a property
 
   /// The properties of a message that belongs to the same request.
   [[nodiscard]] Properties properties(std::string_view status) const;
 };
-/// Properties that are missing or malformed become empty or 0.
-Envelope envelope_of(const Message& message);
+/// Properties that are missing or malformed become empty or 0. `name_space` is where the message was found.
+Envelope envelope_of(const Message& message, std::string name_space = {});
 
 /// A new W3C trace context; `parent` is kept where it is one.
 std::string traceparent_from(std::string_view parent);
@@ -78,7 +81,10 @@ struct Core {
   UsageCounts usage;
   base::EventLoop loop;  ///< the state of services lives on it
 
-  [[nodiscard]] const std::string& topic(TopicRole role) const { return options.topics.of(role); }
+  /// `name_space` empty: the default one.
+  [[nodiscard]] std::string topic(TopicRole role, std::string_view name_space = {}) const {
+    return options.topics.of(role, name_space);
+  }
   [[nodiscard]] Timestamp now() const { return clock.wall_now(); }
   /// How the names of all owners of this instance begin; empty: it has no name.
   [[nodiscard]] std::string owner_prefix() const {
@@ -89,7 +95,7 @@ struct Core {
                                      std::string body) const;
   /// What a user asked. Errors: schema_mismatch, also for a sentence over the limit that HTTP keeps.
   [[nodiscard]] Result<UserRequest> read_request(const Message& message) const;
-  /// One hop or call, for the executions topic.
+  /// One hop or call, for the executions topic; who asked is taken from the envelope.
   [[nodiscard]] TopicMessage record(const Envelope& envelope, const Execution& execution) const;
 };
 

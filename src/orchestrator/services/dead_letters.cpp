@@ -7,7 +7,9 @@
 #include <fmt/format.h>
 
 #include "base/log.hpp"
+#include "base/topic_name.hpp"
 #include "base/try.hpp"
+#include "orchestrator/spaces.hpp"
 
 namespace geminga::orchestrator {
 namespace {
@@ -16,6 +18,7 @@ namespace {
 constexpr std::size_t kBodyMax = (5U << 20U) - (64U << 10U);
 constexpr std::size_t kCutEvent = 1U << 20U;
 constexpr std::size_t kErrorMax = 2'048;
+constexpr char kTilde = '~';
 constexpr std::uint32_t kBrowseStep = 200;
 constexpr std::uint32_t kPageMax = 1'000;
 constexpr std::size_t kPageBytes = 8U << 20U;  // of originals: a page stands in memory
@@ -30,19 +33,22 @@ std::string body_of(DeadLetter letter) {
   return to_json(letter);
 }
 
-Result<StoredDeadLetter> stored(const Message& message) {
+Result<StoredDeadLetter> stored(const Message& message, const std::string& name_space) {
   GEMINGA_TRY(auto letter, parse_dead_letter(message.body));
-  return StoredDeadLetter{.id = message.id, .letter = std::move(letter), .envelope = envelope_of(message)};
+  return StoredDeadLetter{.id = {.name_space = name_space, .message = message.id},
+                          .letter = std::move(letter),
+                          .envelope = envelope_of(message, name_space)};
 }
 
 bool fits(const std::string& wanted, const std::optional<std::string>& found) {
   return wanted.empty() || wanted == found.value_or("");
 }
 
-std::vector<StoredDeadLetter> wanted(const std::vector<Message>& messages, const DeadLetters::Page& page) {
+std::vector<StoredDeadLetter> wanted(const std::vector<Message>& messages, const std::string& name_space,
+                                     const DeadLetters::Page& page) {
   std::vector<StoredDeadLetter> letters;
   for (const auto& message : messages) {
-    auto letter = stored(message);
+    auto letter = stored(message, name_space);
     if (!letter) {
       log::warn("orchestrator", "dead letter {}: {}", message.id.to_string(), letter.error().message);
       continue;
@@ -56,10 +62,10 @@ std::vector<StoredDeadLetter> wanted(const std::vector<Message>& messages, const
   return letters;
 }
 
-std::unexpected<Error> no_such_letter(const MessageId& id) {
-  return fail(
-      ErrorCode::not_found,
-      fmt::format("no dead letter with id '{}'; GET /api/orchestrator/dlq lists them", id.to_string()));
+bool full(const std::vector<StoredDeadLetter>& letters, const DeadLetters::Page& page) {
+  std::size_t bytes = 0;
+  for (const auto& letter : letters) bytes += letter.letter.event.size();
+  return letters.size() >= page.limit || bytes > kPageBytes;
 }
 
 /// The signal of generation `generation`, as if it were the first of its life.
@@ -72,9 +78,37 @@ std::string replayed_signal(ToolSignal signal, Timestamp now) {
 
 }  // namespace
 
-TopicMessage misfit_letter(const Core& core, const Message& original, const std::string& reason) {
+std::unexpected<Error> no_such_letter(std::string_view id) {
+  return fail(ErrorCode::not_found,
+              fmt::format("no dead letter with id '{}'; `geminga dlq list` prints them", id));
+}
+
+std::string LetterId::to_string() const {
+  if (name_space.empty()) return message.to_string();
+  auto place = name_space;
+  std::ranges::replace(place, '/', kTilde);
+  return place + kTilde + message.to_string();
+}
+
+Result<LetterId> LetterId::parse(std::string_view text) {
+  LetterId id;
+  const auto last = text.rfind(kTilde);
+  const auto number = last == std::string_view::npos ? text : text.substr(last + 1);
+  if (last != std::string_view::npos) {
+    id.name_space = text.substr(0, last);
+    std::ranges::replace(id.name_space, kTilde, '/');
+    if (!is_kept_namespace(id.name_space) || !base::check_namespace_path(id.name_space))
+      return no_such_letter(text);
+  }
+  const auto message = MessageId::parse(number);
+  if (!message) return no_such_letter(text);
+  id.message = *message;
+  return id;
+}
+
+TopicMessage misfit_letter(const Core& core, const Envelope& envelope, const Message& original,
+                           const std::string& reason) {
   DeadLetter letter;
-  const auto envelope = envelope_of(original);
   letter.request_id = envelope.request_id;
   letter.reason = reason;
   letter.topic = original.topic;
@@ -124,25 +158,36 @@ Result<> DeadLetters::without_discarded(std::vector<StoredDeadLetter>& letters) 
   return {};
 }
 
-/// Looks at the topic in steps until a page is full.
 Result<std::vector<StoredDeadLetter>> DeadLetters::browse(Page page) {
   page.limit = std::clamp<std::uint32_t>(page.limit, 1, kPageMax);
   std::vector<StoredDeadLetter> letters;
-  std::size_t bytes = 0;
-  for (;;) {
-    auto admin = core_->bus.admin();
-    GEMINGA_TRY(const auto messages,
-                admin.browse(core_->topic(TopicRole::dead_letters), page.after, kBrowseStep));
-    if (messages.empty()) return letters;
-    page.after = messages.back().id;
-    auto step = wanted(messages, page);
-    GEMINGA_TRY_VOID(without_discarded(step));
-    for (auto& letter : step) {
-      bytes += letter.letter.event.size();
-      letters.push_back(std::move(letter));
-      if (letters.size() == page.limit || bytes > kPageBytes) return letters;
-    }
+  bool reached = !page.after;
+  for (const auto& name_space : page.name_spaces) {
+    const bool last_seen = page.after && page.after->name_space == name_space;
+    reached = reached || last_seen;
+    if (!reached) continue;
+    GEMINGA_TRY_VOID(
+        browse_in(name_space, last_seen ? std::optional(page.after->message) : std::nullopt, page, letters));
+    if (full(letters, page)) break;
   }
+  return letters;
+}
+
+/// Looks at the topic in steps.
+Result<> DeadLetters::browse_in(const std::string& name_space, std::optional<MessageId> after,
+                                const Page& page, std::vector<StoredDeadLetter>& letters) {
+  auto admin = core_->bus.admin();
+  while (!full(letters, page)) {
+    GEMINGA_TRY(const auto messages,
+                admin.browse(core_->topic(TopicRole::dead_letters, name_space), after, kBrowseStep));
+    if (messages.empty()) return {};
+    after = messages.back().id;
+    auto step = wanted(messages, name_space, page);
+    GEMINGA_TRY_VOID(without_discarded(step));
+    for (auto& letter : step)
+      if (!full(letters, page)) letters.push_back(std::move(letter));
+  }
+  return {};
 }
 
 void DeadLetters::list(Page page, std::function<void(Result<std::vector<StoredDeadLetter>>)> done) {
@@ -151,28 +196,31 @@ void DeadLetters::list(Page page, std::function<void(Result<std::vector<StoredDe
   });
 }
 
-Result<StoredDeadLetter> DeadLetters::find(MessageId id) {
-  GEMINGA_TRY(auto reader, core_->bus.create_reader({.topic = core_->topic(TopicRole::dead_letters),
-                                                     .start = id,
-                                                     .inclusive = true,
-                                                     .receiver_queue_size = 1}));
+Result<StoredDeadLetter> DeadLetters::find(const LetterId& id) {
+  const auto topic = core_->topic(TopicRole::dead_letters, id.name_space);
+  // A reader would make the topic of a namespace that is not there.
+  if (!id.name_space.empty() && !core_->bus.admin().stats(topic)) return no_such_letter(id.to_string());
+  GEMINGA_TRY(auto reader,
+              core_->bus.create_reader(
+                  {.topic = topic, .start = id.message, .inclusive = true, .receiver_queue_size = 1}));
   const auto found = [&]() -> Result<Message> {
     GEMINGA_TRY(const bool there, reader.has_next());
-    if (!there) return no_such_letter(id);
+    if (!there) return no_such_letter(id.to_string());
     GEMINGA_TRY(auto message, reader.read(kReadWait));
-    if (message.id.ledger != id.ledger || message.id.entry != id.entry) return no_such_letter(id);
+    if (message.id.ledger != id.message.ledger || message.id.entry != id.message.entry)
+      return no_such_letter(id.to_string());
     return message;
   }();
   if (auto closed = reader.close(); !closed) return std::unexpected(closed.error());
   if (!found) return std::unexpected(found.error());
-  return stored(*found);
+  return stored(*found, id.name_space);
 }
 
-void DeadLetters::show(MessageId id, std::function<void(Result<StoredDeadLetter>)> done) {
+void DeadLetters::show(LetterId id, std::function<void(Result<StoredDeadLetter>)> done) {
   pool_->post([self = shared_from_this(), id, done = std::move(done)] { done(self->find(id)); });
 }
 
-void DeadLetters::replay(MessageId id, Replied done) {
+void DeadLetters::replay(LetterId id, Replied done) {
   pool_->post([self = shared_from_this(), id, done = std::move(done)] {
     const auto found = self->find(id);
     if (!found) return done(std::unexpected(found.error()));
@@ -180,14 +228,17 @@ void DeadLetters::replay(MessageId id, Replied done) {
   });
 }
 
-void DeadLetters::discard(MessageId id, std::function<void(Result<>)> done) {
+void DeadLetters::discard(LetterId id, std::function<void(Result<StoredDeadLetter>)> done) {
   pool_->post([self = shared_from_this(), id, done = std::move(done)] {
     const auto found = self->find(id);
     if (!found) return done(std::unexpected(found.error()));
     self->core_->store->discard_letter({.message_id = found->id.to_string(),
                                         .request_id = found->letter.request_id,
                                         .generation = found->envelope.generation},
-                                       done);
+                                       [found, done](const Result<>& written) {
+                                         if (!written) return done(std::unexpected(written.error()));
+                                         done(found);
+                                       });
   });
 }
 

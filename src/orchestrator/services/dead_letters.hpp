@@ -12,7 +12,8 @@
 namespace geminga::orchestrator {
 
 /// The dead letter of an event that nobody can work on.
-TopicMessage misfit_letter(const Core& core, const Message& original, const std::string& reason);
+TopicMessage misfit_letter(const Core& core, const Envelope& envelope, const Message& original,
+                           const std::string& reason);
 
 /// The body of the dead letter of a signal: the original bytes, the reason, every failed attempt. An event
 /// that would not fit into a message is cut, and says so.
@@ -21,9 +22,21 @@ std::string dead_letter_body(const Core& core, const ToolSignal& signal, const M
 /// The message around such a body.
 TopicMessage dead_letter_message(const Core& core, const Envelope& envelope, std::string body);
 
+/// Which letter of which namespace. "12:3:-1" in the default one, "acme~orchestrator~12:3:-1" in another: no
+/// name has a tilde, and the text is one segment of a path.
+struct LetterId {
+  std::string name_space;  ///< empty: the default one
+  MessageId message;
+  [[nodiscard]] std::string to_string() const;
+  /// Errors: not_found.
+  static Result<LetterId> parse(std::string_view text);
+};
+
+std::unexpected<Error> no_such_letter(std::string_view id);
+
 /// A dead letter as it lies in its topic.
 struct StoredDeadLetter {
-  MessageId id;
+  LetterId id;
   DeadLetter letter;
   Envelope envelope;
 };
@@ -42,7 +55,8 @@ class DeadLetters : public std::enable_shared_from_this<DeadLetters> {
   DeadLetters(std::shared_ptr<Core> core, std::shared_ptr<net::BlockingPool> pool);
 
   struct Page {
-    std::optional<MessageId> after;
+    std::vector<std::string> name_spaces{std::string()};  ///< in the order of the list
+    std::optional<LetterId> after;                        ///< in one of these
     std::uint32_t limit = 100;
     // Empty: any.
     std::string request_id;
@@ -50,20 +64,23 @@ class DeadLetters : public std::enable_shared_from_this<DeadLetters> {
     std::string tool;
     std::string reason;  ///< stands somewhere in the reason
   };
-  /// Oldest first, without those that were discarded.
+  /// Namespace by namespace, oldest first, without those that were discarded.
   void list(Page page, std::function<void(Result<std::vector<StoredDeadLetter>>)> done);
   /// Errors: not_found.
-  void show(MessageId id, std::function<void(Result<StoredDeadLetter>)> done);
+  void show(LetterId id, std::function<void(Result<StoredDeadLetter>)> done);
   /// Opens the request's claim and job with the next generation and publishes its signal. Errors: not_found,
   /// conflict (not a signal; under way), job_terminal (completed or cancelled since).
-  void replay(MessageId id, std::function<void(Result<Replayed>)> done);
+  void replay(LetterId id, std::function<void(Result<Replayed>)> done);
   /// Nobody wants it: it is listed no more and cannot be replayed. Errors: not_found.
-  void discard(MessageId id, std::function<void(Result<>)> done);
+  void discard(LetterId id, std::function<void(Result<StoredDeadLetter>)> done);
 
  private:
   using Replied = std::function<void(Result<Replayed>)>;
-  [[nodiscard]] Result<StoredDeadLetter> find(MessageId id);
+  [[nodiscard]] Result<StoredDeadLetter> find(const LetterId& id);
   [[nodiscard]] Result<std::vector<StoredDeadLetter>> browse(Page page);
+  /// Adds those of one namespace until the page is full.
+  [[nodiscard]] Result<> browse_in(const std::string& name_space, std::optional<MessageId> after,
+                                   const Page& page, std::vector<StoredDeadLetter>& letters);
   /// Takes away what was discarded. Blocks.
   [[nodiscard]] Result<> without_discarded(std::vector<StoredDeadLetter>& letters);
   void reopen(const StoredDeadLetter& stored, Replied done);

@@ -5,6 +5,7 @@
 #include "base/log.hpp"
 #include "base/uuid.hpp"
 #include "orchestrator/matching/normalise.hpp"
+#include "orchestrator/spaces.hpp"
 
 namespace geminga::orchestrator {
 namespace {
@@ -20,18 +21,27 @@ TopicMessage message_of(const OutboxMessage& outbox, const std::string& request_
   return message;
 }
 
-Envelope envelope_of_outbox(const OutboxMessage& outbox, const std::string& request_id) {
-  Envelope envelope;
-  envelope.request_id = request_id;
-  const auto found = outbox.properties.find(kTraceparent);
-  if (found != outbox.properties.end()) envelope.traceparent = found->second;
-  return envelope;
+/// Where the request of this one lives; empty: the default namespace, for who has no tenant. Errors:
+/// invalid_argument.
+Result<std::string> home_of(const Submission& submission) {
+  const auto& principal = submission.principal;
+  if (principal == nullptr || principal->tenant.empty()) return std::string();
+  const bool trusted = principal->service;
+  return namespace_of(principal->tenant, trusted ? submission.user_id : std::nullopt,
+                      trusted ? submission.agent_id : std::nullopt);
+}
+
+/// A key means something in its own namespace only. A header holds no line end.
+std::optional<std::string> scoped(std::optional<std::string> key, const std::string& name_space) {
+  if (!key || name_space.empty()) return key;
+  return name_space + '\n' + *key;
 }
 
 }  // namespace
 
-Ingress::Ingress(std::shared_ptr<Core> core)
+Ingress::Ingress(std::shared_ptr<Core> core, std::shared_ptr<TenantSpaces> spaces)
     : core_(std::move(core)),
+      spaces_(std::move(spaces)),
       accepted_(core_->metrics.counter("geminga_orchestrator_accepted_total", "Requests that were accepted")),
       refused_(core_->metrics.counter("geminga_orchestrator_refused_total",
                                       "Requests that bus or store would not take")),
@@ -43,8 +53,7 @@ void Ingress::start() {
   sweep_ = std::make_unique<Repeat>(core_->loop, interval, [this] { publish_again(); });
 }
 
-void Ingress::submit(Submission submission, std::function<void(const InsertedJob&)> written, Done done) {
-  const auto began = hop_now();
+void Ingress::submit(Submission submission, Written written, Done done) {
   UserRequest request;
   request.normalized_query = normalise_query(submission.query);
   if (request.normalized_query.empty())
@@ -55,6 +64,20 @@ void Ingress::submit(Submission submission, std::function<void(const InsertedJob
     return done(fail(ErrorCode::invalid_argument,
                      fmt::format("the query has {} bytes once it is normalised; {} is the limit",
                                  request.normalized_query.size(), limit)));
+  auto home = home_of(submission);
+  if (!home) return done(std::unexpected(home.error()));
+  const std::string name_space = *home;
+  spaces_->open(name_space, [self = shared_from_this(), submission = std::move(submission),
+                             request = std::move(request), name_space, written = std::move(written),
+                             done = std::move(done)](const Result<>& open) mutable {
+    if (!open) return done(std::unexpected(open.error().with("the request was not accepted")));
+    self->accept(std::move(submission), std::move(request), name_space, std::move(written), std::move(done));
+  });
+}
+
+void Ingress::accept(Submission submission, UserRequest request, const std::string& name_space,
+                     Written written, Done done) {
+  const auto began = hop_now();
   request.request_id = base::random_uuid();
   request.session_id = submission.session_id;
   request.context_snapshot = std::move(submission.context_snapshot);
@@ -65,19 +88,22 @@ void Ingress::submit(Submission submission, std::function<void(const InsertedJob
   envelope.request_id = request.request_id;
   envelope.traceparent = traceparent_from(submission.traceparent);
   envelope.store_id = core_->store->id();
+  if (submission.principal != nullptr) envelope.role = submission.principal->role;
+  envelope.name_space = name_space;
   auto message = core_->message(TopicRole::user_requests, envelope, "REQUESTED", to_json(request));
   NewJob job;
   job.id = base::random_uuid();
   job.request_id = request.request_id;
+  job.tenant = tenant_of(name_space);
   job.query = std::move(submission.query);
   job.session_id = std::move(submission.session_id);
-  job.idempotency_key = std::move(submission.idempotency_key);
+  job.idempotency_key = scoped(std::move(submission.idempotency_key), name_space);
   job.outbox = {.topic = message.topic,
                 .body = std::move(message.message.body),
                 .properties = std::move(message.message.properties)};
   auto outbox = job.outbox;
-  core_->store->insert_job(std::move(job), [self = shared_from_this(), outbox = std::move(outbox), began,
-                                            written = std::move(written),
+  core_->store->insert_job(std::move(job), [self = shared_from_this(), outbox = std::move(outbox), envelope,
+                                            began, written = std::move(written),
                                             done = std::move(done)](Result<InsertedJob> inserted) mutable {
     if (!inserted) {
       self->refused_.add();
@@ -89,11 +115,12 @@ void Ingress::submit(Submission submission, std::function<void(const InsertedJob
       const std::lock_guard lock(self->mutex_);
       self->under_way_[inserted->job.id].waiting.push_back(std::move(done));
     }
-    self->publish(*inserted, outbox, began);
+    self->publish(*inserted, outbox, envelope, began);
   });
 }
 
-void Ingress::publish(const InsertedJob& inserted, const OutboxMessage& outbox, HopTime began) {
+void Ingress::publish(const InsertedJob& inserted, const OutboxMessage& outbox, const Envelope& envelope,
+                      HopTime began) {
   const auto& request_id = inserted.job.request_id;
   Execution hop;
   hop.request_id = request_id;
@@ -102,7 +129,7 @@ void Ingress::publish(const InsertedJob& inserted, const OutboxMessage& outbox, 
   hop.ended_at = hop_now();
   std::vector<TopicMessage> messages;
   messages.push_back(message_of(outbox, request_id));
-  messages.push_back(core_->record(envelope_of_outbox(outbox, request_id), hop));
+  messages.push_back(core_->record(envelope, hop));
   core_->bus.publish_async(std::move(messages),
                            [self = shared_from_this(), inserted](Result<std::vector<MessageId>> ids) {
                              self->on_published(inserted, std::move(ids));

@@ -9,7 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "orchestrator/services/core.hpp"
+#include "auth/principal.hpp"
+#include "orchestrator/services/tenant_spaces.hpp"
 
 namespace geminga::orchestrator {
 
@@ -20,6 +21,10 @@ struct Submission {
   JsonText context_snapshot;  ///< object, or empty
   JsonText metadata;          ///< object, or empty
   std::optional<std::string> idempotency_key;
+  auth::PrincipalPtr principal;  ///< nullptr: authentication is off
+  // Count only from a service role.
+  std::optional<std::string> user_id;
+  std::optional<std::string> agent_id;
   std::string traceparent;  ///< of the caller, or empty
 };
 
@@ -27,7 +32,7 @@ struct Submission {
 class Ingress : public std::enable_shared_from_this<Ingress> {
  public:
   using Done = std::move_only_function<void(Result<InsertedJob>)>;
-  explicit Ingress(std::shared_ptr<Core> core);
+  Ingress(std::shared_ptr<Core> core, std::shared_ptr<TenantSpaces> spaces);
 
   /// Starts the sweep that publishes again what may not have reached the bus. On the core's loop.
   void start();
@@ -36,12 +41,17 @@ class Ingress : public std::enable_shared_from_this<Ingress> {
   /// `written` runs after the row is durable and before the bus has its message; `done` once the bus has
   /// acknowledged it. Both on threads of store or bus. A submission that fails leaves no row. Errors:
   /// invalid_argument (nothing is left of the sentence), unavailable (stopping), what bus and store say.
+  /// The tenant is that of the principal, and its namespace is opened first where it is new.
   void submit(Submission submission, std::function<void(const InsertedJob&)> written, Done done);
 
   [[nodiscard]] std::uint64_t accepted() const { return static_cast<std::uint64_t>(accepted_.value()); }
 
  private:
-  void publish(const InsertedJob& inserted, const OutboxMessage& outbox, HopTime began);
+  using Written = std::function<void(const InsertedJob&)>;
+  void accept(Submission submission, UserRequest request, const std::string& name_space, Written written,
+              Done done);
+  void publish(const InsertedJob& inserted, const OutboxMessage& outbox, const Envelope& envelope,
+               HopTime began);
   void on_published(InsertedJob inserted, Result<std::vector<MessageId>> ids);
   void known(InsertedJob inserted, Done done);
   void answer(const std::string& job_id, const Result<InsertedJob>& result);
@@ -52,6 +62,7 @@ class Ingress : public std::enable_shared_from_this<Ingress> {
   bool begin_again(const std::string& job_id);
 
   const std::shared_ptr<Core> core_;
+  const std::shared_ptr<TenantSpaces> spaces_;
   const base::Counter accepted_;
   const base::Counter refused_;
   const base::Counter swept_;

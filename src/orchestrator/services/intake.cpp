@@ -19,7 +19,7 @@ base::Counter counter(Core& core, std::string_view name, std::string_view help, 
 Item::Item(std::shared_ptr<Intake> intake, Delivery delivery)
     : intake_(std::move(intake)),
       delivery_(std::move(delivery)),
-      envelope_(std::make_shared<const Envelope>(envelope_of(delivery_.message()))),
+      envelope_(std::make_shared<const Envelope>(envelope_of(delivery_.message(), intake_->name_space()))),
       ticket_(intake_->begin()) {}
 
 void Item::forward(std::vector<TopicMessage> messages) const {
@@ -67,17 +67,18 @@ void Item::dead_letter(const std::string& reason) const {
     const log::RequestScope scope(envelope_->request_id);
     log::warn("orchestrator", "{}: dead-lettered: {}", intake_->service(), reason);
   }
-  forward({misfit_letter(intake_->core(), message(), reason)}, [item = *this](bool done) {
+  forward({misfit_letter(intake_->core(), *envelope_, message(), reason)}, [item = *this](bool done) {
     if (done) item.intake_->dead_lettered_.add();
   });
 }
 
 Intake::Intake(std::shared_ptr<Core> core, std::string service, TopicRole topic,
-               std::string_view subscription)
+               std::string_view subscription, std::string name_space)
     : core_(std::move(core)),
       service_(std::move(service)),
       role_(topic),
       subscription_(subscription),
+      name_space_(std::move(name_space)),
       received_(counter(*core_, "geminga_orchestrator_received_total", "Deliveries that a service has taken",
                         service_, role_)),
       done_(counter(*core_, "geminga_orchestrator_done_total", "Deliveries that a service has settled",
@@ -93,7 +94,7 @@ Intake::~Intake() {
 
 Result<> Intake::open(Work work) {
   ConsumerOptions options;
-  options.topic = core_->topic(role_);
+  options.topic = core_->topic(role_, name_space_);
   options.subscription = subscription_;
   options.type = SubscriptionType::key_shared;
   options.initial_position = InitialPosition::earliest;

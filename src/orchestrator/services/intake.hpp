@@ -49,11 +49,13 @@ class Item {
   std::shared_ptr<void> ticket_;
 };
 
-/// One consumer of one topic for a service: takes deliveries, counts them, stops in order.
+/// One consumer of one topic for a service, in one namespace (empty: the default one): takes deliveries,
+/// counts them, stops in order.
 class Intake : public std::enable_shared_from_this<Intake> {
  public:
   using Work = std::function<void(Item)>;
-  Intake(std::shared_ptr<Core> core, std::string service, TopicRole topic, std::string_view subscription);
+  Intake(std::shared_ptr<Core> core, std::string service, TopicRole topic, std::string_view subscription,
+         std::string name_space);
   ~Intake();
 
   /// `work` runs on a handler thread for every delivery and settles it, then or later.
@@ -68,7 +70,7 @@ class Intake : public std::enable_shared_from_this<Intake> {
 
   [[nodiscard]] const std::string& service() const { return service_; }
   [[nodiscard]] TopicRole role() const { return role_; }
-  [[nodiscard]] std::string_view subscription() const { return subscription_; }
+  [[nodiscard]] const std::string& name_space() const { return name_space_; }
   [[nodiscard]] IntakeCounts counts() const;
   [[nodiscard]] Core& core() const { return *core_; }
 
@@ -81,6 +83,7 @@ class Intake : public std::enable_shared_from_this<Intake> {
   const std::string service_;
   const TopicRole role_;
   const std::string subscription_;
+  const std::string name_space_;
   const base::Counter received_;
   const base::Counter done_;
   const base::Counter handed_back_;

@@ -4,7 +4,7 @@ namespace geminga::orchestrator {
 
 JobUpdater::JobUpdater(std::shared_ptr<Core> core)
     : core_(std::move(core)),
-      intake_(std::make_shared<Intake>(core_, "job-updater", TopicRole::results, kUpdaterSubscription)),
+      intake_(std::make_shared<Intakes>(core_, "job-updater", TopicRole::results, kUpdaterSubscription)),
       unknown_(core_->metrics.counter("geminga_orchestrator_unknown_results_total",
                                       "Results of requests that no job of this store has")) {}
 

@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "orchestrator/services/intake.hpp"
+#include "orchestrator/services/intakes.hpp"
 
 namespace geminga::orchestrator {
 
@@ -12,14 +12,14 @@ class JobUpdater : public std::enable_shared_from_this<JobUpdater> {
  public:
   explicit JobUpdater(std::shared_ptr<Core> core);
   Result<> consume();
-  [[nodiscard]] Intake& intake() { return *intake_; }
+  [[nodiscard]] Intakes& intake() { return *intake_; }
 
  private:
   void work(const Item& item);
   void applied(const Item& item, HopTime began, ResultApplied how);
 
   const std::shared_ptr<Core> core_;
-  const std::shared_ptr<Intake> intake_;
+  const std::shared_ptr<Intakes> intake_;
   const base::Counter unknown_;
 };
 

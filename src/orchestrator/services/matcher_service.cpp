@@ -38,7 +38,7 @@ std::string signal_of(const Core& core, const UserRequest& request, const Decisi
 
 MatcherService::MatcherService(std::shared_ptr<Core> core)
     : core_(std::move(core)),
-      intake_(std::make_shared<Intake>(core_, "matcher", TopicRole::user_requests, kMatcherSubscription)),
+      intake_(std::make_shared<Intakes>(core_, "matcher", TopicRole::user_requests, kMatcherSubscription)),
       matched_(core_->metrics.counter("geminga_orchestrator_decisions_total", "Decisions of the matcher",
                                       {{"decision", "matched"}})),
       unmatched_(core_->metrics.counter("geminga_orchestrator_decisions_total", "Decisions of the matcher",

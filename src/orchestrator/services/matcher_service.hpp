@@ -6,7 +6,7 @@
 
 #include "base/file_watcher.hpp"
 #include "orchestrator/matching/matcher.hpp"
-#include "orchestrator/services/intake.hpp"
+#include "orchestrator/services/intakes.hpp"
 
 namespace geminga::orchestrator {
 
@@ -37,7 +37,7 @@ class MatcherService : public std::enable_shared_from_this<MatcherService> {
   void unwatch();
 
   [[nodiscard]] bool consuming() const { return intake_->consuming(); }
-  [[nodiscard]] Intake& intake() { return *intake_; }
+  [[nodiscard]] Intakes& intake() { return *intake_; }
   [[nodiscard]] MatcherPtr matcher() const;
   [[nodiscard]] RulesStatus rules() const;
 
@@ -48,7 +48,7 @@ class MatcherService : public std::enable_shared_from_this<MatcherService> {
   void decided(const Item& item, const UserRequest& request, HopTime began, const StoredDecision& stands);
 
   const std::shared_ptr<Core> core_;
-  const std::shared_ptr<Intake> intake_;
+  const std::shared_ptr<Intakes> intake_;
   const base::Counter matched_;
   const base::Counter unmatched_;
   mutable std::mutex mutex_;

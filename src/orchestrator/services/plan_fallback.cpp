@@ -9,7 +9,7 @@ namespace geminga::orchestrator {
 PlanFallback::PlanFallback(std::shared_ptr<Core> core)
     : core_(std::move(core)),
       intake_(
-          std::make_shared<Intake>(core_, "plan-fallback", TopicRole::user_requests, kFallbackSubscription)),
+          std::make_shared<Intakes>(core_, "plan-fallback", TopicRole::user_requests, kFallbackSubscription)),
       plans_(core_->metrics.counter("geminga_orchestrator_plans_total", "Plans of the fallback")) {}
 
 Result<> PlanFallback::consume() {

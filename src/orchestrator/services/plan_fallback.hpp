@@ -6,7 +6,7 @@
 #include <string>
 
 #include "orchestrator/matching/matcher.hpp"
-#include "orchestrator/services/intake.hpp"
+#include "orchestrator/services/intakes.hpp"
 
 namespace geminga::orchestrator {
 
@@ -20,7 +20,7 @@ class PlanFallback : public std::enable_shared_from_this<PlanFallback> {
   Result<> consume();
   /// The matcher has stopped: no window ends any more.
   void freeze() { frozen_ = true; }
-  [[nodiscard]] Intake& intake() { return *intake_; }
+  [[nodiscard]] Intakes& intake() { return *intake_; }
 
  private:
   void work(const Item& item);
@@ -31,7 +31,7 @@ class PlanFallback : public std::enable_shared_from_this<PlanFallback> {
   void forget(const std::string& request_id);
 
   const std::shared_ptr<Core> core_;
-  const std::shared_ptr<Intake> intake_;
+  const std::shared_ptr<Intakes> intake_;
   const base::Counter plans_;
   std::atomic<bool> frozen_ = false;
   std::mutex mutex_;

@@ -29,29 +29,32 @@ std::optional<Timestamp> due_time(const Message& message) {
   return Timestamp{milliseconds{ms}};
 }
 
+/// Whether retries go through the tiers, or some of before still lie in this one.
+Result<bool> is_used(Core& core, TopicRole role, const std::string& name_space) {
+  if (core.retry_by_topics) return true;
+  auto admin = core.bus.admin();
+  GEMINGA_TRY(const auto stats, admin.stats(core.topic(role, name_space)));
+  return std::ranges::any_of(stats.subscriptions, [](const auto& each) { return each.backlog > 0; });
+}
+
+std::shared_ptr<Intakes> make_tier(const std::shared_ptr<Core>& core, TopicRole role) {
+  return std::make_shared<Intakes>(
+      core, "retry-worker", role, kRetrySubscription,
+      [core, role](const std::string& name_space) { return is_used(*core, role, name_space); });
+}
+
 }  // namespace
 
 RetryWorker::RetryWorker(std::shared_ptr<Core> core)
     : core_(std::move(core)),
-      tiers_{std::make_shared<Intake>(core_, "retry-worker", TopicRole::first_retry, kRetrySubscription),
-             std::make_shared<Intake>(core_, "retry-worker", TopicRole::later_retry, kRetrySubscription)} {}
-
-Result<bool> RetryWorker::wanted(const Intake& tier) const {
-  if (core_->retry_by_topics) return true;
-  auto admin = core_->bus.admin();
-  GEMINGA_TRY(const auto stats, admin.stats(core_->topic(tier.role())));
-  return std::ranges::any_of(stats.subscriptions, [](const auto& each) { return each.backlog > 0; });
-}
+      tiers_{make_tier(core_, TopicRole::first_retry), make_tier(core_, TopicRole::later_retry)} {}
 
 Result<> RetryWorker::consume() {
   core_->loop.run([this] { timer_ = std::make_unique<base::Timer>(core_->loop); });
-  for (const auto& tier : tiers_) {
-    GEMINGA_TRY(const bool wanted_here, wanted(*tier));
-    if (!wanted_here) continue;
+  for (const auto& tier : tiers_)
     GEMINGA_TRY_VOID(tier->open([weak = weak_from_this()](const Item& item) {
       if (const auto self = weak.lock()) self->work(item);
     }));
-  }
   return {};
 }
 
@@ -93,7 +96,7 @@ void RetryWorker::send_due() {
 void RetryWorker::send(const Item& item) const {
   const auto& kept = item.message();
   TopicMessage signal;
-  signal.topic = core_->topic(TopicRole::tool_signals);
+  signal.topic = core_->topic(TopicRole::tool_signals, item.envelope().name_space);
   signal.message.body = kept.body;
   signal.message.key = item.envelope().request_id;
   signal.message.properties = kept.properties;

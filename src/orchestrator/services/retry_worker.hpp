@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "base/event_loop.hpp"
-#include "orchestrator/services/intake.hpp"
+#include "orchestrator/services/intakes.hpp"
 
 namespace geminga::orchestrator {
 
@@ -15,8 +15,8 @@ constexpr TopicRole retry_tier(std::uint32_t failed_attempt) {
 }
 
 /// Keeps the retries of the tier topics until they are due, then sends each on to the tool signals and
-/// acknowledges it, in one step of the bus. Each carries the time at which it is due: one that waits long
-/// holds up no other, and a restart changes nothing.
+/// acknowledges it, in one step of the bus and in its namespace. Each carries the time at which it is due:
+/// one that waits long holds up no other, and a restart changes nothing.
 class RetryWorker : public std::enable_shared_from_this<RetryWorker> {
  public:
   explicit RetryWorker(std::shared_ptr<Core> core);
@@ -25,10 +25,9 @@ class RetryWorker : public std::enable_shared_from_this<RetryWorker> {
   Result<> consume();
   /// What waits stays in its topic.
   void stop();
-  [[nodiscard]] const std::array<std::shared_ptr<Intake>, 2>& tiers() const { return tiers_; }
+  [[nodiscard]] const std::array<std::shared_ptr<Intakes>, 2>& tiers() const { return tiers_; }
 
  private:
-  [[nodiscard]] Result<bool> wanted(const Intake& tier) const;
   void work(const Item& item);
   void send(const Item& item) const;
   // The core's loop:
@@ -37,7 +36,7 @@ class RetryWorker : public std::enable_shared_from_this<RetryWorker> {
   void arm();
 
   const std::shared_ptr<Core> core_;
-  const std::array<std::shared_ptr<Intake>, 2> tiers_;
+  const std::array<std::shared_ptr<Intakes>, 2> tiers_;
   // The core's loop:
   std::multimap<Timestamp, Item> waiting_;  // by the time at which they are due
   std::unique_ptr<base::Timer> timer_;

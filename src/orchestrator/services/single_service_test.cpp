@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "orchestrator/services/ingress.hpp"
+#include "orchestrator/services/intakes.hpp"
 #include "orchestrator/services/plan_fallback.hpp"
 #include "orchestrator/services/waiting_queries.hpp"
 #include "orchestrator/testing/world.hpp"
@@ -117,7 +118,9 @@ TEST_F(SingleServiceTest, WhatWasSweptIsNotPublishedAgainWhileTheStoreIsSlow) {
     auto admin = core_->bus.admin();
     return admin.browse(core_->topic(TopicRole::user_requests), std::nullopt, 10).value().size();
   };
-  auto ingress = std::make_shared<Ingress>(core_);
+  auto pool = std::make_shared<net::BlockingPool>("orch-admin", 1);
+  auto ingress = std::make_shared<Ingress>(
+      core_, std::make_shared<TenantSpaces>(core_, pool, [](const std::string&) { return Result<>{}; }));
   core_->loop.run([&] { ingress->start(); });
   eventually("the sweep has published it", [&] { return published() > 0; });
   const auto began = std::chrono::steady_clock::now();
@@ -129,6 +132,21 @@ TEST_F(SingleServiceTest, WhatWasSweptIsNotPublishedAgainWhileTheStoreIsSlow) {
   };
   eventually("its row says so", [&] { return marked().has_value(); });
   core_->loop.run([&] { ingress->stop(); });
+}
+
+TEST_F(SingleServiceTest, ANamespaceThatIsOpenedWhileTheServicePausesIsNotConsumed) {
+  std::function<void()> pause;
+  Intakes intakes(core_, "late", TopicRole::plans, "late", [&](const std::string&) -> Result<bool> {
+    pause();
+    return true;
+  });
+  pause = [&] { intakes.pause(); };
+  const auto opened = intakes.open([](const Item&) {});
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, ErrorCode::unavailable);
+  EXPECT_FALSE(intakes.consuming());
+  const auto stats = core_->bus.admin().stats(core_->topic(TopicRole::plans)).value();
+  for (const auto& each : stats.subscriptions) EXPECT_EQ(each.consumers, 0U) << each.name;
 }
 
 TEST_F(SingleServiceTest, TheFallbackPlansWhenTheMatcherSaysNothingWithinTheWindow) {

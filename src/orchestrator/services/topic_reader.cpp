@@ -13,8 +13,12 @@ constexpr std::chrono::milliseconds kAfterFailure{1'000};
 }  // namespace
 
 TopicReader::TopicReader(std::shared_ptr<Core> core, std::string name, TopicRole topic,
-                         std::function<void(const Message&)> seen)
-    : core_(std::move(core)), name_(std::move(name)), role_(topic), seen_(std::move(seen)) {}
+                         std::string name_space, std::function<void(const Message&)> seen)
+    : core_(std::move(core)),
+      name_(std::move(name)),
+      role_(topic),
+      name_space_(std::move(name_space)),
+      seen_(std::move(seen)) {}
 
 TopicReader::~TopicReader() {
   close();
@@ -32,7 +36,7 @@ Result<> TopicReader::open() {
 
 Result<> TopicReader::reopen() {
   ReaderOptions options;
-  options.topic = core_->topic(role_);
+  options.topic = core_->topic(role_, name_space_);
   if (last_) options.start = *last_;
   GEMINGA_TRY(auto opened, core_->bus.create_reader(std::move(options)));
   const std::lock_guard lock(mutex_);

@@ -17,13 +17,14 @@ namespace geminga::orchestrator {
 /// see for itself. After a failure it goes on behind the last message that it saw.
 class TopicReader {
  public:
-  TopicReader(std::shared_ptr<Core> core, std::string name, TopicRole topic,
+  TopicReader(std::shared_ptr<Core> core, std::string name, TopicRole topic, std::string name_space,
               std::function<void(const Message&)> seen);
   ~TopicReader();
 
   /// When it returns the position is fixed: everything published from now on is seen.
   Result<> open();
   void close();
+  [[nodiscard]] const std::string& name_space() const { return name_space_; }
   [[nodiscard]] bool running() const { return running_; }
   [[nodiscard]] std::uint64_t seen() const { return count_; }
 
@@ -35,6 +36,7 @@ class TopicReader {
   const std::shared_ptr<Core> core_;
   const std::string name_;
   const TopicRole role_;
+  const std::string name_space_;
   const std::function<void(const Message&)> seen_;
   std::atomic<bool> stopping_ = false;
   std::atomic<bool> running_ = false;

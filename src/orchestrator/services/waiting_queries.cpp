@@ -1,5 +1,7 @@
 #include "orchestrator/services/waiting_queries.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/try.hpp"
@@ -16,13 +18,40 @@ WaitingQueries::WaitingQueries(std::shared_ptr<Core> core)
       waiting_(
           core_->metrics.gauge("geminga_orchestrator_waiting_queries", "Queries that wait for a result")),
       found_by_look_(core_->metrics.counter("geminga_orchestrator_results_found_by_look_total",
-                                            "Results that a waiter found in the store, not on the bus")),
-      reader_(core_, "results", TopicRole::results, [this](const Message& message) { seen(message); }) {}
+                                            "Results that a waiter found in the store, not on the bus")) {}
 
 Result<> WaitingQueries::open() {
-  GEMINGA_TRY_VOID(reader_.open());
+  GEMINGA_TRY_VOID(add({}));
   core_->loop.run([this] { ticking_ = std::make_unique<Repeat>(core_->loop, kTick, [this] { tick(); }); });
   return {};
+}
+
+Result<> WaitingQueries::add(const std::string& name_space) {
+  const std::lock_guard opening(opening_mutex_);
+  const auto is_of = [&](const auto& reader) { return reader->name_space() == name_space; };
+  {
+    const std::lock_guard lock(readers_mutex_);
+    if (std::ranges::any_of(readers_, is_of)) return {};
+  }
+  auto reader = std::make_unique<TopicReader>(core_, "results", TopicRole::results, name_space,
+                                              [this](const Message& message) { seen(message); });
+  GEMINGA_TRY_VOID(reader->open());
+  const std::lock_guard lock(readers_mutex_);
+  if (no_more_readers_) return fail(ErrorCode::unavailable, "the orchestrator is stopping");
+  readers_.push_back(std::move(reader));
+  return {};
+}
+
+bool WaitingQueries::reading() const {
+  const std::lock_guard lock(readers_mutex_);
+  return !readers_.empty() && std::ranges::all_of(readers_, [](const auto& each) { return each->running(); });
+}
+
+std::uint64_t WaitingQueries::results_seen() const {
+  const std::lock_guard lock(readers_mutex_);
+  std::uint64_t sum = 0;
+  for (const auto& reader : readers_) sum += reader->seen();
+  return sum;
 }
 
 void WaitingQueries::wait(const std::string& request_id, Answered answered) {
@@ -135,7 +164,9 @@ void WaitingQueries::stop() {
                            "the orchestrator is stopping; the job goes on after its "
                            "next start: ask for it then"));
   core_->loop.run([this] { ticking_.reset(); });
-  reader_.close();
+  const std::lock_guard lock(readers_mutex_);
+  no_more_readers_ = true;
+  for (const auto& reader : readers_) reader->close();
 }
 
 std::size_t WaitingQueries::size() const {

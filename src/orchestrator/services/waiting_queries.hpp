@@ -19,8 +19,10 @@ class WaitingQueries : public std::enable_shared_from_this<WaitingQueries> {
   using Answered = std::move_only_function<void(Result<std::string>)>;
   explicit WaitingQueries(std::shared_ptr<Core> core);
 
-  /// Fixes the reader's position; results from now on are seen.
+  /// Fixes the reader's position in the default namespace; results from now on are seen.
   Result<> open();
+  /// The same in one more namespace. Blocks; again it goes on where it failed.
+  Result<> add(const std::string& name_space);
   /// `answered` runs once, on any thread. Errors at once: unavailable (too many wait, stopping).
   void wait(const std::string& request_id, Answered answered);
   /// The job of this request was cancelled.
@@ -29,7 +31,9 @@ class WaitingQueries : public std::enable_shared_from_this<WaitingQueries> {
   void stop();
 
   [[nodiscard]] std::size_t size() const;
-  [[nodiscard]] const TopicReader& reader() const { return reader_; }
+  /// Every reader stands.
+  [[nodiscard]] bool reading() const;
+  [[nodiscard]] std::uint64_t results_seen() const;
 
  private:
   struct Waiter {
@@ -49,7 +53,10 @@ class WaitingQueries : public std::enable_shared_from_this<WaitingQueries> {
   const std::shared_ptr<Core> core_;
   const base::Gauge waiting_;
   const base::Counter found_by_look_;
-  TopicReader reader_;
+  std::mutex opening_mutex_;  // one reader at a time; the bus may take long
+  mutable std::mutex readers_mutex_;
+  std::vector<std::unique_ptr<TopicReader>> readers_;  // under readers_mutex_
+  bool no_more_readers_ = false;                       // under readers_mutex_
   mutable std::mutex mutex_;
   Waiters waiters_;                  // under mutex_
   std::size_t count_ = 0;            // under mutex_

@@ -4,6 +4,9 @@
 #include <fstream>
 #include <mutex>
 
+#include "base/base64.hpp"
+#include "net/authorization.hpp"
+
 namespace geminga::orchestrator::testing {
 
 using nlohmann::json;
@@ -11,6 +14,7 @@ using std::chrono::milliseconds;
 
 namespace {
 
+const std::string kSecret(32, 'k');
 constexpr std::string_view kRules = R"(
 [[rule]]
 pattern = '(?i)^echo (?P<text>.+)$'
@@ -63,7 +67,14 @@ void World::start(bool wait_until_ready) {
   auto started = Orchestrator::start(options, router);
   ASSERT_TRUE(started) << started.error().message;
   orchestrator_ = *std::move(started);
-  auto listening = net::HttpServer::listen({}, std::move(router));
+  net::HttpServerOptions serving;
+  if (options.authentication)
+    serving.authorizer =
+        net::Authorization(auth::Authenticator::create(auth).value(),
+                           {.on_refused = [orchestrator = orchestrator_.get()](const auto&... refusal) {
+                             orchestrator->refused(refusal...);
+                           }});
+  auto listening = net::HttpServer::listen(std::move(serving), std::move(router));
   ASSERT_TRUE(listening) << listening.error().message;
   server_ = *std::move(listening);
   if (wait_until_ready) eventually("ready", [&] { return orchestrator_->ready(); });
@@ -96,9 +107,27 @@ Answer World::exchange(net::ClientRequest request) {
           .headers = response->headers};
 }
 
+void World::with_roles(auth::AuthSettings settings) {
+  auth = std::move(settings);
+  auth.token_secret_key = "data:;base64," + base::to_base64(kSecret);
+  options.authentication = true;
+  for (const auto& [role, own] : auth.roles) options.tenants[own.tenant];
+}
+
+net::HttpHeaders World::as(const std::string& role) {
+  if (role.empty()) return {};
+  return {{"Authorization",
+           "Bearer " + auth::sign_token(auth::Key::secret(kSecret).value(), {.subject = role}).value()}};
+}
+
 Answer World::post(const std::string& path, const std::string& body, net::HttpHeaders headers) {
+  return send("POST", path, body, std::move(headers));
+}
+
+Answer World::send(const std::string& method, const std::string& path, const std::string& body,
+                   net::HttpHeaders headers) {
   net::ClientRequest request;
-  request.method = "POST";
+  request.method = method;
   request.url = "http://" + server_->endpoint() + path;
   request.headers = std::move(headers);
   if (!body.empty()) request.headers.set("Content-Type", "application/json");
@@ -106,8 +135,9 @@ Answer World::post(const std::string& path, const std::string& body, net::HttpHe
   return exchange(std::move(request));
 }
 
-Answer World::get(const std::string& path) {
+Answer World::get(const std::string& path, net::HttpHeaders headers) {
   net::ClientRequest request;
+  request.headers = std::move(headers);
   request.url = "http://" + server_->endpoint() + path;
   return exchange(std::move(request));
 }

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "auth/authenticator.hpp"
 #include "net/http_client.hpp"
 #include "net/http_server.hpp"
 #include "orchestrator/events/events.hpp"
@@ -35,6 +36,7 @@ class World {
 
   /// Changes what start() uses.
   OrchestratorOptions options;
+  auth::AuthSettings auth;  ///< with roles: authentication is on, by with_roles()
   FakeRegistry registry;
 
   void start(bool wait_until_ready = true);
@@ -42,7 +44,13 @@ class World {
   void set_rules(const std::string& text);
 
   Answer post(const std::string& path, const std::string& body, net::HttpHeaders headers = {});
-  Answer get(const std::string& path);
+  Answer get(const std::string& path, net::HttpHeaders headers = {});
+  Answer send(const std::string& method, const std::string& path, const std::string& body,
+              net::HttpHeaders headers);
+  /// Turns authentication on; before start().
+  void with_roles(auth::AuthSettings settings);
+  /// The header that proves a role; none for an empty one.
+  static net::HttpHeaders as(const std::string& role);
   Answer query(const std::string& sentence) {
     return post("/api/orchestrator/query", nlohmann::json{{"query", sentence}}.dump());
   }
