@@ -218,6 +218,7 @@ std::vector<Option> options_of(std::vector<Option> own) {
   own.insert(own.end(), kChoice.begin(), kChoice.end());
   own.push_back(output_option());
   own.push_back(server_option());
+  own.push_back(token_option());
   return own;
 }
 
@@ -251,7 +252,7 @@ Verb dlq_verb() {
               {.name = "show",
                .summary = "one with its reasons and the original message",
                .positionals = {id},
-               .options = {output_option(), server_option()},
+               .options = {output_option(), server_option(), token_option()},
                .run = show},
               {.name = "replay",
                .summary = "do it again from the beginning, once what was broken is mended",

@@ -66,6 +66,7 @@ Verb doctor_verb() {
   std::vector<Option> options = setting_options();
   options.push_back(output_option());
   options.push_back(server_option());
+  options.push_back(token_option());
   return {
       .name = "doctor",
       .summary = "is this machine fit for `geminga serve`, and what to do if not",

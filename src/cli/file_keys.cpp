@@ -5,6 +5,7 @@
 #include <charconv>
 #include <concepts>
 #include <limits>
+#include <set>
 #include <vector>
 
 #include <fmt/format.h>
@@ -51,9 +52,6 @@ std::string text_of(double value) {
 std::string text_of(milliseconds value) {
   return '"' + duration_text(value.count()) + '"';
 }
-std::string text_of(const std::string& value) {
-  return '"' + value + '"';
-}
 std::string text_of(mcp::Protocol value) {
   return value == mcp::Protocol::mcp ? R"("mcp")" : R"("invoke")";
 }
@@ -73,6 +71,17 @@ std::string text_of(mcp::RetryPolicy value) {
 }
 std::string text_of(orchestrator::RetryMode value) {
   return '"' + std::string(kRetryModes.at(static_cast<std::size_t>(value))) + '"';
+}
+std::string text_of(const std::string& value) {
+  return value.empty() ? "none" : '"' + value + '"';
+}
+std::string text_of(const std::set<std::string>& values) {
+  return fmt::format("[{}]", fmt::join(values, ", "));
+}
+std::string text_of(const std::set<auth::Permission>& values) {
+  std::vector<std::string> names;
+  for (const auto value : values) names.push_back('"' + std::string(to_string(value)) + '"');
+  return fmt::format("[{}]", fmt::join(names, ", "));
 }
 std::string text_of(const std::vector<milliseconds>& values) {
   std::vector<std::string> parts;
@@ -136,10 +145,38 @@ Result<> read(std::string_view text, Limits limits, std::vector<milliseconds>& i
   return {};
 }
 
+std::vector<std::string> parts_of(std::string_view list) {
+  std::vector<std::string> parts;
+  for (bool more = !list.empty(); more;) {
+    const auto comma = list.find(',');
+    parts.emplace_back(list.substr(0, comma));
+    more = comma != std::string_view::npos;
+    if (more) list.remove_prefix(comma + 1);
+  }
+  return parts;
+}
+
 Result<> read(std::string_view text, Limits, std::string& into) {
+  if (text.empty()) return fail(ErrorCode::config_error, "it is empty");
   into = text;
   return {};
 }
+Result<> read(std::string_view text, Limits, std::set<std::string>& into) {
+  auto parts = parts_of(text);
+  if (std::ranges::find(parts, "") != parts.end())
+    return fail(ErrorCode::config_error, "a name in it is empty");
+  into = {parts.begin(), parts.end()};
+  return {};
+}
+Result<> read(std::string_view text, Limits, std::set<auth::Permission>& into) {
+  into.clear();
+  for (const auto& name : parts_of(text)) {
+    GEMINGA_TRY(const auth::Permission permission, auth::parse_permission(name));
+    into.insert(permission);
+  }
+  return {};
+}
+
 Result<> read(std::string_view text, Limits, mcp::Protocol& into) {
   GEMINGA_TRY(into, mcp::parse_protocol(text));
   return {};
@@ -201,8 +238,8 @@ constexpr FileKey<ServerSettings> kServerTable[] = {
         "elicitation", "to a server that asks for values: refuse, or the defaults of its form"),
     server<&ServerSettings::check_structured>(
         "check_structured", "a structured answer that does not fit its outputSchema is a failure"),
-    server<&ServerSettings::tools_hash>("tools_hash",
-                                        "of the only list of tools that may be called; empty: any"),
+    server<&ServerSettings::tools_hash, 0>("tools_hash",
+                                           "of the only list of tools that may be called; empty: any"),
 };
 
 constexpr FileKey<OrchestratorSettings> kOrchestratorTable[] = {
@@ -228,6 +265,37 @@ constexpr FileKey<OrchestratorSettings> kOrchestratorTable[] = {
         "waiting_queries_max", "queries that wait for their answer; above, 503"),
     orchestration<&OrchestratorSettings::calls_max, 1, 100'000>(
         "calls_max", "tool calls in flight; above, signals wait on the bus"),
+    orchestration<&OrchestratorSettings::namespaces_max, 1, 10'000>(
+        "namespaces_max", "of tenants, each has a few threads; above, 429"),
+};
+
+template <auto Member>
+constexpr auto authentication(std::string_view name, std::string_view help) {
+  return row<Member, Limits{}.min, Limits{}.max, auth::AuthSettings>(name, help);
+}
+
+constexpr FileKey<auth::AuthSettings> kAuthTable[] = {
+    authentication<&auth::AuthSettings::token_secret_key>(
+        "token_secret_key", "tokens are signed by HS256 with this key: file:///path or data:;base64,TEXT"),
+    authentication<&auth::AuthSettings::token_public_key>(
+        "token_public_key", "or by RS256 or ES256, with the private key of this one"),
+    authentication<&auth::AuthSettings::token_audience>("token_audience", "what 'aud' of a token must name"),
+    authentication<&auth::AuthSettings::superuser_roles>("superuser_roles",
+                                                         "may do everything in every tenant"),
+    authentication<&auth::AuthSettings::service_roles>(
+        "service_roles", "are trusted to say for which userId or agentId they ask"),
+    authentication<&auth::AuthSettings::monitor_roles>("monitor_roles", "may read /metrics and the status"),
+    row<&auth::AuthSettings::requests_per_second, 0, 1'000'000, auth::AuthSettings>(
+        "requests_per_second", "of each role; above, 429; 0: no limit"),
+    row<&auth::AuthSettings::requests_at_once, 0, 1'000'000, auth::AuthSettings>(
+        "requests_at_once", "of each role, open event streams among them; above, 429; 0: no limit"),
+};
+
+constexpr FileKey<auth::RoleSettings> kRoleTable[] = {
+    row<&auth::RoleSettings::tenant, Limits{}.min, Limits{}.max, auth::RoleSettings>("tenant",
+                                                                                     "whose role it is"),
+    row<&auth::RoleSettings::permissions, Limits{}.min, Limits{}.max, auth::RoleSettings>(
+        "permissions", "what it may do in its tenant: query, produce, consume, admin"),
 };
 
 constexpr FileKey<EmbeddedSettings> kEmbeddedTable[] = {
@@ -239,6 +307,8 @@ constexpr FileKey<EmbeddedSettings> kEmbeddedTable[] = {
 
 const std::span<const FileKey<ServerSettings>> kServerKeys = kServerTable;
 const std::span<const FileKey<OrchestratorSettings>> kOrchestratorKeys = kOrchestratorTable;
+const std::span<const FileKey<auth::AuthSettings>> kAuthKeys = kAuthTable;
+const std::span<const FileKey<auth::RoleSettings>> kRoleKeys = kRoleTable;
 const std::span<const FileKey<EmbeddedSettings>> kEmbeddedKeys = kEmbeddedTable;
 
 }  // namespace geminga::cli

@@ -6,6 +6,7 @@
 
 #include <geminga/error.hpp>
 
+#include "auth/authenticator.hpp"
 #include "cli/embedded_settings.hpp"
 #include "mcp/server_config.hpp"
 #include "orchestrator/settings.hpp"
@@ -27,6 +28,10 @@ struct FileKey {
 extern const std::span<const FileKey<mcp::ServerSettings>> kServerKeys;
 /// [orchestrator]
 extern const std::span<const FileKey<orchestrator::OrchestratorSettings>> kOrchestratorKeys;
+/// [auth]; `roles` is a table of tables and not among them.
+extern const std::span<const FileKey<auth::AuthSettings>> kAuthKeys;
+/// [auth.roles.NAME]
+extern const std::span<const FileKey<auth::RoleSettings>> kRoleKeys;
 /// [embedded]
 extern const std::span<const FileKey<EmbeddedSettings>> kEmbeddedKeys;
 

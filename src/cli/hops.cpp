@@ -25,13 +25,14 @@ double milliseconds_of(std::chrono::microseconds duration) {
   return std::chrono::duration<double, std::milli>(duration).count();
 }
 
-/// Where the server's orchestrator writes its executions.
-std::expected<std::string, Failure> executions_topic(Remote& remote) {
+/// Where the server's orchestrator writes its executions: one topic, or one for each namespace that the
+/// sender sees.
+std::expected<std::vector<std::string>, Failure> executions_topics(Remote& remote) {
   GEMINGA_CLI_TRY(const ordered_json answer, remote.get("/api/bus/topics"));
-  for (const auto& topic : answer.value("topics", std::vector<std::string>())) {
-    if (topic.ends_with("executions")) return topic;
-  }
-  return failed("the server has no topic of executions");
+  auto topics = answer.value("topics", std::vector<std::string>());
+  std::erase_if(topics, [](const std::string& topic) { return !topic.ends_with("executions"); });
+  if (topics.empty()) return failed("the server has no topic of executions");
+  return topics;
 }
 
 std::optional<Hop> hop_of(const Message& message) {
@@ -87,15 +88,11 @@ class Backwards {
   bool at_beginning_ = false;
 };
 
-}  // namespace
-
-std::expected<std::vector<Hop>, Failure> hops_of(Remote& remote, const std::string& request_id,
-                                                 Timestamp since) {
-  GEMINGA_CLI_TRY(const std::string topic, executions_topic(remote));
+Outcome add_hops(Remote& remote, const std::string& topic, const std::string& request_id, Timestamp since,
+                 std::vector<Hop>& hops) {
   GEMINGA_CLI_TRY(const ordered_json stats, remote.get("/api/bus/stats?topic=" + url_encoded(topic)));
-  std::vector<Hop> hops;
   const auto last = MessageId::parse(stats.value("last_message_id", ""));
-  if (!last) return hops;
+  if (!last) return {};
   Backwards pages(remote, topic, *last);
   for (;;) {
     GEMINGA_CLI_TRY(const std::vector<Message> page, pages.page());
@@ -103,7 +100,19 @@ std::expected<std::vector<Hop>, Failure> hops_of(Remote& remote, const std::stri
       if (message.key != request_id) continue;
       if (auto hop = hop_of(message)) hops.push_back(*std::move(hop));
     }
-    if (page.empty() || page.front().publish_time + kSlack < since) break;
+    if (page.empty() || page.front().publish_time + kSlack < since) return {};
+  }
+}
+
+}  // namespace
+
+std::expected<std::vector<Hop>, Failure> hops_of(Remote& remote, const std::string& request_id,
+                                                 Timestamp since) {
+  GEMINGA_CLI_TRY(const std::vector<std::string> topics, executions_topics(remote));
+  std::vector<Hop> hops;
+  for (const std::string& topic : topics) {
+    if (auto added = add_hops(remote, topic, request_id, since, hops); !added)
+      return std::unexpected(added.error());
   }
   std::stable_sort(hops.begin(), hops.end(),
                    [](const Hop& a, const Hop& b) { return a.started < b.started; });

@@ -90,7 +90,7 @@ Verb match_verb() {
               "passed over, and the words with "
               "their weights.",
           .positionals = {{.name = "SENTENCE", .help = "what somebody might ask", .repeated = true}},
-          .options = {output_option(), server_option()},
+          .options = {output_option(), server_option(), token_option()},
           .examples = {{"geminga match \"What time is it in Tokyo?\"", "before you write a rule, and after"}},
           .run = run};
 }

@@ -29,7 +29,7 @@ Verb namespaces_verb() {
           .summary = "the namespaces of the bus and the policies of their topics",
           .verbs = {{.name = "list",
                      .summary = "all namespaces",
-                     .options = {output_option(), server_option()},
+                     .options = {output_option(), server_option(), token_option()},
                      .run = list},
                     {.name = "policies",
                      .summary = "limits that all topics of a namespace have, unless they say otherwise",

@@ -71,7 +71,8 @@ std::vector<Option> policy_options() {
            .help = "back to what the wider scope says",
            .repeatable = true},
           output_option(),
-          server_option()};
+          server_option(),
+          token_option()};
 }
 
 }  // namespace geminga::cli

@@ -17,8 +17,8 @@ const Verb& program() {
                    {"geminga jobs list", "what was asked and how it ended"},
                    {"geminga doctor", "is this machine fit, and what to do if not"}},
       .verbs = {serve_verb(), query_verb(), jobs_verb(), dlq_verb(), topics_verb(), namespaces_verb(),
-                subscriptions_verb(), match_verb(), produce_verb(), consume_verb(), perf_verb(),
-                doctor_verb(), fsck_verb(), backup_verb(), restore_verb(), completion_verb()},
+                subscriptions_verb(), tokens_verb(), match_verb(), produce_verb(), consume_verb(),
+                perf_verb(), doctor_verb(), fsck_verb(), backup_verb(), restore_verb(), completion_verb()},
   };
   return kRoot;
 }

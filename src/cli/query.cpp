@@ -89,7 +89,8 @@ Verb query_verb() {
                    .help =
                        "how long to wait; the server's own limit is 20 s unless it is set otherwise (5m)"},
                   output_option(),
-                  server_option()},
+                  server_option(),
+                  token_option()},
       .examples = {{"geminga query What time is it in Tokyo?",
                     "the answer on stdout, how it came about on stderr"},
                    {"geminga query --hops \"Echo hello\"", "with the time of each hop"},

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/event_loop.hpp"
+#include "cli/token_file.hpp"
 #include "net/http_client.hpp"
 #include "net/http_path.hpp"
 
@@ -31,7 +32,15 @@ Option server_option() {
           .environment = "GEMINGA_URL"};
 }
 
-Remote::Remote(const Arguments& arguments) : impl_(std::make_unique<Impl>()) {
+Option token_option() {
+  return {.name = "token-file",
+          .value = Value::file,
+          .metavar = "FILE",
+          .help = "a file with the token that says who asks; GEMINGA_TOKEN holds one, or file:///path",
+          .environment = "GEMINGA_TOKEN"};
+}
+
+Remote::Remote(const Arguments& arguments) : token_(token_of(arguments)), impl_(std::make_unique<Impl>()) {
   const char* named = std::getenv("GEMINGA_URL");
   url_ = arguments.text("server", named == nullptr || *named == '\0' ? "http://127.0.0.1:8080" : named);
   if (url_.find("://") == std::string::npos) url_ = "http://" + url_;
@@ -41,11 +50,13 @@ Remote::Remote(const Arguments& arguments) : impl_(std::make_unique<Impl>()) {
 Remote::~Remote() = default;
 
 std::expected<Reply, Failure> Remote::send(Call call) {
+  if (!token_) return failed(token_.error());
   net::ClientRequest request{.method = call.method, .url = url_ + call.path, .body = std::move(call.body)};
   request.timeout = call.timeout;
   request.connect_timeout = std::chrono::milliseconds{5'000};
   if (!request.body.empty()) request.headers.set("Content-Type", "application/json");
   if (!call.idempotency_key.empty()) request.headers.set("Idempotency-Key", call.idempotency_key);
+  if (!token_->empty()) request.headers.set("Authorization", "Bearer " + *token_);
   std::promise<Result<net::ClientResponse>> promise;
   bool ended_by_us = false;
   int streamed_status = 0;

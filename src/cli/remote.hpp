@@ -16,6 +16,9 @@ namespace geminga::cli {
 /// `--server URL`, for every verb that talks to a running `serve`.
 Option server_option();
 
+/// `--token-file FILE`, beside server_option().
+Option token_option();
+
 /// What the server answered. A status of 400 and above is an answer too.
 struct Reply {
   int status = 0;
@@ -27,7 +30,8 @@ struct Reply {
 /// A connection to a running `geminga serve`. Blocks; one thread at a time.
 class Remote {
  public:
-  /// --server, then GEMINGA_URL, then http://127.0.0.1:8080.
+  /// --server, then GEMINGA_URL, then http://127.0.0.1:8080. With the token of --token-file, else that of
+  /// GEMINGA_TOKEN, where there is one; send() says what is wrong with the file.
   explicit Remote(const Arguments& arguments);
   ~Remote();
   Remote(const Remote&) = delete;
@@ -55,6 +59,7 @@ class Remote {
  private:
   struct Impl;
   std::string url_;
+  Result<std::string> token_;  ///< empty: none
   std::unique_ptr<Impl> impl_;
 };
 

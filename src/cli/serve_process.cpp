@@ -24,10 +24,13 @@
 #include "doors/http_bus/http_bus.hpp"
 #include "engines/embedded/embedded.hpp"
 #include "mcp/registry.hpp"
+#include "net/authorization.hpp"
 #include "net/http_server.hpp"
 #include "net/json_errors.hpp"
+#include "net/openapi.hpp"
 #include "net/origin_guard.hpp"
 #include "orchestrator/orchestrator.hpp"
+#include "orchestrator/spaces.hpp"
 #include "storage/directory.hpp"
 
 namespace geminga::cli {
@@ -115,24 +118,45 @@ struct Parts {
 };
 
 void add_health_routes(net::Router& router, const Parts& parts) {
-  router.get("/healthz", [](const net::HttpRequest&, net::Responder responder) {
-    responder.respond(net::HttpResponse::json(200, R"({"status":"ok"})"));
-  });
-  router.get("/readyz", [&parts](const net::HttpRequest&, net::Responder responder) {
-    if (parts.orchestrator->ready()) {
-      responder.respond(net::HttpResponse::json(200, R"({"status":"ready"})"));
-    } else {
-      responder.respond(
-          Error{ErrorCode::unavailable, "not ready: " + parts.orchestrator->not_ready_reason()});
-    }
-  });
+  router.get(
+      "/healthz",
+      [](const net::HttpRequest&, net::Responder responder) {
+        responder.respond(net::HttpResponse::json(200, R"({"status":"ok"})"));
+      },
+      auth::Need::nothing);
+  router.get(
+      "/readyz",
+      [&parts](const net::HttpRequest&, net::Responder responder) {
+        if (parts.orchestrator->ready()) {
+          responder.respond(net::HttpResponse::json(200, R"({"status":"ready"})"));
+        } else {
+          responder.respond(
+              Error{ErrorCode::unavailable, "not ready: " + parts.orchestrator->not_ready_reason()});
+        }
+      },
+      auth::Need::nothing);
   for (const char* path : {"/metrics", "/metrics/"}) {  // Pulsar's is the second
-    router.get(path, [](const net::HttpRequest&, net::Responder responder) {
-      net::HttpResponse response = net::HttpResponse::text(200, base::Metrics::process().exposition());
-      response.headers.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
-      responder.respond(std::move(response));
-    });
+    router.get(
+        path,
+        [](const net::HttpRequest&, net::Responder responder) {
+          net::HttpResponse response = net::HttpResponse::text(200, base::Metrics::process().exposition());
+          response.headers.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+          responder.respond(std::move(response));
+        },
+        auth::Need::monitor);
   }
+}
+
+/// After every other route: the document shows them all, and itself.
+void add_document_route(net::Router& router) {
+  const auto document = std::make_shared<std::string>();
+  router.get(
+      "/api/openapi.json",
+      [document](const net::HttpRequest&, net::Responder responder) {
+        responder.respond(net::HttpResponse::json(200, *document));
+      },
+      auth::Need::token);
+  *document = net::openapi_document(router, GEMINGA_VERSION);
 }
 
 Result<net::OriginGuard> make_guard(const ServeSettings& settings, const Endpoint& endpoint) {
@@ -145,7 +169,23 @@ Result<net::OriginGuard> make_guard(const ServeSettings& settings, const Endpoin
   }
   return net::OriginGuard::create({.address = endpoint.host,
                                    .advertised_hosts = std::move(advertised),
-                                   .listen_all_insecure = settings.listen_all && settings.insecure});
+                                   .listen_all_insecure = settings.listen_all && settings.insecure,
+                                   .authenticated = settings.auth.on()});
+}
+
+/// None where authentication is off.
+Result<net::HttpAuthorizer> make_authorizer(const Parts& parts, const ServeSettings& settings) {
+  if (settings.auth == auth::AuthSettings{}) return nullptr;
+  GEMINGA_TRY(auto authenticator, auth::Authenticator::create(settings.auth));
+  if (auth::everyone_may_read(settings.auth.token_secret_key))
+    log::warn(kLog, "everyone on this machine may read {} and make tokens with it; take that away: chmod o-r",
+              settings.auth.token_secret_key);
+  net::AuthorizationOptions options;
+  options.requests_per_second = settings.auth.requests_per_second;
+  options.requests_at_once = settings.auth.requests_at_once;
+  // The server listens only while there is an orchestrator.
+  options.on_refused = [&parts](const auto&... refusal) { parts.orchestrator->refused(refusal...); };
+  return net::Authorization(std::move(authenticator), std::move(options));
 }
 
 Result<> open_bus(Parts& parts, const ServeSettings& settings) {
@@ -189,6 +229,8 @@ Result<> start_orchestrator(Parts& parts, const ServeSettings& settings, net::Ro
   options.on_disk_error = on_disk_error;
   options.settings = settings.orchestrator;
   options.unsafe = settings.unsafe;
+  options.authentication = settings.auth.on();
+  options.tenants = settings.tenants;
   GEMINGA_TRY(options.topics, orchestrator::Topics::resolve(
                                   orchestrator::topic_style_of(parts.bus->url()),
                                   [](const char* name) -> const char* { return std::getenv(name); }));
@@ -200,18 +242,22 @@ Result<> start_orchestrator(Parts& parts, const ServeSettings& settings, net::Ro
 Result<> start(Parts& parts, const ServeSettings& settings) {
   GEMINGA_TRY(const Endpoint endpoint, parse_endpoint(settings.http, "the HTTP address"));
   GEMINGA_TRY(net::OriginGuard guard, make_guard(settings, endpoint));
+  GEMINGA_TRY(net::HttpAuthorizer authorizer, make_authorizer(parts, settings));
   GEMINGA_TRY_VOID(open_bus(parts, settings));
   GEMINGA_TRY_VOID(start_registry(parts, settings));
   parts.exposed.push_back(base::expose_process(base::Metrics::process()));
   if (parts.broker) parts.exposed.push_back(broker::expose(*parts.broker, base::Metrics::process()));
   net::Router router;
   add_health_routes(router, parts);
-  parts.http_bus = std::make_unique<doors::HttpBus>(*parts.bus);
+  parts.http_bus = std::make_unique<doors::HttpBus>(
+      *parts.bus, doors::HttpBusOptions{.read_only = orchestrator::is_kept_namespace});
   parts.http_bus->add_routes(router);
   GEMINGA_TRY_VOID(start_orchestrator(parts, settings, router));
+  add_document_route(router);
   auto http = net::HttpServer::listen({.address = endpoint.host,
                                        .port = endpoint.port,
                                        .guards = {std::move(guard)},
+                                       .authorizer = std::move(authorizer),
                                        .metrics = &base::Metrics::process()},
                                       std::move(router));
   if (!http) {
@@ -223,6 +269,12 @@ Result<> start(Parts& parts, const ServeSettings& settings) {
 }
 
 void warn_when_open(const ServeSettings& settings) {
+  if (settings.auth.on()) {
+    const auto endpoint = parse_endpoint(settings.http, "the HTTP address");
+    if (endpoint && !net::is_loopback_host(endpoint->host))
+      log::warn(kLog, "tokens travel unencrypted to {}; put a TLS proxy in front of it", settings.http);
+    return;
+  }
   if (!settings.listen_all || !settings.insecure) return;
   log::warn(kLog, "--listen-all --insecure: everyone who reaches {} may publish, read and call every tool",
             settings.http);

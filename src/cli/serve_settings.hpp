@@ -1,12 +1,15 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <geminga/error.hpp>
+#include <geminga/policies.hpp>
 
+#include "auth/authenticator.hpp"
 #include "base/log.hpp"
 #include "cli/embedded_settings.hpp"
 #include "cli/verb.hpp"
@@ -34,6 +37,9 @@ struct ServeSettings {
   orchestrator::OrchestratorSettings orchestrator;
   orchestrator::UnsafeOptions unsafe;  ///< no flag, variable or key sets it
   EmbeddedSettings embedded;
+  auth::AuthSettings auth;
+  /// Every tenant that a role has, with the policies of its orchestrator's namespaces.
+  std::map<std::string, Policies, std::less<>> tenants;
 };
 
 /// Finds a variable of the environment; nullptr when it is not set.

@@ -211,6 +211,63 @@ TEST_F(Settings, WhatTheOrchestratorCannotUseIsNamedWithLineKeyValueAndRemedy) {
   EXPECT_NE(error("[embedded]\ndelay_index_byte = 3\n").find("delay_index_bytes"), std::string::npos);
 }
 
+TEST_F(Settings, RolesTenantsAndTheirPoliciesAreRead) {
+  write(R"toml(
+[tenants.acme]
+publish_messages_per_second = 5
+durability = "async(20)"
+
+[auth]
+token_secret_key = "file:///etc/secret.key"
+superuser_roles = ["admin", "root"]
+service_roles = ["gateway"]
+monitor_roles = "prometheus"
+requests_at_once = 7
+
+[auth.roles.gateway]
+tenant = "acme"
+
+[auth.roles."a/b"]
+tenant = "other"
+permissions = ["consume"]
+)toml");
+  const auto settings = load({}, true);
+  ASSERT_TRUE(settings) << settings.error().message;
+  EXPECT_TRUE(settings->auth.on());
+  EXPECT_EQ(settings->auth.superuser_roles, (std::set<std::string>{"admin", "root"}));
+  EXPECT_EQ(settings->auth.monitor_roles, (std::set<std::string>{"prometheus"}));
+  EXPECT_EQ(settings->auth.requests_at_once, 7U);
+  EXPECT_EQ(settings->auth.roles.at("gateway").tenant, "acme");
+  EXPECT_EQ(settings->auth.roles.at("a/b").permissions,
+            (std::set<auth::Permission>{auth::Permission::consume}));
+  EXPECT_EQ(settings->tenants.at("acme").publish_messages_per_second, 5U);
+  EXPECT_EQ(settings->tenants.at("acme").durability, Durability{std::chrono::milliseconds(20)});
+  EXPECT_EQ(settings->tenants.at("other"), Policies{});
+  EXPECT_FALSE(load({}, false)->auth.on());
+}
+
+TEST_F(Settings, AKeyFileIsRelativeToTheFileThatNamesIt) {
+  const auto key = file_.parent_path() / "geminga_settings_test.key";
+  std::ofstream(key) << std::string(32, 'k');
+  write("[auth]\ntoken_secret_key = 'geminga_settings_test.key'\n");
+  EXPECT_EQ(load({}, true)->auth.token_secret_key, key.string());
+  EXPECT_EQ(load({}, true)->auth.token_public_key, "") << "what is not named stays so";
+  std::filesystem::remove(key);
+}
+
+TEST_F(Settings, WhatIsWrongInAuthIsNamed) {
+  EXPECT_NE(error("[auth]\ntoken_secret = 'x'\n").find("token_secret_key"), std::string::npos);
+  EXPECT_NE(error("[auth.roles.a]\ntenant = 't'\npermissions = ['write']\n").find("produce"),
+            std::string::npos);
+  EXPECT_NE(error("[auth.roles.a]\ntenants = 't'\n").find("tenant"), std::string::npos);
+  EXPECT_NE(error("[tenants.t]\nmessage_ttl_seconds = 5\n").find("no role"), std::string::npos);
+  const std::string role = "[auth.roles.a]\ntenant = 't'\n";
+  EXPECT_NE(error(role + "[tenants.t]\nmessage_ttl_seconds = 'long'\n").find("whole number"),
+            std::string::npos);
+  EXPECT_NE(error(role + "[tenants.t]\nno_such_policy = 5\n").find("no_such_policy"), std::string::npos);
+  EXPECT_NE(error("auth = 5\n").find("table"), std::string::npos);
+}
+
 /// Reads the guide as it would be a file of the user's.
 TEST_F(Settings, TheGuideShowsEveryKeyWithItsDefault) {
   std::ifstream in(std::filesystem::path(GEMINGA_SOURCE_DIR) / "docs/guide/configuration.md");
@@ -238,6 +295,8 @@ TEST(FileKeys, ADefaultCanBeReadBack) {
   for (const auto& key : kOrchestratorKeys) read_back(key, orchestrator::OrchestratorSettings{});
   for (const auto& key : kServerKeys) read_back(key, mcp::ServerSettings{});
   for (const auto& key : kEmbeddedKeys) read_back(key, EmbeddedSettings{});
+  for (const auto& key : kRoleKeys)
+    if (key.name != "tenant") read_back(key, auth::RoleSettings{});  // which has no default
 }
 
 TEST_F(Settings, AFileThatIsNamedMustBeThere) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
+#include "base/policy_fields.hpp"
 #include "base/try.hpp"
 #include "cli/file_keys.hpp"
 #include "cli/nearest.hpp"
@@ -16,6 +17,9 @@ constexpr std::string_view kServers = "servers";
 constexpr std::string_view kTools = "tools";
 constexpr std::string_view kOrchestrator = "orchestrator";
 constexpr std::string_view kEmbedded = "embedded";
+constexpr std::string_view kAuth = "auth";
+constexpr std::string_view kRoles = "roles";
+constexpr std::string_view kTenants = "tenants";
 
 /// Where an error is: "geminga.toml:12".
 struct Source {
@@ -156,6 +160,85 @@ Result<> read_keys(const Source& source, std::string_view name, std::span<const 
   return {};
 }
 
+/// A path in the file is relative to the file's folder; a URL or the key's own text is not a path.
+void place_key(const Source& source, std::string& location) {
+  if (location.empty() || location.find(':') != std::string::npos) return;
+  const auto file = std::filesystem::path(source.name).parent_path() / location;
+  std::error_code ignored;
+  if (std::filesystem::is_regular_file(file, ignored)) location = file.string();
+}
+
+Result<> read_roles(const Source& source, const toml::node& node, ServeSettings& settings) {
+  const toml::table* table = node.as_table();
+  if (table == nullptr)
+    return source.error(node.source(), "'roles' in [auth] must be tables [auth.roles.NAME]");
+  for (const auto& [key, value] : *table) {
+    const std::string role(key.str());
+    auto& own = settings.auth.roles[role];
+    GEMINGA_TRY_VOID(read_keys(source, "auth.roles." + role, kRoleKeys, value, own));
+    settings.tenants[own.tenant];
+  }
+  return {};
+}
+
+Result<> read_auth(const Source& source, const toml::node& node, ServeSettings& settings) {
+  const toml::table* table = node.as_table();
+  if (table == nullptr) return source.error(node.source(), "[auth] must be a table");
+  for (const auto& [key, value] : *table) {
+    if (key.str() == kRoles) {
+      GEMINGA_TRY_VOID(read_roles(source, value, settings));
+      continue;
+    }
+    GEMINGA_TRY_VOID(apply_key(source, "[auth]", kAuthKeys, key, value, settings.auth, kRoles));
+  }
+  place_key(source, settings.auth.token_secret_key);
+  place_key(source, settings.auth.token_public_key);
+  return {};
+}
+
+Result<> read_policy(const Source& source, const std::string& where, const toml::key& key,
+                     const toml::node& value, base::PolicyValues& values) {
+  const std::string name(key.str());
+  const auto text = value.value_exact<std::string>();
+  const auto number = value.value_exact<std::int64_t>();
+  const bool word = base::is_word(name);
+  if (word ? !text : !number || *number < 0)
+    return source.error(value.source(),
+                        fmt::format("'{}' in {} must be {}", name, where,
+                                    word ? "a word" : "a policy's whole number, 0 for no limit"));
+  if (!word) {
+    values[name] = static_cast<std::uint64_t>(*number);
+    return {};
+  }
+  auto parsed = base::parse_word(name, *text);
+  if (!parsed) return source.error(value.source(), parsed.error().message);
+  values[name] = *parsed;
+  return {};
+}
+
+Result<> read_tenants(const Source& source, const toml::node& node, ServeSettings& settings) {
+  const toml::table* tenants = node.as_table();
+  if (tenants == nullptr) return source.error(node.source(), "'tenants' must be tables [tenants.NAME]");
+  for (const auto& [key, value] : *tenants) {
+    const std::string where = fmt::format("[tenants.{}]", key.str());
+    const toml::table* table = value.as_table();
+    if (table == nullptr) return source.error(value.source(), where + " must be a table");
+    base::PolicyValues values;
+    for (const auto& [name, policy] : *table)
+      GEMINGA_TRY_VOID(read_policy(source, where, name, policy, values));
+    auto policies = base::to_policies(values);
+    if (!policies)
+      return source.error(value.source(), fmt::format("{}: {}", where, policies.error().message));
+    const auto found = settings.tenants.find(key.str());
+    if (found == settings.tenants.end())
+      return source.error(key.source(), fmt::format("no role has the tenant '{}'; give it to one in "
+                                                    "[auth.roles.NAME]",
+                                                    key.str()));
+    found->second = *policies;
+  }
+  return {};
+}
+
 Result<> apply_table(const Source& source, ServeSettings& settings, const toml::table& table) {
   for (const auto& [key, value] : table) {
     if (key.str() == kServers) {
@@ -170,16 +253,23 @@ Result<> apply_table(const Source& source, ServeSettings& settings, const toml::
       GEMINGA_TRY_VOID(read_keys(source, kEmbedded, kEmbeddedKeys, value, settings.embedded));
       continue;
     }
+    if (key.str() == kAuth) {
+      GEMINGA_TRY_VOID(read_auth(source, value, settings));
+      continue;
+    }
+    if (key.str() == kTenants) continue;
     const auto found = std::find_if(kSettings.begin(), kSettings.end(),
                                     [&](const Setting& setting) { return setting.key == key.str(); });
     if (found == kSettings.end()) {
       std::vector<std::string> known{std::string(kServers), std::string(kOrchestrator),
-                                     std::string(kEmbedded)};
+                                     std::string(kEmbedded), std::string(kAuth), std::string(kTenants)};
       for (const Setting& setting : kSettings) known.emplace_back(setting.key);
       return source.unknown_key(key, "", known);
     }
     GEMINGA_TRY_VOID(apply_setting(source, settings, *found, value));
   }
+  // Only now are all roles known.
+  if (const toml::node* tenants = table.get(kTenants)) return read_tenants(source, *tenants, settings);
   return {};
 }
 

@@ -135,6 +135,7 @@ Verb query_verb();
 Verb restore_verb();
 Verb serve_verb();
 Verb subscriptions_verb();
+Verb tokens_verb();
 Verb topics_verb();
 
 }  // namespace geminga::cli
