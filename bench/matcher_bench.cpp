@@ -1,9 +1,11 @@
 // What the matcher is worth and what it costs: hit@1 and hit@5, precision and coverage at each threshold of
-// the confidence, time of a query and of a rebuild. Usage: matcher_bench [TOOLS.json SENTENCES.tsv]; --rows
-// prints every sentence.
+// the confidence, what is called and with which arguments, time of a query and of a rebuild, on the labelled
+// sentences of tests/data/matching. Usage: matcher_bench [--rows]; --rows prints every sentence with its
+// numbers, tab-separated, for whoever fits the confidence anew.
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <map>
 #include <random>
 #include <string_view>
 
@@ -23,7 +25,9 @@ struct Row {
   Decision decision;
   double coverage = 0;
   double mass = 0;
+  double named = 0;
   double margin = 0;
+  double arguments = 0;
 };
 
 /// The tool that the matcher would name with this confidence, empty below the threshold.
@@ -33,17 +37,22 @@ std::string chosen(const Row& row, double threshold) {
   return row.decision.candidates.empty() ? std::string{} : row.decision.candidates.front().tool;
 }
 
+Row decide(const Matcher& matcher, const LabelledSentence& sentence) {
+  const std::string query = normalise_query(sentence.text);
+  const auto explained = nlohmann::json::parse(matcher.explain(query));
+  return {.sentence = &sentence,
+          .decision = matcher.match(query),
+          .coverage = explained["bm25"]["coverage"],
+          .mass = explained["bm25"]["coveredIdf"],
+          .named = explained["bm25"]["nameSaid"],
+          .margin = explained["bm25"]["margin"],
+          .arguments = explained["bm25"]["argumentsFilled"]};
+}
+
 std::vector<Row> decide_all(const Matcher& matcher, const std::vector<LabelledSentence>& sentences) {
   std::vector<Row> rows;
-  for (const LabelledSentence& sentence : sentences) {
-    const std::string query = normalise_query(sentence.text);
-    const auto explained = nlohmann::json::parse(matcher.explain(query));
-    rows.push_back({.sentence = &sentence,
-                    .decision = matcher.match(query),
-                    .coverage = explained["bm25"]["coverage"],
-                    .mass = explained["bm25"]["coveredIdf"],
-                    .margin = explained["bm25"]["margin"]});
-  }
+  rows.reserve(sentences.size());
+  for (const LabelledSentence& sentence : sentences) rows.push_back(decide(matcher, sentence));
   return rows;
 }
 
@@ -84,29 +93,43 @@ void print_curve(std::string_view name, const std::vector<Row>& rows) {
   }
 }
 
+double share(int part, int whole) {
+  return whole > 0 ? static_cast<double>(part) / whole : 1;
+}
+
+/// Of those that would be called: the tool, and with BFCL the arguments too.
 void print_calls(std::string_view name, const std::vector<Row>& rows) {
   int called = 0;
   int right = 0;
   int named = 0;
+  int arguments = 0;
   for (const Row& row : rows) {
+    const bool hit = row.decision.matched && is_right(*row.sentence, row.decision.tool);
     called += row.decision.matched;
-    right += row.decision.matched && is_right(*row.sentence, row.decision.tool);
-    named += !row.decision.matched && !row.decision.missing_arguments.empty();
+    right += hit;
+    arguments +=
+        hit && !row.sentence->arguments.empty() && has_right_arguments(*row.sentence, row.decision.params);
+    named += !row.decision.matched && !row.decision.tool.empty();
   }
-  fmt::print("{:<28} {} called ({} of them right), {} named with their missing arguments, {} left\n", name,
-             called, right, named, static_cast<int>(rows.size()) - called - named);
+  fmt::print(
+      "{:<28} {} called, {:.3f} of them the right tool; {} named with what is missing or refused, {} left\n",
+      name, called, share(right, called), named, static_cast<int>(rows.size()) - called - named);
+  if (arguments > 0)
+    fmt::print("{:<28} of {} calls of the right tool {:.3f} have the right arguments\n", name, right,
+               share(arguments, right));
 }
 
-void print_rows(const std::vector<Row>& rows) {
+void print_rows(std::string_view name, const std::vector<Row>& rows) {
   for (const Row& row : rows) {
     const auto& candidates = row.decision.candidates;
     const std::string best = row.decision.rule != 0 ? row.decision.tool
                              : candidates.empty()   ? "-"
                                                     : candidates.front().tool;
-    fmt::print("{}\t{}\t{:.3f}\t{:.3f}\t{:.3f}\t{:.3f}\t{}\t{}\t{}\t{}\n",
+    fmt::print("{}\t{}\t{}\t{:.3f}\t{:.3f}\t{:.3f}\t{:.3f}\t{:.3f}\t{:.3f}\t{}\t{}\t{}\t{}\t{}\n", name,
                is_right(*row.sentence, best) ? "right" : "wrong", row.sentence->held_out ? "held" : "tune",
-               row.decision.confidence, row.coverage, row.mass, row.margin, row.decision.rule, best,
-               row.sentence->tools.empty() ? "-" : row.sentence->tools.front(), row.sentence->text);
+               row.decision.confidence, row.coverage, row.mass, row.margin, row.arguments, row.named,
+               row.decision.rule, best, row.sentence->tools.empty() ? "-" : row.sentence->tools.front(),
+               row.sentence->text, row.decision.params);
   }
 }
 
@@ -168,29 +191,54 @@ void print_times(const std::vector<ToolView>& real, const std::vector<LabelledSe
              found, sentences.size());
 }
 
+void print_worth(std::string_view name, const std::vector<Row>& all, bool show_rows) {
+  std::vector<Row> held;
+  std::ranges::copy_if(all, std::back_inserter(held), [](const Row& row) { return row.sentence->held_out; });
+  fmt::print("=== {}\n", name);
+  for (const auto* rows : std::initializer_list<const std::vector<Row>*>{&all, &held}) {
+    const auto part = rows == &all ? "all" : "held out";
+    print_hits(part, *rows);
+    print_calls(part, *rows);
+    print_curve(part, *rows);
+  }
+  if (show_rows) print_rows(name, all);
+}
+
+/// Each question asked of the tools of its own set.
+std::vector<Row> decide_by_set(const std::vector<ToolView>& tools,
+                               const std::vector<LabelledSentence>& questions) {
+  std::map<std::string, std::vector<ToolView>> sets;
+  for (const ToolView& tool : tools) sets[tool.server].push_back(tool);
+  std::vector<Row> rows;
+  for (const auto& [name, list] : sets) {
+    const Matcher matcher(RuleSet{}, list);
+    for (const LabelledSentence& question : questions)
+      if (question.set == name) rows.push_back(decide(matcher, question));
+  }
+  return rows;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  const bool show_rows = argc > 1 && std::string_view(argv[argc - 1]) == "--rows";
+  const bool show_rows = argc > 1 && std::string_view(argv[1]) == "--rows";
   const std::filesystem::path data = std::filesystem::path(GEMINGA_SOURCE_DIR) / "tests/data/matching";
-  const auto tools = testing::load_tools(argc > 2 ? argv[1] : data / "tools.json");
-  const auto sentences = testing::load_sentences(argc > 2 ? argv[2] : data / "sentences.tsv");
+  const auto tools = testing::load_tools(data / "tools.json");
+  const auto sentences = testing::load_sentences(data / "sentences.tsv");
   for (const bool with_rules : {false, true}) {
     const Matcher matcher(with_rules ? RuleSet::defaults() : RuleSet{}, tools);
-    const std::vector<Row> all = decide_all(matcher, sentences);
-    std::vector<Row> held;
-    std::ranges::copy_if(all, std::back_inserter(held),
-                         [](const Row& row) { return row.sentence->held_out; });
-    fmt::print("=== {}, {} tools\n", with_rules ? "built-in rules, then BM25" : "BM25 without rules",
-               tools.size());
-    print_hits("all", all);
-    print_hits("held out", held);
-    print_calls("all", all);
-    print_calls("held out", held);
-    print_curve("all", all);
-    print_curve("held out", held);
-    if (show_rows) print_rows(all);
+    print_worth(fmt::format("our sentences, {} tools, {}", tools.size(),
+                            with_rules ? "built-in rules, then BM25" : "BM25 without rules"),
+                decide_all(matcher, sentences), show_rows);
   }
+  const auto bfcl_tools = testing::load_tools(data / "bfcl/tools.json");
+  const auto questions = testing::load_questions(data / "bfcl/questions.jsonl");
+  print_worth("BFCL, sets of 40 tools", decide_by_set(bfcl_tools, questions), show_rows);
+  // What the tools of one set cannot do those of another may.
+  auto related = questions;
+  std::erase_if(related, [](const LabelledSentence& question) { return question.tools.empty(); });
+  print_worth(fmt::format("BFCL, all {} tools at once, questions that have one", bfcl_tools.size()),
+              decide_all(Matcher(RuleSet{}, bfcl_tools), related), show_rows);
   print_times(tools, sentences);
   return 0;
 }

@@ -61,7 +61,7 @@ std::string usage_line(const std::vector<const Verb*>& path) {
   std::string line = "usage:";
   for (const Verb* verb : path) line += " " + verb->name;
   const Verb& last = *path.back();
-  if (!last.verbs.empty()) return line + " VERB [options]\n";
+  if (!last.verbs.empty() && last.run == nullptr) return line + " VERB [options]\n";
   for (const auto& positional : last.positionals) {
     const std::string name = positional.name + (positional.repeated ? "..." : "");
     line += positional.required ? " " + name : " [" + name + "]";

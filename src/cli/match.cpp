@@ -32,11 +32,15 @@ void print_decision(const ordered_json& explained) {
                            printable(decision.value("params", ordered_json::object()).dump())));
   const auto missing = decision.value("missingArguments", ordered_json::array());
   if (!missing.empty()) print_line(fmt::format("{:<12}{}", "missing", joined(missing)));
+  for (const auto& refused : decision.value("refusedArguments", ordered_json::array()))
+    print_line(fmt::format("{:<12}{}: {}", "refused", printable(refused.value("name", "")),
+                           printable(refused.value("why", ""))));
   print_line(fmt::format("{:<12}{}", "why", printable(decision.value("explanation", ""))));
-  Table candidates({"CANDIDATE", "SCORE"});
+  Table candidates({"CANDIDATE", "SCORE", "NEEDS"});
   for (const auto& c : decision.value("candidates", ordered_json::array())) {
     candidates.add({fmt::format("{}/{}", c.value("server", ""), c.value("tool", "")),
-                    fmt::format("{:.2f}", c.value("score", 0.0))});
+                    fmt::format("{:.2f}", c.value("score", 0.0)),
+                    joined(c.value("missingArguments", ordered_json::array()))});
   }
   if (candidates.empty()) return;
   print_line("");
@@ -66,7 +70,18 @@ void print_trials(const ordered_json& explained) {
                          bm25.value("margin", 0.0)));
 }
 
-Outcome run(const Arguments& arguments) {
+void print_cosines(const ordered_json& explained) {
+  Table cosines({"TOOL", "COSINE", "SCORE"});
+  const auto embedding = explained.value("embedding", ordered_json::object());
+  for (const auto& c : embedding.value("candidates", ordered_json::array()))
+    cosines.add({c.value("tool", ""), fmt::format("{:.2f}", c.value("cosine", 0.0)),
+                 fmt::format("{:.2f}", c.value("score", 0.0))});
+  if (cosines.empty()) return;
+  print_line("");
+  cosines.print();
+}
+
+Outcome run(const Arguments& arguments, bool with_numbers) {
   GEMINGA_CLI_TRY(const std::string sentence, sentence_of(arguments));
   Remote remote(arguments);
   GEMINGA_CLI_TRY(const ordered_json explained,
@@ -76,23 +91,45 @@ Outcome run(const Arguments& arguments) {
     return {};
   }
   print_decision(explained);
+  if (!with_numbers) return {};
   print_trials(explained);
+  print_cosines(explained);
   return {};
+}
+
+Outcome decide(const Arguments& arguments) {
+  return run(arguments, false);
+}
+
+Outcome explain(const Arguments& arguments) {
+  return run(arguments, true);
 }
 
 }  // namespace
 
 Verb match_verb() {
+  const Positional sentence{.name = "SENTENCE", .help = "what somebody might ask", .repeated = true};
+  Positional optional = sentence;
+  optional.required = false;
   return {.name = "match",
-          .summary = "explain which tool a sentence would go to, without calling it",
+          .summary = "which tool a sentence would go to, without calling it",
           .about =
-              "Shows the decision, its confidence, the arguments, every rule that was found and why it was "
-              "passed over, and the words with "
-              "their weights.",
-          .positionals = {{.name = "SENTENCE", .help = "what somebody might ask", .repeated = true}},
+              "Shows the decision, its confidence, the arguments, what is missing or refused, and the "
+              "candidates. "
+              "`match explain` shows how it came about.",
+          .positionals = {optional},
           .options = {output_option(), server_option(), token_option()},
           .examples = {{"geminga match \"What time is it in Tokyo?\"", "before you write a rule, and after"}},
-          .run = run};
+          .verbs = {{.name = "explain",
+                     .summary = "the same with every rule that was found and the weight of every word",
+                     .about = "Says why each rule was taken or passed over, which words the best tool has, "
+                              "how far it is ahead of "
+                              "the next, and the confidence that follows.",
+                     .positionals = {sentence},
+                     .options = {output_option(), server_option(), token_option()},
+                     .examples = {{"geminga match explain \"What time is it in Tokyo?\"", "why it is so"}},
+                     .run = explain}},
+          .run = decide};
 }
 
 }  // namespace geminga::cli

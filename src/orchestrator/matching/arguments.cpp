@@ -7,6 +7,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "schema/json_schema.hpp"
+
 namespace geminga::orchestrator {
 namespace {
 
@@ -23,19 +25,6 @@ const json* member(const json& object, std::string_view name) {
 const json* property_schema(const json& schema, std::string_view name) {
   const json* properties = member(schema, "properties");
   return properties == nullptr ? nullptr : member(*properties, name);
-}
-
-void collect_missing(const json& schema, const json& params, const std::string& prefix, int depth,
-                     std::vector<std::string>& out) {
-  if (depth > kDepthMax || !params.is_object()) return;
-  if (const json* required = member(schema, "required"); required != nullptr && required->is_array()) {
-    for (const json& name : *required)
-      if (name.is_string() && !params.contains(name.get_ref<const std::string&>()))
-        out.push_back(prefix + name.get_ref<const std::string&>());
-  }
-  for (const auto& [name, value] : params.items())
-    if (const json* inner = property_schema(schema, name))
-      collect_missing(*inner, value, prefix + name + ".", depth + 1, out);
 }
 
 /// True where the schema's type is `type`, or a list of types with it and without "string".
@@ -87,8 +76,16 @@ void fit(const json& schema, json& value, int depth) {
 
 std::vector<std::string> missing_arguments(const json& schema, const json& params) {
   std::vector<std::string> missing;
-  collect_missing(schema, params, "", 0, missing);
+  for (schema::Misfit& misfit : schema::misfits(schema, params))
+    if (misfit.missing) missing.push_back(std::move(misfit.path));
   return missing;
+}
+
+std::vector<RefusedArgument> refused_arguments(const json& schema, const json& params) {
+  std::vector<RefusedArgument> refused;
+  for (schema::Misfit& misfit : schema::misfits(schema, params))
+    if (!misfit.missing) refused.push_back({.name = std::move(misfit.path), .why = std::move(misfit.why)});
+  return refused;
 }
 
 void fit_types(const json& schema, json& params) {

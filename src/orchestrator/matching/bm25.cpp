@@ -51,6 +51,13 @@ std::vector<std::string> document_of(const ToolView& tool) {
   return terms;
 }
 
+std::vector<std::string> name_of(const ToolView& tool) {
+  std::vector<std::string> terms = terms_of(tool.tool);
+  std::ranges::sort(terms);
+  terms.erase(std::ranges::unique(terms).begin(), terms.end());
+  return terms;
+}
+
 std::vector<float> bonuses(std::span<const ToolView> tools) {
   std::uint64_t most = 0;
   for (const ToolView& tool : tools) most = std::max(most, tool.uses);
@@ -72,6 +79,7 @@ Bm25Index::Bm25Index(std::span<const ToolView> tools) : bonus_(bonuses(tools)) {
   std::size_t total = 0;
   for (std::size_t i = 0; i < tools.size(); ++i) {
     const std::vector<std::string> terms = document_of(tools[i]);
+    names_.push_back(name_of(tools[i]));
     lengths.push_back(terms.size());
     total += terms.size();
     for (const std::string& term : terms) {
@@ -131,6 +139,11 @@ void Bm25Index::weigh(Ranking& ranking) const {
     all += term.idf;
     if (term.covered) covered += term.idf;
   }
+  const auto& name = names_[best];
+  const auto said = std::ranges::count_if(name, [&](const std::string& word) {
+    return std::ranges::any_of(ranking.terms, [&](const auto& term) { return term.query.term == word; });
+  });
+  ranking.named = name.empty() ? 0 : static_cast<double>(said) / static_cast<double>(name.size());
   ranking.mass = covered / idf(0);
   ranking.coverage = all > 0 ? covered / all : 0;
 }

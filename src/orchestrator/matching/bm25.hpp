@@ -30,6 +30,7 @@ struct Ranking {
   std::vector<Hit> hits;  ///< best first, at most as many as were asked for; score > 0
   double coverage = 0;    ///< covered idf mass of the counted terms, 0 to 1
   double mass = 0;        ///< the covered idf mass in units of a word that no tool has
+  double named = 0;       ///< share of the words of its name that stand in the sentence, 0 to 1
   double margin = 0;      ///< (first score - second score) / first score; 1 where there is no second
 };
 
@@ -41,7 +42,7 @@ class Bm25Index {
  public:
   /// The tools are not kept.
   explicit Bm25Index(std::span<const ToolView> tools);
-  /// At most `hits_max` hits; coverage, mass and margin are of the first.
+  /// At most `hits_max` hits; coverage, mass, named and margin are of the first.
   [[nodiscard]] Ranking rank(std::string_view sentence, std::size_t hits_max) const;
 
  private:
@@ -65,7 +66,9 @@ class Bm25Index {
   [[nodiscard]] double idf(std::size_t tools_with_term) const;
 
   TermMap terms_;
-  std::vector<float> bonus_;  // by tool
+  // By tool:
+  std::vector<float> bonus_;
+  std::vector<std::vector<std::string>> names_;  // the terms of the name, each once
 };
 
 }  // namespace geminga::orchestrator

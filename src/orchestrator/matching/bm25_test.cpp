@@ -47,6 +47,15 @@ TEST(Bm25, CoverageCountsWordsThatNoToolKnowsButNotValues) {
   EXPECT_EQ(none.mass, 0);
 }
 
+TEST(Bm25, TheNameIsHowMuchOfItTheSentenceSays) {
+  const auto tools = three_tools();
+  const Bm25Index index(tools);
+  EXPECT_EQ(index.rank("please read me the graphs", 5).named, 1);
+  EXPECT_EQ(index.rank("what does the graph know", 5).named, 0.5);
+  EXPECT_EQ(index.rank("repeat this", 5).named, 0) << "a word of a parameter is none of the name";
+  EXPECT_NEAR(index.rank("a tiny logo", 5).named, 1.0 / 3, 1e-9);
+}
+
 TEST(Bm25, MarginIsTheDistanceToTheSecond) {
   const auto tools = three_tools();
   EXPECT_EQ(Bm25Index(tools).rank("knowledge", 5).margin, 1);
@@ -81,28 +90,28 @@ TEST(Bm25, TakesAnySchemaAndNoTools) {
 }
 
 TEST(Confidence, GrowsWithEachKindOfEvidenceAndStaysWithinZeroAndOne) {
+  constexpr double Evidence::* kKinds[] = {&Evidence::coverage, &Evidence::mass, &Evidence::named,
+                                           &Evidence::margin, &Evidence::arguments};
   const double steps[] = {-1, 0, 0.1, 0.3, 0.5, 0.9, 1, 1.5, 100};
-  for (const double a : steps) {
-    for (const double b : steps) {
-      double last_coverage = 0;
-      double last_mass = 0;
-      double last_margin = 0;
-      for (const double x : steps) {
-        const double coverage = bm25_confidence({.coverage = x, .mass = a, .margin = b});
-        const double mass = bm25_confidence({.coverage = a, .mass = x, .margin = b});
-        const double margin = bm25_confidence({.coverage = a, .mass = b, .margin = x});
-        EXPECT_GE(coverage, last_coverage);
-        EXPECT_GE(mass, last_mass);
-        EXPECT_GE(margin, last_margin);
-        EXPECT_LE(std::max({coverage, mass, margin}), 1);
-        last_coverage = coverage;
-        last_mass = mass;
-        last_margin = margin;
+  for (const double others : steps) {
+    for (const auto kind : kKinds) {
+      Evidence evidence{
+          .coverage = others, .mass = others, .named = others, .margin = others, .arguments = others};
+      double last = 0;
+      for (const double step : steps) {
+        evidence.*kind = step;
+        const double confidence = bm25_confidence(evidence);
+        EXPECT_GE(confidence, last);
+        EXPECT_LE(confidence, 1);
+        last = confidence;
       }
+      evidence.*kind = 0;
+      EXPECT_GT(last, bm25_confidence(evidence)) << "none of them counts for nothing";
     }
   }
   EXPECT_LT(bm25_confidence({}), 0.01);
-  EXPECT_GT(bm25_confidence({.coverage = 1, .mass = 2, .margin = 1}), 0.9);
+  EXPECT_EQ(bm25_confidence({.coverage = 1, .mass = 2, .named = 1, .margin = 0}), 0.5) << "a tie";
+  EXPECT_GT(bm25_confidence({.coverage = 1, .mass = 2, .named = 1, .margin = 1}), 0.9);
 }
 
 }  // namespace

@@ -10,7 +10,8 @@ namespace {
 using nlohmann::json;
 
 std::optional<MatchMethod> method_of(std::string_view text) {
-  for (const MatchMethod method : {MatchMethod::none, MatchMethod::rule, MatchMethod::bm25})
+  for (const MatchMethod method :
+       {MatchMethod::none, MatchMethod::rule, MatchMethod::bm25, MatchMethod::embedding})
     if (to_string(method) == text) return method;
   return std::nullopt;
 }
@@ -23,6 +24,8 @@ std::string_view to_string(MatchMethod method) noexcept {
       return "rule";
     case MatchMethod::bm25:
       return "bm25";
+    case MatchMethod::embedding:
+      return "embedding";
     case MatchMethod::none:
       break;
   }
@@ -37,6 +40,9 @@ std::string to_json(const Decision& decision) {
                           {"score", candidate.score},
                           {"missingArguments", candidate.missing_arguments}});
   }
+  json refused = json::array();
+  for (const RefusedArgument& argument : decision.refused_arguments)
+    refused.push_back({{"name", argument.name}, {"why", argument.why}});
   const json out = {{"matched", decision.matched},
                     {"server", decision.server},
                     {"tool", decision.tool},
@@ -46,6 +52,7 @@ std::string to_json(const Decision& decision) {
                     {"rule", decision.rule},
                     {"candidates", std::move(candidates)},
                     {"missingArguments", decision.missing_arguments},
+                    {"refusedArguments", std::move(refused)},
                     {"explanation", decision.explanation}};
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
@@ -76,6 +83,10 @@ Result<Decision> parse_decision(std::string_view text) {
            .score = candidate.at("score").get<double>(),
            .missing_arguments = candidate.at("missingArguments").get<std::vector<std::string>>()});
     }
+    // Decisions of the version before have none.
+    for (const json& argument : value->value("refusedArguments", json::array()))
+      decision.refused_arguments.push_back(
+          {.name = argument.at("name").get<std::string>(), .why = argument.at("why").get<std::string>()});
     return decision;
   } catch (const json::exception& error) {
     return bad(error.what());

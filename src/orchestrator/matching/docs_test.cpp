@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "orchestrator/matching/confidence.hpp"
+#include "orchestrator/matching/extraction.hpp"
 #include "orchestrator/matching/matcher.hpp"
 #include "orchestrator/matching/normalise.hpp"
 #include "orchestrator/matching/testing/labelled_set.hpp"
@@ -63,13 +64,41 @@ TEST(MatchingPage, ExamplesOfRulesAreTrue) {
   EXPECT_GE(rows, 4);
 }
 
+TEST(MatchingPage, ExamplesOfArgumentsAreTrue) {
+  // The arguments of the page and of what type they are.
+  const json property = json::parse(
+      R"({"mode":{"enum":["one_way","round_trip"]},"verbose":{"type":"boolean"},"base":{"type":"number"},
+      "height":{"type":"number"},"origin":{"type":"string"},"destination":{"type":"string"},"path":{"type":"string"},"a":{"type":"number"},
+      "b":{"type":"number"},"numbers":{"type":"array","items":{"type":"number"}},"message":{"type":"string"}})");
+  std::istringstream table(between(page(), "| from | example | becomes |\n| --- | --- | --- |\n", "\n\n"));
+  int rows = 0;
+  for (std::string line; std::getline(table, line);) {
+    const std::string sentence = between(line, " | \"", "\" | ");
+    const std::vector<std::string> quoted = quoted_in(line.substr(line.rfind("\" | ") + 1));
+    if (sentence.empty()) continue;
+    ASSERT_EQ(quoted.size(), 1U) << line;
+    const json wanted = json::parse(quoted[0]);
+    json schema = {{"properties", json::object()}, {"required", json::array()}};
+    for (const auto& [name, value] : wanted.items()) {
+      schema["properties"][name] = property.at(name);
+      schema["required"].push_back(name);
+    }
+    json params = json::object();
+    fill_from_sentence(schema, "echo", sentence, params);
+    EXPECT_EQ(params, wanted) << sentence;
+    ++rows;
+  }
+  EXPECT_EQ(rows, 8);
+}
+
 TEST(MatchingPage, TheFormulaIsTheOneInUse) {
-  EXPECT_NE(page().find("1 / (1 + exp(6.8 − 2.8 · c − 4.2 · min(w, 1.2) − 4.2 · min(m, 0.5)))"),
-            std::string::npos);
-  EXPECT_DOUBLE_EQ(bm25_confidence({.coverage = 0.5, .mass = 1, .margin = 0.25}),
-                   1 / (1 + std::exp(6.8 - 2.8 * 0.5 - 4.2 - 4.2 * 0.25)));
-  EXPECT_DOUBLE_EQ(bm25_confidence({.coverage = 1, .mass = 9, .margin = 1}),
-                   1 / (1 + std::exp(6.8 - 2.8 - 4.2 * 1.2 - 4.2 * 0.5)));
+  EXPECT_NE(
+      page().find("1 / (1 + exp(8.35 − 1.5 · c − 5.9 · min(w, 0.8) − 1.8 · n − 6 · min(m, 0.3) − 1.8 · a))"),
+      std::string::npos);
+  EXPECT_NEAR(bm25_confidence({.coverage = 0.5, .mass = 0.7, .named = 0.5, .margin = 0.25, .arguments = 0.5}),
+              1 / (1 + std::exp(8.35 - 1.5 * 0.5 - 5.9 * 0.7 - 1.8 * 0.5 - 6 * 0.25 - 1.8 * 0.5)), 1e-12);
+  EXPECT_NEAR(bm25_confidence({.coverage = 1, .mass = 9, .named = 1, .margin = 1, .arguments = 1}),
+              1 / (1 + std::exp(8.35 - 1.5 - 5.9 * 0.8 - 1.8 - 6 * 0.3 - 1.8)), 1e-12);
 }
 
 }  // namespace

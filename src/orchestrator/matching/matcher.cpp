@@ -12,6 +12,8 @@
 #include "orchestrator/matching/arguments.hpp"
 #include "orchestrator/matching/bm25.hpp"
 #include "orchestrator/matching/confidence.hpp"
+#include "orchestrator/matching/extraction.hpp"
+#include "orchestrator/matching/semantic_index.hpp"
 
 namespace geminga::orchestrator {
 namespace {
@@ -26,11 +28,37 @@ struct RuleTrial {
   std::string outcome;
 };
 
+/// The arguments of a call as far as rule and sentence give them.
+struct Call {
+  json params;
+  std::vector<std::string> missing;
+  std::vector<RefusedArgument> refused;
+
+  [[nodiscard]] bool complete() const { return missing.empty() && refused.empty(); }
+  /// "nothing fills a, b; count is refused: found ..., expected ..."
+  [[nodiscard]] std::string complaint() const {
+    std::string text;
+    if (!missing.empty()) text = fmt::format("nothing fills {}", fmt::join(missing, ", "));
+    for (const RefusedArgument& argument : refused)
+      text += fmt::format("{}{} is refused: {}", text.empty() ? "" : "; ",
+                          argument.name.empty() ? "the whole" : argument.name, argument.why);
+    return text;
+  }
+};
+
 struct Trace {
   std::vector<RuleTrial> rules;
   Ranking ranking;
-  double bm25_confidence = 0;
+  Evidence evidence;                         // for BM25's first tool
+  std::vector<SemanticIndex::Hit> semantic;  // best first; empty without an embedder
+  std::string embedder_error;
+  std::vector<std::size_t> order;  // the tools of the decision's candidates
+  std::optional<Call> call;        // of the first of them
 };
+
+std::string text_of(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
 
 json schema_of(const ToolView& tool) {
   auto schema = parse_json(tool.input_schema);
@@ -44,11 +72,13 @@ struct Matcher::Impl {
   std::vector<ToolView> tools;
   MatcherOptions options;
   Bm25Index index;
+  std::optional<SemanticIndex> semantic;
   std::vector<json> schemas;                                             // by tool
   std::map<std::string, std::vector<std::size_t>, std::less<>> by_name;  // indices, most used first
 
   Impl(RuleSet rules_in, std::vector<ToolView> tools_in, MatcherOptions options_in)
-      : rules(std::move(rules_in)), tools(std::move(tools_in)), options(options_in), index(tools) {
+      : rules(std::move(rules_in)), tools(std::move(tools_in)), options(std::move(options_in)), index(tools) {
+    if (options.embedder) semantic.emplace(options.embedder, tools);
     for (std::size_t i = 0; i < tools.size(); ++i) {
       schemas.push_back(schema_of(tools[i]));
       by_name[tools[i].tool].push_back(i);
@@ -70,11 +100,25 @@ struct Matcher::Impl {
     return std::nullopt;
   }
 
+  [[nodiscard]] Call call_of(std::size_t tool, json params, std::string_view query) const;
   [[nodiscard]] Decision decide(std::string_view query, Trace& trace) const;
+  void rank(std::string_view query, Trace& trace, Decision& decision) const;
   [[nodiscard]] bool by_rules(std::string_view query, Trace& trace, Decision& decision) const;
-  void by_bm25(Trace& trace, Decision& decision) const;
+  void by_rank(Trace& trace, Decision& decision) const;
   [[nodiscard]] std::string without_candidate(const Trace& trace) const;
+  [[nodiscard]] std::string reason(const Trace& trace, const Candidate& best) const;
 };
+
+/// What a rule has filled stands; the sentence fills the rest.
+Call Matcher::Impl::call_of(std::size_t tool, json params, std::string_view query) const {
+  Call call{.params = std::move(params)};
+  const json& schema = schemas[tool];
+  fit_types(schema, call.params);
+  fill_from_sentence(schema, tools[tool].tool, query, call.params);
+  call.missing = missing_arguments(schema, call.params);
+  call.refused = refused_arguments(schema, call.params);
+  return call;
+}
 
 /// True when a rule settles it; a rule whose tool lacks an argument is kept in `decision`, and later rules
 /// may do better.
@@ -94,24 +138,21 @@ bool Matcher::Impl::by_rules(std::string_view query, Trace& trace, Decision& dec
       trial.outcome = fmt::format("its confidence is below {:.2f}", options.threshold);
       continue;
     }
-    json params = json::parse(match->params);
-    fit_types(schemas[*tool], params);
-    const std::vector<std::string> missing = missing_arguments(schemas[*tool], params);
-    trial.outcome = missing.empty() ? "taken" : fmt::format("nothing fills {}", fmt::join(missing, ", "));
-    if (!missing.empty() && decision.rule != 0) continue;
-    decision.matched = missing.empty();
+    Call call = call_of(*tool, json::parse(match->params), query);
+    trial.outcome = call.complete() ? "taken" : call.complaint();
+    if (!call.complete() && decision.rule != 0) continue;
+    decision.matched = call.complete();
     decision.server = tools[*tool].server;
     decision.tool = match->tool;
-    decision.params = params.dump();
+    decision.params = text_of(call.params);
     decision.confidence = match->confidence;
     decision.method = MatchMethod::rule;
     decision.rule = static_cast<std::uint32_t>(match->number);
-    decision.missing_arguments = missing;
-    decision.explanation =
-        missing.empty() ? fmt::format("rule {} names {} on {}", match->number, match->tool, decision.server)
-                        : fmt::format("rule {} names {} on {}, but nothing fills {}", match->number,
-                                      match->tool, decision.server, fmt::join(missing, ", "));
-    if (missing.empty()) return true;
+    decision.explanation = fmt::format("rule {} names {} on {}", match->number, match->tool, decision.server);
+    if (!call.complete()) decision.explanation += ", but " + call.complaint();
+    decision.missing_arguments = std::move(call.missing);
+    decision.refused_arguments = std::move(call.refused);
+    if (decision.matched) return true;
   }
 }
 
@@ -121,51 +162,82 @@ std::string Matcher::Impl::without_candidate(const Trace& trace) const {
   return "no tool knows a word of the sentence";
 }
 
-void Matcher::Impl::by_bm25(Trace& trace, Decision& decision) const {
-  decision.confidence = trace.bm25_confidence;
+std::string Matcher::Impl::reason(const Trace& trace, const Candidate& best) const {
+  if (!trace.semantic.empty())
+    return fmt::format("{} on {} has a cosine of {:.2f}", best.tool, best.server,
+                       trace.semantic.front().cosine);
+  return fmt::format("{} on {} covers {:.0f} % of the sentence, {:.0f} % ahead of the next", best.tool,
+                     best.server, 100 * trace.ranking.coverage, 100 * trace.ranking.margin);
+}
+
+void Matcher::Impl::by_rank(Trace& trace, Decision& decision) const {
   if (decision.candidates.empty()) {
     decision.explanation = without_candidate(trace);
     return;
   }
+  const bool with_model = !trace.semantic.empty();
+  decision.confidence =
+      with_model ? std::min(1.0, trace.semantic.front().score) : bm25_confidence(trace.evidence);
   const Candidate& best = decision.candidates.front();
-  const std::string numbers =
-      fmt::format("{} on {} covers {:.0f} % of the sentence, {:.0f} % ahead of the next", best.tool,
-                  best.server, 100 * trace.ranking.coverage, 100 * trace.ranking.margin);
+  decision.explanation = reason(trace, best);
   if (decision.confidence < options.threshold) {
-    decision.explanation =
-        fmt::format("{}: confidence {:.2f} is below {:.2f}", numbers, decision.confidence, options.threshold);
+    decision.explanation +=
+        fmt::format(": confidence {:.2f} is below {:.2f}", decision.confidence, options.threshold);
     return;
   }
-  decision.method = MatchMethod::bm25;
+  Call& call = *trace.call;
+  decision.method = with_model ? MatchMethod::embedding : MatchMethod::bm25;
   decision.server = best.server;
   decision.tool = best.tool;
-  decision.missing_arguments = best.missing_arguments;
-  decision.matched = best.missing_arguments.empty();
-  decision.explanation = decision.matched ? numbers
-                                          : fmt::format("{}, but nothing fills {}", numbers,
-                                                        fmt::join(best.missing_arguments, ", "));
+  decision.params = text_of(call.params);
+  decision.matched = call.complete();
+  if (!call.complete()) decision.explanation += ", but " + call.complaint();
+  decision.missing_arguments = std::move(call.missing);
+  decision.refused_arguments = std::move(call.refused);
+}
+
+/// The order of the tools, and the evidence for the first.
+void Matcher::Impl::rank(std::string_view query, Trace& trace, Decision& decision) const {
+  trace.ranking = index.rank(query, semantic ? tools.size() : kCandidatesMax);
+  if (semantic) {
+    auto hits = semantic->rank(query, trace.ranking, kCandidatesMax);
+    if (hits)
+      trace.semantic = *std::move(hits);
+    else
+      trace.embedder_error = hits.error().message;
+  }
+  const auto add = [&](std::size_t tool, double score) {
+    trace.order.push_back(tool);
+    decision.candidates.push_back({.server = tools[tool].server, .tool = tools[tool].tool, .score = score});
+  };
+  if (trace.ranking.hits.size() > kCandidatesMax) trace.ranking.hits.resize(kCandidatesMax);
+  for (const SemanticIndex::Hit& hit : trace.semantic) add(hit.tool, hit.score);
+  if (trace.semantic.empty())
+    for (const Ranking::Hit& hit : trace.ranking.hits) add(hit.tool, hit.score);
+  if (trace.order.empty()) return;
+  trace.call = call_of(trace.order.front(), json::object(), query);
+  const std::size_t required = missing_arguments(schemas[trace.order.front()], json::object()).size();
+  const auto missing = static_cast<double>(std::min(required, trace.call->missing.size()));
+  trace.evidence = {.coverage = trace.ranking.coverage,
+                    .mass = trace.ranking.mass,
+                    .named = trace.ranking.named,
+                    .margin = trace.ranking.margin,
+                    .arguments = required == 0 ? 1 : 1 - missing / static_cast<double>(required)};
 }
 
 Decision Matcher::Impl::decide(std::string_view query, Trace& trace) const {
   Decision decision;
-  trace.ranking = index.rank(query, kCandidatesMax);
-  for (const Ranking::Hit& hit : trace.ranking.hits) {
-    decision.candidates.push_back(
-        {.server = tools[hit.tool].server,
-         .tool = tools[hit.tool].tool,
-         .score = hit.score,
-         .missing_arguments = missing_arguments(schemas[hit.tool], json::object())});
-  }
-  if (!trace.ranking.hits.empty())
-    trace.bm25_confidence = bm25_confidence(
-        {.coverage = trace.ranking.coverage, .mass = trace.ranking.mass, .margin = trace.ranking.margin});
-  if (by_rules(query, trace, decision) || decision.rule != 0) return decision;
-  by_bm25(trace, decision);
+  rank(query, trace, decision);
+  if (!by_rules(query, trace, decision) && decision.rule == 0) by_rank(trace, decision);
+  if (decision.matched) return decision;
+  // The plan tells of each candidate what it would need.
+  for (std::size_t i = 0; i < trace.order.size(); ++i)
+    decision.candidates[i].missing_arguments = call_of(trace.order[i], json::object(), query).missing;
   return decision;
 }
 
 Matcher::Matcher(RuleSet rules, std::vector<ToolView> tools, MatcherOptions options)
-    : impl_(std::make_unique<const Impl>(std::move(rules), std::move(tools), options)) {}
+    : impl_(std::make_unique<const Impl>(std::move(rules), std::move(tools), std::move(options))) {}
 Matcher::~Matcher() = default;
 
 Decision Matcher::match(std::string_view query) const {
@@ -201,9 +273,37 @@ std::string Matcher::explain(std::string_view query) const {
                {{"terms", std::move(terms)},
                 {"coverage", trace.ranking.coverage},
                 {"coveredIdf", trace.ranking.mass},
+                {"nameSaid", trace.ranking.named},
                 {"margin", trace.ranking.margin},
-                {"confidence", trace.bm25_confidence}}}};
-  return out.dump(-1, ' ', false, json::error_handler_t::replace);
+                {"argumentsFilled", trace.evidence.arguments},
+                {"confidence", trace.order.empty() ? 0 : bm25_confidence(trace.evidence)}}}};
+  if (impl_->semantic) {
+    json cosines = json::array();
+    for (std::size_t i = 0; i < trace.semantic.size(); ++i)
+      cosines.push_back({{"tool", decision.candidates[i].tool},
+                         {"cosine", trace.semantic[i].cosine},
+                         {"score", trace.semantic[i].score}});
+    out["embedding"] = {{"candidates", std::move(cosines)}, {"error", trace.embedder_error}};
+  }
+  return text_of(out);
+}
+
+std::vector<ToolView> Matcher::nearest(std::string_view query, std::size_t count) const {
+  count = std::min(count, impl_->tools.size());
+  std::vector<bool> taken(impl_->tools.size(), false);
+  std::vector<ToolView> found;
+  const auto take = [&](std::size_t tool) {
+    if (found.size() == count || taken[tool]) return;
+    taken[tool] = true;
+    found.push_back(impl_->tools[tool]);
+  };
+  const Ranking ranking = impl_->index.rank(query, impl_->tools.size());
+  if (impl_->semantic)
+    if (const auto hits = impl_->semantic->rank(query, ranking, count))
+      for (const SemanticIndex::Hit& hit : *hits) take(hit.tool);
+  for (const Ranking::Hit& hit : ranking.hits) take(hit.tool);
+  for (std::size_t i = 0; i < impl_->tools.size(); ++i) take(i);
+  return found;
 }
 
 std::size_t Matcher::rule_count() const {

@@ -82,13 +82,66 @@ TEST(Matcher, MissingArgumentsKeepItFromMatching) {
   EXPECT_THAT(by_words.missing_arguments, ElementsAre("a", "b"));
 }
 
+TEST(Matcher, TheSentenceFillsWhatNoRuleDoes) {
+  const Matcher by_words(RuleSet{}, kSum);
+  const Decision words = by_words.match("the sum of the numbers 3 and 4.5");
+  EXPECT_TRUE(words.matched) << words.explanation;
+  EXPECT_EQ(words.params, R"({"a":3,"b":4.5})");
+  const Matcher by_rule(
+      rules_of("[[rule]]\npattern='add (?P<a>\\d+)'\ntool='get-sum'\n[rule.params]\na='${a}'\n"), kSum);
+  const Decision rule = by_rule.match("add 3 to 5");
+  EXPECT_TRUE(rule.matched) << rule.explanation;
+  EXPECT_EQ(rule.params, R"({"a":3,"b":5})");
+}
+
+TEST(Matcher, WhatTheSchemaRefusesIsNamedWithItsReasonAndNotCalled) {
+  const std::vector<ToolView> dice = {
+      {.server = "games",
+       .tool = "roll_dice",
+       .description = "Rolls dice",
+       .input_schema =
+           R"({"properties":{"count":{"type":"integer","maximum":10},"sides":{"enum":[6,20]}},"required":["count"]})"}};
+  const Matcher by_words(RuleSet{}, dice);
+  EXPECT_TRUE(by_words.match("roll 3 dice").matched);
+  const Decision words = by_words.match("roll 12 dice");
+  EXPECT_FALSE(words.matched);
+  EXPECT_EQ(words.tool, "roll_dice");
+  EXPECT_THAT(words.missing_arguments, IsEmpty());
+  const std::vector<RefusedArgument> refused = {
+      {.name = "count", .why = "found the number 12, expected at most 10"}};
+  EXPECT_EQ(words.refused_arguments, refused);
+  EXPECT_THAT(words.explanation, HasSubstr("count is refused: found the number 12"));
+  EXPECT_EQ(parse_decision(to_json(words)).value(), words);
+  const Plan plan = plan_without_model("r", words, Timestamp{});
+  EXPECT_THAT(plan.plan[1].description,
+              HasSubstr("it refuses count: found the number 12, expected at most 10"));
+  EXPECT_EQ(json::parse(plan.metadata)["refusedArguments"][0]["name"], "count");
+  const Matcher by_rule(rules_of("[[rule]]\npattern='throw (?P<n>\\d+) with (?P<s>\\d+)'\ntool='roll_dice'\n"
+                                 "[rule.params]\ncount='${n}'\nsides='${s}'\n"),
+                        dice);
+  const Decision rule = by_rule.match("throw 3 with 7");
+  EXPECT_FALSE(rule.matched);
+  ASSERT_EQ(rule.refused_arguments.size(), 1U);
+  EXPECT_EQ(rule.refused_arguments[0].name, "sides");
+}
+
+TEST(Matcher, NamesTheNearestToolsThenTheOthers) {
+  const Matcher matcher(RuleSet{}, recorded_tools());
+  const auto nearest = matcher.nearest("list the allowed directories", 3);
+  ASSERT_EQ(nearest.size(), 3U);
+  EXPECT_EQ(nearest[0].tool, "list_allowed_directories");
+  EXPECT_FALSE(nearest[0].input_schema.empty());
+  EXPECT_EQ(matcher.nearest("zzz", 1'000).size(), matcher.tool_count());
+  EXPECT_TRUE(Matcher(RuleSet{}, {}).nearest("x", 5).empty());
+}
+
 TEST(Matcher, ALaterRuleThatFillsEverythingWinsOverAnEarlierOneThatDoesNot) {
   const Matcher matcher(
       rules_of(
           "[[rule]]\npattern='add (?P<a>\\d+)'\ntool='get-sum'\nparams={a='${a}'}\n"
-          "[[rule]]\npattern='add (?P<a>\\d+) (?P<b>\\d+)'\ntool='get-sum'\nparams={a='${a}',b='${b}'}\n"),
+          "[[rule]]\npattern='add (?P<a>\\d+)x(?P<b>\\d+)'\ntool='get-sum'\nparams={a='${a}',b='${b}'}\n"),
       kSum);
-  const Decision decision = matcher.match("add 1 2");
+  const Decision decision = matcher.match("add 1x2");
   EXPECT_TRUE(decision.matched);
   EXPECT_EQ(decision.rule, 2U);
   EXPECT_THAT(decision.missing_arguments, IsEmpty());
@@ -192,6 +245,13 @@ TEST(Plan, NamesCandidatesMissingArgumentsAndThatNoModelIsConfigured) {
   EXPECT_EQ(json::parse(plan.plan[1].params)["destination"]["address"], "the airport");
   EXPECT_EQ(json::parse(plan.metadata)["missingArguments"], json::array({"origin"}));
   EXPECT_EQ(parse_plan(to_json(plan)).value(), plan);
+}
+
+TEST(Plan, OfAModelThatFailedItSaysSo) {
+  const Plan plan =
+      plan_without_model("r", Matcher(RuleSet{}, {}).match("compose"), Timestamp{}, "small at http://x");
+  EXPECT_THAT(plan.plan[0].description, HasSubstr("small at http://x gave no plan"));
+  EXPECT_EQ(json::parse(plan.metadata)["model"], "small at http://x");
 }
 
 TEST(Plan, WithoutAnyCandidateItSaysSo) {

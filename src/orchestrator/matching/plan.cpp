@@ -13,15 +13,18 @@ constexpr std::string_view kNoModel =
     "No model is configured, so nothing was executed; name the tool, or write a rule that fills its "
     "arguments.";
 
-std::string describe(const Candidate& candidate) {
-  if (candidate.missing_arguments.empty())
-    return fmt::format("Call {} on {}.", candidate.tool, candidate.server);
-  return fmt::format("Call {} on {}; it needs {}.", candidate.tool, candidate.server,
-                     fmt::join(candidate.missing_arguments, ", "));
+std::string describe(const Candidate& candidate, const std::vector<RefusedArgument>& refused) {
+  std::string text = fmt::format("Call {} on {}", candidate.tool, candidate.server);
+  if (!candidate.missing_arguments.empty())
+    text += fmt::format("; it needs {}", fmt::join(candidate.missing_arguments, ", "));
+  for (const RefusedArgument& argument : refused)
+    text += fmt::format("; it refuses {}: {}", argument.name, argument.why);
+  return text + ".";
 }
 
-PlanStep step_of(const Candidate& candidate, std::string params) {
-  return {.description = describe(candidate),
+PlanStep step_of(const Candidate& candidate, std::string params,
+                 const std::vector<RefusedArgument>& refused = {}) {
+  return {.description = describe(candidate, refused),
           .tool_id = candidate.tool,
           .server_id = candidate.server,
           .params = std::move(params)};
@@ -29,17 +32,21 @@ PlanStep step_of(const Candidate& candidate, std::string params) {
 
 }  // namespace
 
-Plan plan_without_model(std::string request_id, const Decision& decision, Timestamp now) {
+Plan plan_without_model(std::string request_id, const Decision& decision, Timestamp now,
+                        std::string_view failed_model) {
   Plan plan{.request_id = std::move(request_id),
             .requires_orchestration = false,
             .confidence = decision.confidence,
             .timestamp = now};
-  plan.plan.push_back({.description = std::string(kNoModel)});
+  plan.plan.push_back(
+      {.description = failed_model.empty()
+                          ? std::string(kNoModel)
+                          : fmt::format("{} gave no plan, so nothing was executed.", failed_model)});
   // The tool that was chosen stands first, with the arguments that are there already.
   if (!decision.tool.empty()) {
     plan.plan.push_back(step_of(
         {.server = decision.server, .tool = decision.tool, .missing_arguments = decision.missing_arguments},
-        decision.params));
+        decision.params, decision.refused_arguments));
   }
   for (const Candidate& candidate : decision.candidates)
     if (candidate.tool != decision.tool || candidate.server != decision.server)
@@ -51,9 +58,13 @@ Plan plan_without_model(std::string request_id, const Decision& decision, Timest
     steps.push_back(plan.plan[i].description);
   }
   plan.steps = std::move(steps);
-  plan.metadata = json{{"model", nullptr},
+  json refused = json::array();
+  for (const RefusedArgument& argument : decision.refused_arguments)
+    refused.push_back({{"name", argument.name}, {"why", argument.why}});
+  plan.metadata = json{{"model", failed_model.empty() ? json(nullptr) : json(failed_model)},
                        {"reason", decision.explanation},
-                       {"missingArguments", decision.missing_arguments}}
+                       {"missingArguments", decision.missing_arguments},
+                       {"refusedArguments", std::move(refused)}}
                       .dump(-1, ' ', false, json::error_handler_t::replace);
   return plan;
 }

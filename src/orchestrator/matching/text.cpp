@@ -44,18 +44,6 @@ void split_camel(std::string_view word, std::vector<std::string_view>& out) {
   out.push_back(word.substr(start));
 }
 
-std::vector<std::string_view> words_of(std::string_view text) {
-  std::vector<std::string_view> words;
-  std::size_t i = 0;
-  while (i < text.size()) {
-    std::size_t end = i;
-    while (end < text.size() && is_word_byte(text[end])) ++end;
-    if (end > i) split_camel(text.substr(i, end - i), words);
-    i = end + 1;
-  }
-  return words;
-}
-
 /// Empty for a stop word.
 std::string term_of(std::string_view word) {
   std::string lower(word);
@@ -132,6 +120,18 @@ class QueryReader {
 };
 
 }  // namespace
+
+std::vector<std::string_view> words_of(std::string_view text) {
+  std::vector<std::string_view> words;
+  std::size_t i = 0;
+  while (i < text.size()) {
+    std::size_t end = i;
+    while (end < text.size() && is_word_byte(text[end])) ++end;
+    if (end > i) split_camel(text.substr(i, end - i), words);
+    i = end + 1;
+  }
+  return words;
+}
 
 std::vector<std::string> terms_of(std::string_view text) {
   std::vector<std::string> terms;

@@ -10,6 +10,9 @@ namespace geminga::orchestrator {
 /// "get-structured-content"), ASCII letters lowered, stop words dropped, the rest stemmed. In text order.
 std::vector<std::string> terms_of(std::string_view text);
 
+/// The words of a text as they stand, identifiers split; pieces of `text`.
+std::vector<std::string_view> words_of(std::string_view text);
+
 struct QueryTerm {
   std::string term;
   std::string word;  ///< as it stood in the sentence

@@ -1,0 +1,419 @@
+#include "orchestrator/matching/values.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "orchestrator/matching/ascii.hpp"
+#include "orchestrator/matching/stem.hpp"
+#include "orchestrator/matching/text.hpp"
+
+namespace geminga::orchestrator {
+namespace {
+
+using std::string_view;
+
+std::string lowered(string_view text) {
+  std::string lower(text);
+  std::ranges::transform(lower, lower.begin(), to_lower);
+  return lower;
+}
+
+template <std::size_t N>
+bool is_one_of(string_view text, const std::array<string_view, N>& list) {
+  return std::ranges::find(list, text) != list.end();
+}
+
+bool only_digits(string_view text) {
+  return !text.empty() && std::ranges::all_of(text, is_digit);
+}
+
+constexpr std::array<string_view, 18> kNumberWords = {
+    "two",    "three",  "four",   "five",   "six",   "seven", "eight", "nine",   "ten",
+    "eleven", "twelve", "twenty", "thirty", "forty", "fifty", "sixty", "eighty", "ninety"};
+constexpr std::array<int, 18> kNumberValues = {2,  3,  4,  5,  6,  7,  8,  9,  10,
+                                               11, 12, 20, 30, 40, 50, 60, 80, 90};
+
+// What may stick to a number.
+constexpr std::array<string_view, 36> kUnits = {"%",
+                                                "km",
+                                                "m",
+                                                "cm",
+                                                "mm",
+                                                "kg",
+                                                "g",
+                                                "mg",
+                                                "lb",
+                                                "lbs",
+                                                "mi",
+                                                "ft",
+                                                "in",
+                                                "s",
+                                                "ms",
+                                                "h",
+                                                "hr",
+                                                "hrs",
+                                                "min",
+                                                "l",
+                                                "ml",
+                                                "st",
+                                                "nd",
+                                                "rd",
+                                                "th",
+                                                "mph",
+                                                "kmh",
+                                                "gb",
+                                                "mb",
+                                                "kb",
+                                                "tb",
+                                                "usd",
+                                                "eur",
+                                                "\xC2\xB0"
+                                                "c",
+                                                "\xC2\xB0"
+                                                "f",
+                                                "m/s"};
+
+constexpr std::array<string_view, 12> kMonths = {"january",   "february", "march",    "april",
+                                                 "may",       "june",     "july",     "august",
+                                                 "september", "october",  "november", "december"};
+
+/// Digits with their separators at the front: 1,000.5; empty where there are none.
+string_view digits_of(string_view text) {
+  std::size_t i = 0;
+  while (i < text.size() && is_digit(text[i])) ++i;
+  if (i == 0) return {};
+  while (i + 3 < text.size() && text[i] == ',' && only_digits(text.substr(i + 1, 3)) &&
+         (i + 4 == text.size() || !is_digit(text[i + 4])))
+    i += 4;
+  if (i + 1 < text.size() && text[i] == '.' && is_digit(text[i + 1])) {
+    ++i;
+    while (i < text.size() && is_digit(text[i])) ++i;
+  }
+  return text.substr(0, i);
+}
+
+std::optional<std::string> number_in(string_view text) {
+  const std::string lower = lowered(text);
+  if (const auto* word = std::ranges::find(kNumberWords, lower); word != kNumberWords.end())
+    return std::to_string(kNumberValues[static_cast<std::size_t>(word - kNumberWords.begin())]);
+  std::string out;
+  if (text.starts_with('-') || text.starts_with('+')) {
+    if (text.front() == '-') out = "-";
+    text.remove_prefix(1);
+  }
+  for (const string_view currency : {"$", "\xE2\x82\xAC", "\xC2\xA3"})
+    if (text.starts_with(currency)) text.remove_prefix(currency.size());
+  const string_view digits = digits_of(text);
+  if (digits.empty()) return std::nullopt;
+  const string_view unit = text.substr(digits.size());
+  if (!unit.empty() && !is_one_of(lowered(unit), kUnits)) return std::nullopt;
+  std::ranges::copy_if(digits, std::back_inserter(out), [](char c) { return c != ','; });
+  return out;
+}
+
+std::optional<std::string> date_of(int year, int month, int day) {
+  const std::chrono::year_month_day date{std::chrono::year{year},
+                                         std::chrono::month{static_cast<unsigned>(month)},
+                                         std::chrono::day{static_cast<unsigned>(day)}};
+  if (year < 1000 || !date.ok()) return std::nullopt;
+  return fmt::format("{:04}-{:02}-{:02}", year, month, day);
+}
+
+/// 2024-05-01, 2024/5/1, with or without a time behind a T; 25/12/2024 where only one order is a date.
+std::optional<std::string> date_in(string_view text) {
+  const std::size_t t = text.find('T');
+  if (t == 10 && text.size() > t + 4 && is_digit(text[t + 1]))
+    if (const auto day = date_in(text.substr(0, t))) return *day + std::string(text.substr(t));
+  const char mark = text.find('-') != string_view::npos ? '-' : '/';
+  std::array<int, 3> parts{};
+  std::size_t first_size = 0;
+  for (std::size_t i = 0; i < 3; ++i) {
+    const std::size_t end = i < 2 ? text.find(mark) : text.size();
+    if (end == string_view::npos || end > 4 || !only_digits(text.substr(0, end))) return std::nullopt;
+    if (i == 0) first_size = end;
+    for (const char c : text.substr(0, end)) parts[i] = parts[i] * 10 + (c - '0');
+    text.remove_prefix(std::min(text.size(), end + 1));
+  }
+  if (first_size == 4) return date_of(parts[0], parts[1], parts[2]);
+  const auto month_first = date_of(parts[2], parts[0], parts[1]);
+  const auto day_first = date_of(parts[2], parts[1], parts[0]);
+  if (month_first && day_first && *month_first != *day_first) return std::nullopt;
+  return month_first ? month_first : day_first;
+}
+
+/// 14:30, 2:30pm, 3pm; `half` is "am" or "pm" where it stood apart.
+std::optional<std::string> time_in(string_view text, string_view half = {}) {
+  std::string lower = lowered(text);
+  if (half.empty() && (lower.ends_with("am") || lower.ends_with("pm"))) {
+    half = lower.ends_with("am") ? "am" : "pm";
+    lower.resize(lower.size() - 2);
+  }
+  const std::size_t colon = lower.find(':');
+  const string_view hours = string_view(lower).substr(0, colon);
+  const string_view minutes =
+      colon == std::string::npos ? string_view("00") : string_view(lower).substr(colon + 1);
+  if (half.empty() && colon == std::string::npos) return std::nullopt;
+  if (!only_digits(hours) || hours.size() > 2 || !only_digits(minutes) || minutes.size() != 2)
+    return std::nullopt;
+  int hour = std::stoi(std::string(hours));
+  if (hour > 23 || (!half.empty() && (hour > 12 || hour == 0)) || minutes[0] > '5') return std::nullopt;
+  if (half == "pm" && hour < 12) hour += 12;
+  if (half == "am" && hour == 12) hour = 0;
+  return fmt::format("{:02}:{}", hour, minutes);
+}
+
+bool is_email(string_view text) {
+  const std::size_t at = text.find('@');
+  return at != string_view::npos && at > 0 && text.find('.', at) != string_view::npos &&
+         text.find('@', at + 1) == string_view::npos;
+}
+
+bool is_path(string_view text) {
+  for (const string_view start : {"/", "~/", "./", "../"})
+    if (text.starts_with(start)) return text.size() > start.size();
+  if (text.find('/') != string_view::npos) return false;
+  const std::size_t dot = text.rfind('.');
+  if (dot == string_view::npos || dot == 0) return false;
+  const string_view ending = text.substr(dot + 1);
+  return ending.size() >= 2 && ending.size() <= 5 && std::ranges::all_of(ending, is_lower) &&
+         !is_digit(text.front());
+}
+
+bool is_capital(string_view text) {
+  if (is_upper(text.front())) return text != "I";
+  const auto lead = static_cast<unsigned char>(text[0]);
+  return lead == 0xC3 && text.size() > 1 &&
+         static_cast<unsigned char>(text[1]) <= 0x9E;  // A with grave to Thorn
+}
+
+void classify(Token& token) {
+  token.value = token.text;
+  if (token.text.starts_with("http://") || token.text.starts_with("https://")) {
+    token.kind = TokenKind::url;
+  } else if (token.text.starts_with("www.")) {
+    token.kind = TokenKind::url;
+    token.value = "https://" + token.text;
+  } else if (is_email(token.text)) {
+    token.kind = TokenKind::email;
+  } else if (auto date = date_in(token.text)) {
+    token.kind = TokenKind::date;
+    token.value = *std::move(date);
+  } else if (auto time = time_in(token.text)) {
+    token.kind = TokenKind::time;
+    token.value = *std::move(time);
+  } else if (auto number = number_in(token.text)) {
+    token.kind = TokenKind::number;
+    token.value = *std::move(number);
+  } else if (is_path(token.text)) {
+    token.kind = TokenKind::path;
+  }
+  token.term = stem(lowered(token.text));
+}
+
+struct Quote {
+  string_view open;
+  string_view close;
+};
+constexpr Quote kQuotes[] = {
+    {"\"", "\""}, {"`", "`"}, {"'", "'"}, {"\xE2\x80\x9C", "\xE2\x80\x9D"}, {"\xE2\x80\x98", "\xE2\x80\x99"}};
+
+/// Cuts a sentence into tokens; what needs two of them (May 1, 2024) is joined afterwards.
+class TokenReader {
+ public:
+  explicit TokenReader(string_view sentence) : text_(sentence) {}
+
+  std::vector<Token> read() {
+    while (at_ < text_.size()) {
+      if (is_blank(text_[at_])) {
+        ++at_;
+        continue;
+      }
+      if (take_quoted() || take_list()) continue;
+      take_chunk();
+    }
+    return std::move(tokens_);
+  }
+
+ private:
+  [[nodiscard]] string_view rest() const { return text_.substr(at_); }
+
+  void add(Token token, std::size_t begin, std::size_t end) {
+    token.begin = begin;
+    token.end = end;
+    token.capital = !tokens_.empty() && token.kind == TokenKind::word && is_capital(token.text);
+    tokens_.push_back(std::move(token));
+  }
+
+  /// Punctuation behind what was just taken.
+  void take_marks() {
+    while (at_ < text_.size() && string_view(".,;:?!)]").find(text_[at_]) != string_view::npos) {
+      if (!tokens_.empty()) {
+        tokens_.back().clause_ends = true;
+        tokens_.back().comma_follows = tokens_.back().comma_follows || text_[at_] == ',';
+      }
+      ++at_;
+    }
+  }
+
+  bool take_quoted() {
+    for (const Quote& quote : kQuotes) {
+      if (!rest().starts_with(quote.open)) continue;
+      const std::size_t start = at_ + quote.open.size();
+      std::size_t end = text_.find(quote.close, start);
+      // An apostrophe inside a word closes nothing.
+      while (end != string_view::npos && quote.open != "\"" && end + quote.close.size() < text_.size() &&
+             is_word_byte(text_[end + quote.close.size()]) && quote.open != "`")
+        end = text_.find(quote.close, end + 1);
+      if (end == string_view::npos || end == start) continue;
+      const std::size_t begin = at_;
+      at_ = end + quote.close.size();
+      Token token{.kind = TokenKind::quoted, .text = std::string(text_.substr(start, end - start))};
+      while (!token.text.empty() && string_view(".,;").find(token.text.back()) != string_view::npos)
+        token.text.pop_back();
+      token.value = token.text;
+      token.term = stem(lowered(token.text));
+      add(std::move(token), begin, at_);
+      take_marks();
+      return true;
+    }
+    return false;
+  }
+
+  bool take_list() {
+    if (!rest().starts_with('[')) return false;
+    const std::size_t end = text_.find(']', at_);
+    if (end == string_view::npos) return false;
+    const std::string inside(text_.substr(at_ + 1, end - at_ - 1));
+    add({.kind = TokenKind::list, .text = inside, .term = {}, .value = inside}, at_, end + 1);
+    at_ = end + 1;
+    take_marks();
+    return true;
+  }
+
+  void take_chunk() {
+    std::size_t end = at_;
+    while (end < text_.size() && !is_blank(text_[end]) && text_[end] != '"' && text_[end] != '[') ++end;
+    const std::size_t chunk_end = std::max(end, at_ + 1);
+    while (at_ < chunk_end && string_view("([{<'").find(text_[at_]) != string_view::npos) ++at_;
+    end = chunk_end;
+    while (end > at_ && string_view(".,;:?!)]}>'").find(text_[end - 1]) != string_view::npos) --end;
+    add_chunk(at_, end);
+    at_ = end;
+    take_marks();
+    at_ = std::max(at_, chunk_end);
+  }
+
+  /// "a=1" and "height:5" are a word and a value.
+  void add_chunk(std::size_t begin, std::size_t end) {
+    const string_view chunk = text_.substr(begin, end - begin);
+    if (chunk.empty()) return;
+    const std::size_t mark = chunk.find_first_of("=:");
+    const bool label =
+        mark != string_view::npos && mark > 0 && mark + 1 < chunk.size() &&
+        std::ranges::all_of(chunk.substr(0, mark), [](char c) { return is_word_byte(c) || c == '_'; }) &&
+        !only_digits(chunk.substr(0, mark)) && (chunk[mark] == '=' || is_digit(chunk[mark + 1]));
+    if (label) {
+      add_word(begin, begin + mark);
+      add_word(begin + mark + 1, end);
+    } else {
+      add_word(begin, end);
+    }
+  }
+
+  void add_word(std::size_t begin, std::size_t end) {
+    string_view word = text_.substr(begin, end - begin);
+    for (const string_view possessive : {"'s", "\xE2\x80\x99s"})
+      if (word.size() > possessive.size() && word.ends_with(possessive))
+        word.remove_suffix(possessive.size());
+    Token token{.text = std::string(word)};
+    classify(token);
+    add(std::move(token), begin, begin + word.size());
+  }
+
+  string_view text_;
+  std::size_t at_ = 0;
+  std::vector<Token> tokens_;
+};
+
+int month_of(const Token& token) {
+  const std::string lower = lowered(token.text);
+  for (std::size_t i = 0; i < kMonths.size(); ++i)
+    if (lower == kMonths[i] || (lower.size() >= 3 && kMonths[i].substr(0, 3) == lower))
+      return static_cast<int>(i) + 1;
+  return 0;
+}
+
+int small_number(const Token& token, int max) {
+  if (token.kind != TokenKind::number || token.value.size() > 4 || !only_digits(token.value)) return 0;
+  const int value = std::stoi(token.value);
+  return value <= max ? value : 0;
+}
+
+/// Length of the date that begins at `at`, in tokens; 0 where there is none.
+std::size_t date_at(const std::vector<Token>& tokens, std::size_t at, std::string& value) {
+  const auto number = [&](std::size_t i, int max) {
+    return i < tokens.size() ? small_number(tokens[i], max) : 0;
+  };
+  const auto month = [&](std::size_t i) { return i < tokens.size() ? month_of(tokens[i]) : 0; };
+  std::optional<std::string> date;
+  std::size_t length = 3;
+  if (month(at) != 0 && number(at + 1, 31) != 0 && number(at + 2, 9999) != 0) {
+    date = date_of(number(at + 2, 9999), month(at), number(at + 1, 31));
+  } else if (number(at, 31) != 0) {
+    const std::size_t of = at + 1 < tokens.size() && tokens[at + 1].term == "of" ? 1 : 0;
+    length = 3 + of;
+    if (month(at + 1 + of) != 0 && number(at + 2 + of, 9999) != 0)
+      date = date_of(number(at + 2 + of, 9999), month(at + 1 + of), number(at, 31));
+  }
+  if (!date) return 0;
+  value = *std::move(date);
+  return length;
+}
+
+/// Makes one token of `count`.
+void join(std::vector<Token>& tokens, std::size_t at, std::size_t count, TokenKind kind, std::string value,
+          string_view sentence) {
+  Token& token = tokens[at];
+  const Token& last = tokens[at + count - 1];
+  token.kind = kind;
+  token.value = std::move(value);
+  token.end = last.end;
+  token.clause_ends = last.clause_ends;
+  token.comma_follows = last.comma_follows;
+  token.capital = false;
+  token.text = std::string(sentence.substr(token.begin, token.end - token.begin));
+  tokens.erase(tokens.begin() + static_cast<std::ptrdiff_t>(at) + 1,
+               tokens.begin() + static_cast<std::ptrdiff_t>(at + count));
+}
+
+}  // namespace
+
+std::vector<Token> read_tokens(string_view sentence) {
+  std::vector<Token> tokens = TokenReader(sentence).read();
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    std::string value;
+    if (const std::size_t length = date_at(tokens, i, value); length > 0) {
+      join(tokens, i, length, TokenKind::date, std::move(value), sentence);
+      continue;
+    }
+    if (i + 1 == tokens.size() || (tokens[i].kind != TokenKind::number && tokens[i].kind != TokenKind::time))
+      continue;
+    const std::string next = lowered(tokens[i + 1].text);
+    if (next != "am" && next != "pm") continue;
+    if (auto time = time_in(tokens[i].text, next))
+      join(tokens, i, 2, TokenKind::time, *std::move(time), sentence);
+  }
+  return tokens;
+}
+
+std::vector<std::string> name_words(string_view name) {
+  std::vector<std::string> words;
+  for (const string_view word : words_of(name)) words.push_back(stem(lowered(word)));
+  return words;
+}
+
+}  // namespace geminga::orchestrator
