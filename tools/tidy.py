@@ -20,7 +20,7 @@ LAYERS = {
     "engines/embedded": {"base", "bus", "broker", "storage", "engines"},
     "doors": {"base", "auth", "wire", "net", "broker", "bus"},
     "mcp": {"base", "wire", "net", "schema"},
-    "orchestrator": {"base", "auth", "net", "schema", "bus", "mcp"},
+    "orchestrator": {"base", "auth", "wire", "net", "schema", "bus", "mcp"},
     "cli": {"base", "auth", "wire", "net", "schema", "storage", "broker", "bus", "engines", "doors", "mcp", "orchestrator"},
 }
 PUBLIC_HEADERS_MAX = 15

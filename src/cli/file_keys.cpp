@@ -20,6 +20,7 @@ namespace {
 
 using mcp::ServerSettings;
 using orchestrator::OrchestratorSettings;
+using orchestrator::PlannerSettings;
 using std::chrono::milliseconds;
 
 /// Both ends are allowed; milliseconds for a duration.
@@ -52,6 +53,9 @@ std::string text_of(double value) {
 std::string text_of(milliseconds value) {
   return '"' + duration_text(value.count()) + '"';
 }
+std::string text_of(const std::string& value) {
+  return '"' + value + '"';
+}
 std::string text_of(mcp::Protocol value) {
   return value == mcp::Protocol::mcp ? R"("mcp")" : R"("invoke")";
 }
@@ -71,9 +75,6 @@ std::string text_of(mcp::RetryPolicy value) {
 }
 std::string text_of(orchestrator::RetryMode value) {
   return '"' + std::string(kRetryModes.at(static_cast<std::size_t>(value))) + '"';
-}
-std::string text_of(const std::string& value) {
-  return value.empty() ? "none" : '"' + value + '"';
 }
 std::string text_of(const std::set<std::string>& values) {
   return fmt::format("[{}]", fmt::join(values, ", "));
@@ -156,8 +157,10 @@ std::vector<std::string> parts_of(std::string_view list) {
   return parts;
 }
 
-Result<> read(std::string_view text, Limits, std::string& into) {
-  if (text.empty()) return fail(ErrorCode::config_error, "it is empty");
+/// Limits of bytes.
+Result<> read(std::string_view text, Limits limits, std::string& into) {
+  if (static_cast<std::int64_t>(text.size()) < limits.min)
+    return fail(ErrorCode::config_error, "it is empty");
   into = text;
   return {};
 }
@@ -216,6 +219,11 @@ constexpr auto orchestration(std::string_view name, std::string_view help) {
   return row<Member, Min, Max, OrchestratorSettings>(name, help);
 }
 
+template <auto Member, std::int64_t Min = Limits{}.min, std::int64_t Max = Limits{}.max>
+constexpr auto planning(std::string_view name, std::string_view help) {
+  return row<Member, Min, Max, PlannerSettings>(name, help);
+}
+
 constexpr FileKey<ServerSettings> kServerTable[] = {
     server<&ServerSettings::protocol>("protocol", "mcp, or invoke: POST URL/mcp/invoke {tool, arguments}"),
     server<&ServerSettings::retry>(
@@ -259,6 +267,8 @@ constexpr FileKey<OrchestratorSettings> kOrchestratorTable[] = {
         "job_retention", "how long jobs that have ended are kept, with their history; 0s: for ever"),
     orchestration<&OrchestratorSettings::confidence_threshold>("confidence_threshold",
                                                                "below it no tool is called, from 0 to 1"),
+    orchestration<&OrchestratorSettings::execute_plans>(
+        "execute_plans", "the steps of a model's plan are called, one after the other"),
     orchestration<&OrchestratorSettings::query_bytes_max, 1, orchestrator::kQueryBytesLimit>(
         "query_bytes_max", "of one sentence"),
     orchestration<&OrchestratorSettings::waiting_queries_max, 1, 1'000'000>(
@@ -271,7 +281,7 @@ constexpr FileKey<OrchestratorSettings> kOrchestratorTable[] = {
 
 template <auto Member>
 constexpr auto authentication(std::string_view name, std::string_view help) {
-  return row<Member, Limits{}.min, Limits{}.max, auth::AuthSettings>(name, help);
+  return row<Member, 1, Limits{}.max, auth::AuthSettings>(name, help);
 }
 
 constexpr FileKey<auth::AuthSettings> kAuthTable[] = {
@@ -292,10 +302,23 @@ constexpr FileKey<auth::AuthSettings> kAuthTable[] = {
 };
 
 constexpr FileKey<auth::RoleSettings> kRoleTable[] = {
-    row<&auth::RoleSettings::tenant, Limits{}.min, Limits{}.max, auth::RoleSettings>("tenant",
-                                                                                     "whose role it is"),
+    row<&auth::RoleSettings::tenant, 1, Limits{}.max, auth::RoleSettings>("tenant", "whose role it is"),
     row<&auth::RoleSettings::permissions, Limits{}.min, Limits{}.max, auth::RoleSettings>(
         "permissions", "what it may do in its tenant: query, produce, consume, admin"),
+};
+
+constexpr FileKey<PlannerSettings> kPlannerTable[] = {
+    planning<&PlannerSettings::url, 0>("url",
+                                       "of an OpenAI-compatible API, up to and with /v1; empty: no model"),
+    planning<&PlannerSettings::model, 0>("model", "as the API calls it"),
+    planning<&PlannerSettings::key_env, 0>("key_env", "the variable of the environment that holds its key"),
+    planning<&PlannerSettings::key_file, 0>("key_file", "a file that holds it, in the variable's place"),
+    planning<&PlannerSettings::timeout, kSecond, kHour>("timeout", "of one attempt"),
+    planning<&PlannerSettings::attempts, 1, 20>("attempts", "where the model is busy or gives no answer"),
+    planning<&PlannerSettings::requests_max, 1, 1'000>("requests_max", "questions at once; the others wait"),
+    planning<&PlannerSettings::tools_max, 1, 1'000>("tools_max",
+                                                    "tools that it is told of, the likely ones first"),
+    planning<&PlannerSettings::stream>("stream", "asks for the answer in pieces"),
 };
 
 constexpr FileKey<EmbeddedSettings> kEmbeddedTable[] = {
@@ -309,6 +332,7 @@ const std::span<const FileKey<ServerSettings>> kServerKeys = kServerTable;
 const std::span<const FileKey<OrchestratorSettings>> kOrchestratorKeys = kOrchestratorTable;
 const std::span<const FileKey<auth::AuthSettings>> kAuthKeys = kAuthTable;
 const std::span<const FileKey<auth::RoleSettings>> kRoleKeys = kRoleTable;
+const std::span<const FileKey<PlannerSettings>> kPlannerKeys = kPlannerTable;
 const std::span<const FileKey<EmbeddedSettings>> kEmbeddedKeys = kEmbeddedTable;
 
 }  // namespace geminga::cli

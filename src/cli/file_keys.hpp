@@ -32,6 +32,8 @@ extern const std::span<const FileKey<orchestrator::OrchestratorSettings>> kOrche
 extern const std::span<const FileKey<auth::AuthSettings>> kAuthKeys;
 /// [auth.roles.NAME]
 extern const std::span<const FileKey<auth::RoleSettings>> kRoleKeys;
+/// [planner]
+extern const std::span<const FileKey<orchestrator::PlannerSettings>> kPlannerKeys;
 /// [embedded]
 extern const std::span<const FileKey<EmbeddedSettings>> kEmbeddedKeys;
 

@@ -47,6 +47,7 @@ Verb serve_verb() {
           .listings = {listing_of("[orchestrator] in geminga.toml", kOrchestratorKeys),
                        listing_of("[auth] in geminga.toml", kAuthKeys),
                        listing_of("[auth.roles.NAME] in geminga.toml", kRoleKeys),
+                       listing_of("[planner] in geminga.toml", kPlannerKeys),
                        listing_of("[embedded] in geminga.toml", kEmbeddedKeys),
                        listing_of("[servers.NAME] in geminga.toml", kServerKeys)},
           .examples = {{"geminga serve", "data in ./geminga-data, HTTP on 127.0.0.1:8080, no MCP server yet"},

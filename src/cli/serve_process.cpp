@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <ctime>
+#include <fstream>
 #include <memory>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -218,6 +219,24 @@ std::string instance_of(const Parts& parts, const ServeSettings& settings) {
   return uuid ? *std::move(uuid) : std::string{};
 }
 
+/// The model's key: the first line of the file, or the variable. Errors: io_error (a file that was named and
+/// is not there).
+Result<std::string> planner_key(const orchestrator::PlannerSettings& planner) {
+  if (planner.url.empty()) return std::string{};
+  if (planner.key_file.empty()) {
+    const char* key = std::getenv(planner.key_env.c_str());
+    return std::string(key == nullptr ? "" : key);
+  }
+  std::ifstream in(planner.key_file);
+  std::string key;
+  if (!std::getline(in, key) || key.empty())
+    return fail(
+        ErrorCode::io_error,
+        fmt::format("[planner] key_file {} cannot be read or is empty; write the key into its first line",
+                    planner.key_file));
+  return key;
+}
+
 Result<> start_orchestrator(Parts& parts, const ServeSettings& settings, net::Router& router) {
   orchestrator::OrchestratorOptions options;
   options.bus = parts.bus;
@@ -231,6 +250,8 @@ Result<> start_orchestrator(Parts& parts, const ServeSettings& settings, net::Ro
   options.unsafe = settings.unsafe;
   options.authentication = settings.auth.on();
   options.tenants = settings.tenants;
+  options.planner = settings.planner;
+  GEMINGA_TRY(options.planner_key, planner_key(settings.planner));
   GEMINGA_TRY(options.topics, orchestrator::Topics::resolve(
                                   orchestrator::topic_style_of(parts.bus->url()),
                                   [](const char* name) -> const char* { return std::getenv(name); }));

@@ -35,6 +35,7 @@ struct ServeSettings {
   log::Config log;
   mcp::SettingsByServer servers;
   orchestrator::OrchestratorSettings orchestrator;
+  orchestrator::PlannerSettings planner;
   orchestrator::UnsafeOptions unsafe;  ///< no flag, variable or key sets it
   EmbeddedSettings embedded;
   auth::AuthSettings auth;

@@ -268,6 +268,22 @@ TEST_F(Settings, WhatIsWrongInAuthIsNamed) {
   EXPECT_NE(error("auth = 5\n").find("table"), std::string::npos);
 }
 
+TEST_F(Settings, TheFileMayNameAModelAndNoKey) {
+  ServeSettings settings;
+  ASSERT_TRUE(apply_settings_file(settings,
+                                  "[planner]\nurl = \"http://127.0.0.1:1/v1\"\nmodel = \"m\"\nkey_file = "
+                                  "\"key.txt\"\nstream = true\ntools_max = 5\n",
+                                  "/etc/geminga.toml"));
+  EXPECT_EQ(settings.planner.url, "http://127.0.0.1:1/v1");
+  EXPECT_EQ(settings.planner.model, "m");
+  EXPECT_EQ(settings.planner.key_file, "/etc/key.txt");
+  EXPECT_TRUE(settings.planner.stream);
+  EXPECT_EQ(settings.planner.tools_max, 5U);
+  const auto wrong = apply_settings_file(settings, "[planner]\nkey = \"secret\"\n", "g.toml");
+  ASSERT_FALSE(wrong);
+  EXPECT_NE(wrong.error().message.find("unknown key 'key'"), std::string::npos);
+}
+
 /// Reads the guide as it would be a file of the user's.
 TEST_F(Settings, TheGuideShowsEveryKeyWithItsDefault) {
   std::ifstream in(std::filesystem::path(GEMINGA_SOURCE_DIR) / "docs/guide/configuration.md");
@@ -277,6 +293,8 @@ TEST_F(Settings, TheGuideShowsEveryKeyWithItsDefault) {
   };
   for (const auto& key : kOrchestratorKeys)
     EXPECT_TRUE(shows(key.name, key.show(orchestrator::OrchestratorSettings{}))) << key.name;
+  for (const auto& key : kPlannerKeys)
+    EXPECT_TRUE(shows(key.name, key.show(orchestrator::PlannerSettings{}))) << key.name;
   for (const auto& key : kServerKeys)
     EXPECT_TRUE(shows(key.name, key.show(mcp::ServerSettings{}))) << key.name;
   for (const auto& key : kEmbeddedKeys)
@@ -293,6 +311,7 @@ TEST(FileKeys, ADefaultCanBeReadBack) {
     EXPECT_EQ(target, before) << key.name;
   };
   for (const auto& key : kOrchestratorKeys) read_back(key, orchestrator::OrchestratorSettings{});
+  for (const auto& key : kPlannerKeys) read_back(key, orchestrator::PlannerSettings{});
   for (const auto& key : kServerKeys) read_back(key, mcp::ServerSettings{});
   for (const auto& key : kEmbeddedKeys) read_back(key, EmbeddedSettings{});
   for (const auto& key : kRoleKeys)

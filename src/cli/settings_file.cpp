@@ -20,6 +20,7 @@ constexpr std::string_view kEmbedded = "embedded";
 constexpr std::string_view kAuth = "auth";
 constexpr std::string_view kRoles = "roles";
 constexpr std::string_view kTenants = "tenants";
+constexpr std::string_view kPlanner = "planner";
 
 /// Where an error is: "geminga.toml:12".
 struct Source {
@@ -249,6 +250,14 @@ Result<> apply_table(const Source& source, ServeSettings& settings, const toml::
       GEMINGA_TRY_VOID(read_keys(source, kOrchestrator, kOrchestratorKeys, value, settings.orchestrator));
       continue;
     }
+    if (key.str() == kPlanner) {
+      GEMINGA_TRY_VOID(read_keys(source, kPlanner, kPlannerKeys, value, settings.planner));
+      // Like every path in the file, from where the file is.
+      auto& key_file = settings.planner.key_file;
+      if (!key_file.empty())
+        key_file = (std::filesystem::path(source.name).parent_path() / key_file).string();
+      continue;
+    }
     if (key.str() == kEmbedded) {
       GEMINGA_TRY_VOID(read_keys(source, kEmbedded, kEmbeddedKeys, value, settings.embedded));
       continue;
@@ -262,7 +271,8 @@ Result<> apply_table(const Source& source, ServeSettings& settings, const toml::
                                     [&](const Setting& setting) { return setting.key == key.str(); });
     if (found == kSettings.end()) {
       std::vector<std::string> known{std::string(kServers), std::string(kOrchestrator),
-                                     std::string(kEmbedded), std::string(kAuth), std::string(kTenants)};
+                                     std::string(kPlanner), std::string(kEmbedded),
+                                     std::string(kAuth),    std::string(kTenants)};
       for (const Setting& setting : kSettings) known.emplace_back(setting.key);
       return source.unknown_key(key, "", known);
     }

@@ -9,6 +9,7 @@
 #include "base/log.hpp"
 #include "base/try.hpp"
 #include "orchestrator/api/api.hpp"
+#include "orchestrator/planner/openai_planner.hpp"
 #include "orchestrator/services/job_updater.hpp"
 #include "orchestrator/services/plan_fallback.hpp"
 #include "orchestrator/services/pruner.hpp"
@@ -83,12 +84,13 @@ struct Consuming {
 
 /// Everything, in the order of starting.
 struct Orchestrator::Impl : std::enable_shared_from_this<Orchestrator::Impl> {
-  explicit Impl(std::shared_ptr<Core> shared)
+  Impl(std::shared_ptr<Core> shared, std::shared_ptr<Planner> given)
       : core(std::move(shared)),
+        planner(std::move(given)),
         pool(std::make_shared<net::BlockingPool>("orch-admin", 1)),
         waiting(std::make_shared<WaitingQueries>(core)),
         matcher(std::make_shared<MatcherService>(core)),
-        fallback(std::make_shared<PlanFallback>(core)),
+        fallback(std::make_shared<PlanFallback>(core, matcher, planner)),
         coordinator(std::make_shared<Coordinator>(core)),
         retries(std::make_shared<RetryWorker>(core)),
         updater(std::make_shared<JobUpdater>(core)),
@@ -103,6 +105,7 @@ struct Orchestrator::Impl : std::enable_shared_from_this<Orchestrator::Impl> {
         events(std::make_shared<EventStreams>(core)) {}
 
   const std::shared_ptr<Core> core;
+  const std::shared_ptr<Planner> planner;  // null: none
   const std::shared_ptr<net::BlockingPool> pool;
   const std::shared_ptr<WaitingQueries> waiting;
   const std::shared_ptr<MatcherService> matcher;
@@ -227,6 +230,7 @@ std::string Orchestrator::Impl::status() const {
                       .calls_in_progress = coordinator->calls_in_progress(),
                       .rules = matcher->rules(),
                       .name_spaces = spaces->names(),
+                      .planner = planner ? planner->description() : std::string{},
                       .not_ready_reason = not_ready_reason()});
 }
 
@@ -249,6 +253,7 @@ void Orchestrator::Impl::stop(std::chrono::milliseconds allowed) {
   for (auto* intake : {&matcher->intake(), &fallback->intake()}) intake->pause();
   fallback->freeze();
   retries->stop();
+  if (planner) planner->stop();
   coordinator->stop(grace, soon);
   for (auto* intake : {&matcher->intake(), &fallback->intake(), &updater->intake()}) {
     intake->pause();
@@ -269,7 +274,13 @@ Result<std::unique_ptr<Orchestrator>> Orchestrator::start(OrchestratorOptions op
   GEMINGA_TRY_VOID(check(options));
   GEMINGA_TRY(auto store, open_store(options));
   log::info("orchestrator", "jobs store {}", store->description());
-  auto impl = std::make_shared<Impl>(std::make_shared<Core>(std::move(options), std::move(store)));
+  auto core = std::make_shared<Core>(std::move(options), std::move(store));
+  std::shared_ptr<Planner> planner;
+  if (!core->options.planner.url.empty()) {
+    GEMINGA_TRY(planner, OpenAiPlanner::make(core->loop, {.settings = core->options.planner,
+                                                          .key = core->options.planner_key}));
+  }
+  auto impl = std::make_shared<Impl>(std::move(core), std::move(planner));
   auto started = impl->start(router);
   if (!started) {
     impl->stop(kStoreWait);

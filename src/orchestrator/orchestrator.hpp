@@ -27,6 +27,8 @@ class Router;
 
 namespace geminga::orchestrator {
 
+class Embedder;
+
 struct OrchestratorOptions {
   std::optional<Bus> bus;             ///< open; stays the caller's to close, after stop()
   mcp::Registry* registry = nullptr;  ///< must outlive the orchestrator; stays the caller's to stop
@@ -50,6 +52,9 @@ struct OrchestratorOptions {
   bool authentication = false;
   /// Every tenant that a role has, with the policies of its namespaces (empty: nothing is set there).
   std::map<std::string, Policies, std::less<>> tenants;
+  PlannerSettings planner;                         ///< a url makes it ask a model where no tool fits
+  std::string planner_key;                         ///< for the model's server; empty: none is sent
+  std::shared_ptr<const Embedder> embedder;        ///< for the matcher; null: words alone
   std::chrono::milliseconds plan_look_again{100};  ///< how often the plan fallback looks for the decision
   std::chrono::milliseconds publish_sweep{5'000};  ///< after which a job that no bus has is published again
   /// How often the jobs store is pruned, from so long after the start: what lay on the bus has come by then.

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace geminga::orchestrator {
@@ -19,6 +20,21 @@ enum class RetryMode : std::uint8_t {
   topics,     ///< in a tier topic, from which the retry worker takes it
 };
 
+/// A language model that makes plans, `[planner]` of geminga.toml. Its key comes from the environment or from
+/// a file.
+struct PlannerSettings {
+  std::string url{};    ///< of an OpenAI-compatible API, up to and with /v1; empty: no model
+  std::string model{};  ///< as the API calls it
+  std::string key_env = "GEMINGA_PLANNER_KEY";  ///< the variable that holds the key; unset: none is sent
+  std::string key_file{};                     ///< a file that holds it, read at the start; beats the variable
+  std::chrono::milliseconds timeout{30'000};  ///< of one attempt
+  std::uint32_t attempts = 3;                 ///< where the model is busy or does not answer, at least 1
+  std::uint32_t requests_max = 4;             ///< at once
+  std::uint32_t tools_max = 20;               ///< that the model is told of, the likely ones first
+  bool stream = false;  ///< asks for the answer in pieces; for servers that give no other
+  bool operator==(const PlannerSettings&) const = default;
+};
+
 /// What an operator may set, `[orchestrator]` of geminga.toml. Whoever fills it keeps to the limits that are
 /// named here.
 struct OrchestratorSettings {
@@ -32,6 +48,7 @@ struct OrchestratorSettings {
   /// How long what has ended is kept in the jobs store; 0: for ever.
   std::chrono::milliseconds job_retention = std::chrono::days{30};
   double confidence_threshold = 0.7;         ///< from 0 to 1; below it no tool is called
+  bool execute_plans = false;                ///< the steps of a model's plan are called, one after the other
   std::size_t query_bytes_max = 8 << 10;     ///< of one sentence
   std::size_t waiting_queries_max = 10'000;  ///< 503 above
   std::size_t calls_max = 2'048;             ///< tool calls in flight; above, signals wait on the bus

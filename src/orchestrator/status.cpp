@@ -128,6 +128,8 @@ std::string status_json(const StatusInputs& inputs) {
   out["topics"] = topics(core);
   out["jobs"] = jobs(*core.store);
   out["rules"] = rules(inputs.rules);
+  out["planner"] = {{"model", inputs.planner.empty() ? ordered_json(nullptr) : ordered_json(inputs.planner)},
+                    {"executePlans", core.options.settings.execute_plans}};
   out["servers"] = servers(registry);
   ordered_json config{{"generation", registry.catalogue_generation}, {"settled", registry.settled}};
   if (!registry.config_error.empty()) config["error"] = registry.config_error;

@@ -18,6 +18,7 @@ struct StatusInputs {
   std::size_t calls_in_progress = 0;
   RulesStatus rules;
   std::vector<std::string> name_spaces;  ///< of tenants
+  std::string planner;                   ///< the model and where it is; empty: none
   std::string not_ready_reason;
 };
 

@@ -34,6 +34,8 @@ net::HttpResponse answer_of(const std::string& result_json, const std::string& j
   answer["status"] = to_string(result->status);
   if (result->status == ResultStatus::plan) {
     answer["plan"] = ordered_json::parse(to_json(result->plan.value_or(std::vector<PlanStep>{})));
+    // Of a plan whose steps were called.
+    if (!result->result.empty()) answer["result"] = ordered_json::parse(result->result, nullptr, false);
     return net::HttpResponse::json(200, text_of(answer));
   }
   answer["tool"] = result->tool.value_or("");

@@ -21,11 +21,13 @@ Coordinator::Coordinator(std::shared_ptr<Core> core)
     : core_(std::move(core)),
       signals_(
           std::make_shared<Intakes>(core_, "coordinator", TopicRole::tool_signals, kCoordinatorSubscription)),
-      plans_(std::make_shared<Intakes>(core_, "coordinator-plans", TopicRole::plans,
-                                       kCoordinatorSubscription)) {}
+      plans_(
+          std::make_shared<Intakes>(core_, "coordinator-plans", TopicRole::plans, kCoordinatorSubscription)),
+      runner_(std::make_shared<PlanRunner>(core_)) {}
 
 Result<> Coordinator::consume() {
   core_->loop.run([this] {
+    runner_->start();
     renewal_ =
         std::make_unique<Repeat>(core_->loop, core_->options.settings.lease / 3, [this] { renew_leases(); });
     postponement_ = std::make_unique<Repeat>(core_->loop, kLookAgain, [this] {
@@ -134,7 +136,7 @@ void Coordinator::taken(const CallPtr& call, Result<TakenClaim> claim) {
       return call->item.hand_back(kLookAgain);
     case TakeResult::done:
       release(call);
-      return publish_end_again(call, *claim);
+      return call->item.forward(end_messages_again(*core_, call->envelope, *claim, call->item.message()));
     case TakeResult::retry_scheduled: {
       release(call);
       const auto error = call->failures.empty() ? std::string{} : call->failures.back().error;
@@ -158,8 +160,15 @@ void Coordinator::invoke(const CallPtr& call) {
     ending.error = "the job was cancelled";
     return conclude(call, std::move(ending));
   }
-  call->calling = true;
   call->began = hop_now();
+  // Between match and call the tool may have changed.
+  if (auto error = schema_error(*core_, call->signal); !error.empty()) {
+    Ending ending;
+    ending.outcome = Outcome::final;
+    ending.error = std::move(error);
+    return conclude(call, std::move(ending));
+  }
+  call->calling = true;
   mcp::CallOptions options;
   options.idempotency_key = call->signal.request_id;
   options.traceparent = call->envelope.traceparent;
@@ -198,28 +207,13 @@ void Coordinator::abandoned(const CallPtr& call, bool executed) {
                               [item = call->item](const Result<>&) {});
 }
 
-Action Coordinator::action_for(const Call& call, const Ending& ending) const {
-  RetryQuestion question;
-  question.outcome = ending.outcome;
-  question.attempt = call.signal.attempt;
-  question.max_attempts = call.signal.max_attempts;
-  if (const auto settings = core_->registry.settings(call.signal.server_id)) {
-    question.policy = settings->retry;
-    question.retry_tool_errors = settings->retry_tool_errors;
-  }
-  const auto catalogue = core_->registry.catalogue();
-  if (const auto* tool = catalogue->find(call.signal.server_id, call.signal.tool_id))
-    question.annotations = tool->annotations;
-  return decide(question);
-}
-
 void Coordinator::conclude(const CallPtr& call, Ending ending) {
   if (core_->options.unsafe.claim_after_call && !call->unclaimed) {
     call->unclaimed = std::move(ending);
     return take(call);
   }
   count(*call, ending);
-  switch (action_for(*call, ending)) {
+  switch (action_after(*core_, call->signal, ending.outcome)) {
     case Action::complete:
     case Action::fail:
       return finish(call, std::move(ending), false);
@@ -259,6 +253,7 @@ void Coordinator::cancel(std::string request_id) {
 }
 
 void Coordinator::do_cancel(const std::string& request_id) {
+  runner_->cancel(request_id);
   const auto found = calls_.find(request_id);
   if (found == calls_.end()) return;
   found->second->cancelled = true;
@@ -266,6 +261,7 @@ void Coordinator::do_cancel(const std::string& request_id) {
 }
 
 void Coordinator::abandon_all() {
+  runner_->abandon_all();
   for (const auto& [id, call] : calls_) {
     if (!call->calling) continue;
     call->abandoned = true;
@@ -278,6 +274,7 @@ void Coordinator::stop(base::MonotonicTime grace, base::MonotonicTime deadline) 
   plans_->pause();
   core_->loop.run([this] {
     stopping_ = true;
+    runner_->halt();
     renewal_.reset();
     postponement_.reset();
     postponed_.clear();
@@ -285,6 +282,7 @@ void Coordinator::stop(base::MonotonicTime grace, base::MonotonicTime deadline) 
   plans_->drain(grace);
   signals_->drain(grace);
   core_->loop.run([this] { abandon_all(); });
+  plans_->drain(deadline);
   signals_->drain(deadline);
   signals_->close();
   plans_->close();
@@ -295,22 +293,29 @@ void Coordinator::on_plan(const Item& item) {
   if (!plan) return item.dead_letter(plan.error().message);
   if (!acceptable(item, item.envelope())) return;
   const auto envelope = envelope_for(item, plan->request_id);
+  // A plan without a model names candidates; it is an answer and no order.
+  if (core_->options.settings.execute_plans && plan->requires_orchestration.value_or(false))
+    return runner_->run(item, *std::move(plan), envelope);
+  answer_with(item, *plan, envelope);
+}
+
+void Coordinator::answer_with(const Item& item, const Plan& plan, const Envelope& envelope) {
   Execution execution;
-  execution.request_id = plan->request_id;
+  execution.request_id = plan.request_id;
   execution.step = "coordinator";
   execution.started_at = hop_now();
   TakeClaim take;
-  take.request_id = plan->request_id;
+  take.request_id = plan.request_id;
   take.kind = ClaimKind::plan;
   take.generation = envelope.generation;
   take.owner = core_->owner;
-  take.complete_with = to_json(plan_result(*plan, core_->now()));
+  take.complete_with = to_json(plan_result(plan, core_->now()));
   core_->store->take_claim(std::move(take), [self = shared_from_this(), item, envelope,
                                              execution](Result<TakenClaim> claim) mutable {
     if (!claim) return item.hand_back(claim.error());
     if (claim->result != TakeResult::done) return item.acknowledge();  // a tool's claim won, or it is over
     execution.ended_at = hop_now();
-    auto messages = self->end_messages(envelope, claim->result_json, claim->dead_letter_json);
+    auto messages = end_messages_again(*self->core_, envelope, *claim, item.message());
     messages.push_back(self->core_->record(envelope, execution));
     item.forward(std::move(messages));
   });

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "orchestrator/services/intakes.hpp"
+#include "orchestrator/services/plan_runner.hpp"
 #include "orchestrator/services/retry_policy.hpp"
 
 namespace geminga::orchestrator {
@@ -62,6 +63,7 @@ class Coordinator : public std::enable_shared_from_this<Coordinator> {
   // Handler threads:
   void on_signal(const Item& item);
   void on_plan(const Item& item);
+  void answer_with(const Item& item, const Plan& plan, const Envelope& envelope);
   bool acceptable(const Item& item, const Envelope& envelope);
   [[nodiscard]] Envelope envelope_for(const Item& item, const std::string& request_id) const;
 
@@ -74,7 +76,6 @@ class Coordinator : public std::enable_shared_from_this<Coordinator> {
   void abandoned(const CallPtr& call, bool executed);
   void conclude(const CallPtr& call, Ending ending);
   void finish(const CallPtr& call, Ending ending, bool with_dead_letter);
-  void publish_end_again(const CallPtr& call, const TakenClaim& claim);
   void write_end(const CallPtr& call, FinishClaim finish, Execution execution);
   void retry(const CallPtr& call, const Ending& ending);
   void write_retry(const CallPtr& call, RetryClaim retry, std::vector<TopicMessage> messages);
@@ -86,13 +87,8 @@ class Coordinator : public std::enable_shared_from_this<Coordinator> {
   void do_cancel(const std::string& request_id);
   void abandon_all();
 
-  [[nodiscard]] Action action_for(const Call& call, const Ending& ending) const;
-  [[nodiscard]] Timestamp retry_at(const Call& call, std::chrono::milliseconds at_least) const;
   [[nodiscard]] Execution execution_of(const Call& call, const Ending& ending) const;
   [[nodiscard]] TopicMessage retry_message(const Call& call, const std::string& error, Timestamp at) const;
-  [[nodiscard]] std::vector<TopicMessage> end_messages(const Envelope& envelope,
-                                                       const std::string& result_json,
-                                                       const std::string& dead_letter_json) const;
   void count(const Call& call, const Ending& ending);
   /// Runs `step` on the loop, unless the coordinator is gone by then.
   void on_loop(std::move_only_function<void()> step);
@@ -100,6 +96,7 @@ class Coordinator : public std::enable_shared_from_this<Coordinator> {
   const std::shared_ptr<Core> core_;
   const std::shared_ptr<Intakes> signals_;
   const std::shared_ptr<Intakes> plans_;
+  const std::shared_ptr<PlanRunner> runner_;
   std::atomic<std::size_t> calls_in_progress_ = 0;
   // The core's loop:
   std::map<std::string, CallPtr> calls_;

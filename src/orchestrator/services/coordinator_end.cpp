@@ -55,40 +55,11 @@ void Coordinator::write_end(const CallPtr& call, FinishClaim finish, Execution e
       self->release(call);
       // The signal comes again and finds another owner's end, or an attempt of unknown outcome.
       if (!written) return call->item.hand_back(written.error());
-      auto messages = self->end_messages(call->envelope, finish.result_json, finish.dead_letter_json);
+      auto messages = end_messages(*self->core_, call->envelope, finish.result_json, finish.dead_letter_json);
       messages.push_back(self->core_->record(call->envelope, execution));
       call->item.forward(std::move(messages));
     });
   });
-}
-
-std::vector<TopicMessage> Coordinator::end_messages(const Envelope& envelope, const std::string& result_json,
-                                                    const std::string& dead_letter_json) const {
-  std::vector<TopicMessage> messages;
-  const auto result = parse_result(result_json);
-  const auto status = result ? to_string(result->status) : to_string(ResultStatus::failed);
-  messages.push_back(core_->message(TopicRole::results, envelope, status, result_json));
-  if (!dead_letter_json.empty()) messages.push_back(dead_letter_message(*core_, envelope, dead_letter_json));
-  return messages;
-}
-
-/// The signal that a letter stands for is acknowledged in the step that publishes the letter. So a second
-/// copy of that signal, which a slow publish leaves behind, must not publish it again; the result may come
-/// twice.
-void Coordinator::publish_end_again(const CallPtr& call, const TakenClaim& claim) {
-  const auto letter = parse_dead_letter(claim.dead_letter_json);
-  const bool of_another =
-      letter && !letter->message_id.empty() && letter->message_id != call->item.message().id.to_string();
-  call->item.forward(
-      end_messages(call->envelope, claim.result_json, of_another ? std::string{} : claim.dead_letter_json));
-}
-
-Timestamp Coordinator::retry_at(const Call& call, std::chrono::milliseconds at_least) const {
-  const auto& tiers = core_->options.settings.retry_delays;
-  const auto tier = tiers.empty() ? std::chrono::milliseconds{0}
-                                  : tiers[std::min<std::size_t>(call.signal.attempt, tiers.size() - 1)];
-  // The clock was cut to milliseconds; one more and it is never early.
-  return core_->now() + std::max(tier, at_least) + std::chrono::milliseconds{1};
 }
 
 TopicMessage Coordinator::retry_message(const Call& call, const std::string& error, Timestamp at) const {
@@ -110,7 +81,7 @@ void Coordinator::retry(const CallPtr& call, const Ending& ending) {
   RetryClaim retry;
   retry.request_id = call->signal.request_id;
   retry.token = call->token;
-  retry.retry_at = retry_at(*call, ending.retry_after);
+  retry.retry_at = next_attempt_at(*core_, call->signal.attempt, ending.retry_after);
   retry.failure = {.attempt = call->signal.attempt,
                    .at = core_->now(),
                    .outcome = std::string(to_string(ending.outcome)),

@@ -68,12 +68,29 @@ bool full(const std::vector<StoredDeadLetter>& letters, const DeadLetters::Page&
   return letters.size() >= page.limit || bytes > kPageBytes;
 }
 
-/// The signal of generation `generation`, as if it were the first of its life.
-std::string replayed_signal(ToolSignal signal, Timestamp now) {
+/// What a replay publishes.
+struct Original {
+  std::string request_id;
+  TopicRole role = TopicRole::tool_signals;
+  std::string_view status;
+  std::string body;
+};
+
+/// A signal as if it were the first of its life, or a plan, whose steps that have ended well stay so. Errors:
+/// schema_mismatch.
+Result<Original> original_of(const std::string& event, Timestamp now) {
+  if (auto plan = parse_plan(event)) {
+    plan->timestamp = now;
+    return Original{.request_id = plan->request_id,
+                    .role = TopicRole::plans,
+                    .status = "PLAN_READY",
+                    .body = to_json(*plan)};
+  }
+  GEMINGA_TRY(auto signal, parse_tool_signal(event));
   signal.attempt = 0;
   signal.last_error.reset();
   signal.timestamp = now;
-  return to_json(signal);
+  return Original{.request_id = signal.request_id, .status = "TOOL_READY", .body = to_json(signal)};
 }
 
 }  // namespace
@@ -243,24 +260,24 @@ void DeadLetters::discard(LetterId id, std::function<void(Result<StoredDeadLette
 }
 
 void DeadLetters::reopen(const StoredDeadLetter& stored, Replied done) {
-  auto signal = parse_tool_signal(stored.letter.event);
-  if (!signal)
-    return done(fail(ErrorCode::conflict,
-                     fmt::format("dead letter {} holds no tool signal and cannot be replayed: {}",
-                                 stored.id.to_string(), signal.error().message)));
+  auto original = original_of(stored.letter.event, core_->now());
+  if (!original)
+    return done(
+        fail(ErrorCode::conflict,
+             fmt::format("dead letter {} holds neither a tool signal nor a plan and cannot be replayed: {}",
+                         stored.id.to_string(), original.error().message)));
   auto envelope = stored.envelope;
-  envelope.request_id = signal->request_id;
+  envelope.request_id = original->request_id;
   envelope.store_id = core_->store->id();
-  Reopen reopen{.request_id = signal->request_id,
-                .outbox = [core = core_, envelope,
-                           body = replayed_signal(*signal, core_->now())](std::uint32_t generation) mutable {
+  Reopen reopen{.request_id = original->request_id,
+                .outbox = [core = core_, envelope, original = *original](std::uint32_t generation) mutable {
                   envelope.generation = generation;
-                  auto message = core->message(TopicRole::tool_signals, envelope, "TOOL_READY", body);
+                  auto message = core->message(original.role, envelope, original.status, original.body);
                   return OutboxMessage{.topic = std::move(message.topic),
                                        .body = std::move(message.message.body),
                                        .properties = std::move(message.message.properties)};
                 }};
-  core_->store->reopen(std::move(reopen), [self = shared_from_this(), request_id = signal->request_id,
+  core_->store->reopen(std::move(reopen), [self = shared_from_this(), request_id = original->request_id,
                                            done = std::move(done)](Result<Reopened> reopened) {
     if (!reopened) return done(std::unexpected(reopened.error()));
     self->publish(*std::move(reopened), request_id, done);

@@ -15,8 +15,8 @@ namespace geminga::orchestrator {
 TopicMessage misfit_letter(const Core& core, const Envelope& envelope, const Message& original,
                            const std::string& reason);
 
-/// The body of the dead letter of a signal: the original bytes, the reason, every failed attempt. An event
-/// that would not fit into a message is cut, and says so.
+/// The body of the dead letter of a signal, or of a plan's step: the original bytes, the reason, every failed
+/// attempt. An event that would not fit into a message is cut, and says so.
 std::string dead_letter_body(const Core& core, const ToolSignal& signal, const Message& original,
                              const std::string& reason, const std::vector<AttemptFailure>& failures);
 /// The message around such a body.

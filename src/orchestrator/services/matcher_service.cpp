@@ -106,7 +106,8 @@ void MatcherService::rebuild() {
   }
   auto built = std::make_shared<const Matcher>(
       std::move(rules), views_of(*catalogue, core_->usage),
-      MatcherOptions{.threshold = core_->options.settings.confidence_threshold});
+      MatcherOptions{.threshold = core_->options.settings.confidence_threshold,
+                     .embedder = core_->options.embedder});
   const std::lock_guard lock(mutex_);
   matcher_ = std::move(built);
   status_.rules = matcher_->rule_count();

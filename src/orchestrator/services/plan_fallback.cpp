@@ -2,12 +2,16 @@
 
 #include <fmt/format.h>
 
+#include "base/log.hpp"
 #include "orchestrator/matching/plan.hpp"
 
 namespace geminga::orchestrator {
 
-PlanFallback::PlanFallback(std::shared_ptr<Core> core)
+PlanFallback::PlanFallback(std::shared_ptr<Core> core, std::shared_ptr<MatcherService> matcher,
+                           std::shared_ptr<Planner> planner)
     : core_(std::move(core)),
+      matcher_(std::move(matcher)),
+      planner_(std::move(planner)),
       intake_(
           std::make_shared<Intakes>(core_, "plan-fallback", TopicRole::user_requests, kFallbackSubscription)),
       plans_(core_->metrics.counter("geminga_orchestrator_plans_total", "Plans of the fallback")) {}
@@ -34,7 +38,7 @@ void PlanFallback::look(const Item& item, const UserRequest& request, HopTime be
     if ((*found)->matched) return item.acknowledge();
     const auto decision = parse_decision((*found)->detail_json);
     if (!decision) return item.dead_letter(decision.error().message);
-    self->publish(item, request, began, *decision);
+    self->make(item, request, began, *decision);
   });
 }
 
@@ -44,7 +48,7 @@ void PlanFallback::undecided(const Item& item, const UserRequest& request, HopTi
   Decision silence;
   silence.explanation =
       fmt::format("the matcher gave no decision within {} ms", core_->options.settings.plan_window.count());
-  publish(item, request, began, silence);
+  make(item, request, began, silence);
 }
 
 bool PlanFallback::window_over(const std::string& request_id) {
@@ -59,12 +63,33 @@ void PlanFallback::forget(const std::string& request_id) {
   first_seen_.erase(request_id);
 }
 
-void PlanFallback::publish(const Item& item, const UserRequest& request, HopTime began,
-                           const Decision& decision) {
+void PlanFallback::make(const Item& item, const UserRequest& request, HopTime began,
+                        const Decision& decision) {
+  if (!planner_)
+    return publish(item, request, began, plan_without_model(request.request_id, decision, core_->now()));
+  PlanQuestion question{
+      .request_id = request.request_id,
+      .sentence = request.normalized_query,
+      .reason = decision.explanation,
+      .tools = matcher_->matcher()->nearest(request.normalized_query, planner_->tools_max())};
+  planner_->plan(std::move(question),
+                 [self = shared_from_this(), item, request, began, decision](const Result<Plan>& plan) {
+                   if (plan) return self->publish(item, request, began, *plan);
+                   // Stopped: the request stays where it is and comes again.
+                   if (plan.error().code == ErrorCode::closed) return;
+                   log::warn("orchestrator", "the model made no plan: {}", plan.error().message);
+                   auto why = decision;
+                   why.explanation += "; the model made no plan: " + plan.error().message;
+                   self->publish(item, request, began,
+                                 plan_without_model(request.request_id, why, self->core_->now(),
+                                                    self->planner_->description()));
+                 });
+}
+
+void PlanFallback::publish(const Item& item, const UserRequest& request, HopTime began, const Plan& plan) {
   auto envelope = item.envelope();
   envelope.request_id = request.request_id;
   envelope.store_id = core_->store->id();
-  const auto plan = plan_without_model(request.request_id, decision, core_->now());
   Execution hop;
   hop.request_id = request.request_id;
   hop.step = "fallback";

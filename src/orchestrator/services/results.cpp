@@ -76,6 +76,24 @@ ResultEvent plan_result(const Plan& plan, Timestamp now) {
   return result;
 }
 
+ResultEvent executed_plan_result(const Plan& plan, const std::vector<ResultEvent>& answers, Timestamp now) {
+  auto result = plan_result(plan, now);
+  auto content = json::array();
+  for (const auto& answer : answers) {
+    const auto said = json::parse(answer.result, nullptr, false);
+    if (!said.is_object() || !said.contains("content") || !said["content"].is_array()) continue;
+    for (const auto& item : said["content"]) content.push_back(item);
+  }
+  result.result = json{{"content", std::move(content)}, {"isError", false}}.dump(
+      -1, ' ', false, json::error_handler_t::replace);
+  if (result.result.size() <= kResultBytesMax / 2) return result;
+  result.status = ResultStatus::failed;
+  result.error = fmt::format("the answers of the plan's steps have {} bytes together; {} is the limit",
+                             result.result.size(), kResultBytesMax / 2);
+  result.result.clear();
+  return result;
+}
+
 std::string arguments_hash(std::string_view arguments) {
   // FNV-1a, 64 bit: tells calls apart in records, protects nothing.
   std::uint64_t hash = 0xcbf29ce484222325ULL;

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "mcp/call.hpp"
 #include "orchestrator/events/events.hpp"
@@ -18,6 +19,9 @@ ResultEvent failed_result(const ToolSignal& signal, std::string_view error, Time
 /// The bytes of a result; one that is too large to travel becomes a failed one that says so.
 std::string result_body(const ToolSignal& signal, const ResultEvent& result);
 ResultEvent plan_result(const Plan& plan, Timestamp now);
+/// Of a plan whose steps were called: the plan, and the contents of all `answers` one after the other. What
+/// is too large to travel becomes a failed one that says so.
+ResultEvent executed_plan_result(const Plan& plan, const std::vector<ResultEvent>& answers, Timestamp now);
 
 /// The text items of a content list, one a line; empty where there is none.
 std::string text_of_content(std::string_view content_json);

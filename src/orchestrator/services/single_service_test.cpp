@@ -150,7 +150,7 @@ TEST_F(SingleServiceTest, ANamespaceThatIsOpenedWhileTheServicePausesIsNotConsum
 }
 
 TEST_F(SingleServiceTest, TheFallbackPlansWhenTheMatcherSaysNothingWithinTheWindow) {
-  auto fallback = std::make_shared<PlanFallback>(core_);
+  auto fallback = std::make_shared<PlanFallback>(core_, nullptr, nullptr);
   ASSERT_TRUE(fallback->consume());
   const auto began = std::chrono::steady_clock::now();
   publish_request("r1");
@@ -162,7 +162,7 @@ TEST_F(SingleServiceTest, TheFallbackPlansWhenTheMatcherSaysNothingWithinTheWind
 }
 
 TEST_F(SingleServiceTest, TheWindowStandsStillWhileTheMatcherDoesNotConsume) {
-  auto fallback = std::make_shared<PlanFallback>(core_);
+  auto fallback = std::make_shared<PlanFallback>(core_, nullptr, nullptr);
   fallback->freeze();
   ASSERT_TRUE(fallback->consume());
   publish_request("r1");

@@ -1,0 +1,72 @@
+#include "orchestrator/services/call_rules.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "orchestrator/events/schema_check.hpp"
+#include "orchestrator/matching/arguments.hpp"
+#include "orchestrator/services/dead_letters.hpp"
+
+namespace geminga::orchestrator {
+
+Action action_after(const Core& core, const ToolSignal& signal, Outcome outcome) {
+  RetryQuestion question;
+  question.outcome = outcome;
+  question.attempt = signal.attempt;
+  question.max_attempts = signal.max_attempts;
+  if (const auto settings = core.registry.settings(signal.server_id)) {
+    question.policy = settings->retry;
+    question.retry_tool_errors = settings->retry_tool_errors;
+  }
+  const auto catalogue = core.registry.catalogue();
+  if (const auto* tool = catalogue->find(signal.server_id, signal.tool_id))
+    question.annotations = tool->annotations;
+  return decide(question);
+}
+
+std::string schema_error(const Core& core, const ToolSignal& signal) {
+  const auto catalogue = core.registry.catalogue();
+  const auto* tool = catalogue->find(signal.server_id, signal.tool_id);
+  if (tool == nullptr) return {};
+  const auto schema = parse_json(tool->input_schema);
+  const auto params = parse_json(signal.params.empty() ? "{}" : signal.params);
+  if (!schema || !params) return {};
+  std::vector<std::string> reasons;
+  for (const std::string& name : missing_arguments(*schema, *params)) reasons.push_back(name + " is missing");
+  for (const auto& refused : refused_arguments(*schema, *params))
+    reasons.push_back(
+        fmt::format("{}: {}", refused.name.empty() ? "the arguments" : refused.name, refused.why));
+  if (reasons.empty()) return {};
+  return fmt::format("schema error: {} on {} does not take these arguments: {}", signal.tool_id,
+                     signal.server_id, fmt::join(reasons, "; "));
+}
+
+Timestamp next_attempt_at(const Core& core, std::uint32_t attempt, std::chrono::milliseconds at_least) {
+  const auto& tiers = core.options.settings.retry_delays;
+  const auto tier =
+      tiers.empty() ? std::chrono::milliseconds{0} : tiers[std::min<std::size_t>(attempt, tiers.size() - 1)];
+  // The clock was cut to milliseconds; one more and it is never early.
+  return core.now() + std::max(tier, at_least) + std::chrono::milliseconds{1};
+}
+
+std::vector<TopicMessage> end_messages(const Core& core, const Envelope& envelope,
+                                       const std::string& result_json, const std::string& dead_letter_json) {
+  std::vector<TopicMessage> messages;
+  const auto result = parse_result(result_json);
+  const auto status = result ? to_string(result->status) : to_string(ResultStatus::failed);
+  messages.push_back(core.message(TopicRole::results, envelope, status, result_json));
+  if (!dead_letter_json.empty()) messages.push_back(dead_letter_message(core, envelope, dead_letter_json));
+  return messages;
+}
+
+std::vector<TopicMessage> end_messages_again(const Core& core, const Envelope& envelope,
+                                             const TakenClaim& claim, const Message& copy) {
+  const auto letter = parse_dead_letter(claim.dead_letter_json);
+  const bool of_another = letter && !letter->message_id.empty() && letter->message_id != copy.id.to_string();
+  return end_messages(core, envelope, claim.result_json, of_another ? std::string{} : claim.dead_letter_json);
+}
+
+}  // namespace geminga::orchestrator
