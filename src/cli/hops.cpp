@@ -130,28 +130,31 @@ std::string timeline_bar(const Hop& hop, orchestrator::HopTime first, orchestrat
   return std::string(from, '.') + std::string(to - from, '#') + std::string(kBarWidth - to, '.');
 }
 
+ordered_json hop_json(const Hop& hop) {
+  return {{"hop", hop.name},
+          {"attempt", hop.attempt},
+          {"startedAt", orchestrator::hop_time_text(hop.started)},
+          {"endedAt", orchestrator::hop_time_text(hop.ended)},
+          {"ms", milliseconds_of(hop.ended - hop.started)},
+          {"outcome", hop.outcome},
+          {"tool", hop.tool},
+          {"error", hop.error}};
+}
+
 void print_hops(const std::vector<Hop>& hops, bool json) {
+  if (json) {
+    for (const Hop& hop : hops) print_json(hop_json(hop));
+    return;
+  }
   Table table({"HOP", "AFTER", "TOOK", "TIMELINE", "OUTCOME", "TOOL", "ERROR"});
   auto last = orchestrator::HopTime::min();
   for (const Hop& hop : hops) last = std::max(last, hop.ended);
-  for (const Hop& hop : hops) {
-    const auto took = milliseconds_of(hop.ended - hop.started);
-    if (json) {
-      print_json({{"hop", hop.name},
-                  {"attempt", hop.attempt},
-                  {"startedAt", orchestrator::hop_time_text(hop.started)},
-                  {"endedAt", orchestrator::hop_time_text(hop.ended)},
-                  {"ms", took},
-                  {"outcome", hop.outcome},
-                  {"tool", hop.tool},
-                  {"error", hop.error}});
-    } else {
-      table.add({hop.attempt == 0 ? hop.name : fmt::format("{} (attempt {})", hop.name, hop.attempt + 1),
-                 human_duration(milliseconds_of(hop.started - hops.front().started)), human_duration(took),
-                 timeline_bar(hop, hops.front().started, last), hop.outcome, hop.tool, hop.error});
-    }
-  }
-  if (!json && !table.empty()) table.print();
+  for (const Hop& hop : hops)
+    table.add({hop.attempt == 0 ? hop.name : fmt::format("{} (attempt {})", hop.name, hop.attempt + 1),
+               human_duration(milliseconds_of(hop.started - hops.front().started)),
+               human_duration(milliseconds_of(hop.ended - hop.started)),
+               timeline_bar(hop, hops.front().started, last), hop.outcome, hop.tool, hop.error});
+  if (!table.empty()) table.print();
 }
 
 }  // namespace geminga::cli

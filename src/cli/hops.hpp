@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include <geminga/types.hpp>
 
 #include "cli/verb.hpp"
@@ -29,6 +31,8 @@ std::expected<std::vector<Hop>, Failure> hops_of(Remote& remote, const std::stri
                                                  Timestamp since);
 /// When the hop ran between the first and the last moment of its request: "..####......"; never empty.
 std::string timeline_bar(const Hop& hop, orchestrator::HopTime first, orchestrator::HopTime last);
+/// {"hop", "attempt", "startedAt", "endedAt", "ms", "outcome", "tool", "error"}
+nlohmann::ordered_json hop_json(const Hop& hop);
 /// A table for people, or one object a line.
 void print_hops(const std::vector<Hop>& hops, bool json);
 

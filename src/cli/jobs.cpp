@@ -82,15 +82,26 @@ void print_field(std::string_view name, const ordered_json& job, const char* key
   print_line(fmt::format("{:<12}{}", name, printable(text)));
 }
 
+/// None, and a word about it, where the topic of executions cannot be read (a role may ask and not read
+/// topics): the job is shown all the same.
+std::vector<Hop> hops_of_job(Remote& remote, const ordered_json& job) {
+  const auto created = base::parse_iso8601(job.value("createdAt", ""));
+  auto hops = hops_of(remote, job.value("requestId", ""), created ? *created : Timestamp{});
+  if (hops) return *std::move(hops);
+  note("the times of its hops cannot be shown: " + hops.error().text);
+  return {};
+}
+
 Outcome show(const Arguments& arguments) {
   Remote remote(arguments);
-  GEMINGA_CLI_TRY(const ordered_json job, remote.get(job_path(arguments)));
+  GEMINGA_CLI_TRY(ordered_json job, remote.get(job_path(arguments)));
+  const auto hops = hops_of_job(remote, job);
   if (wants_json(arguments)) {
+    job["hops"] = ordered_json::array();
+    for (const Hop& hop : hops) job["hops"].push_back(hop_json(hop));
     print_json(job);
     return {};
   }
-  const auto created = base::parse_iso8601(job.value("createdAt", ""));
-  const auto hops = hops_of(remote, job.value("requestId", ""), created ? *created : Timestamp{});
   const std::string status = job.value("status", "");
   print_field("job", job, "jobId");
   print_field("request", job, "requestId");
@@ -106,11 +117,7 @@ Outcome show(const Arguments& arguments) {
     print_answer(job);
   }
   print_line("");
-  if (hops)
-    print_hops(*hops, false);
-  else
-    note("the times of its hops cannot be shown: " +
-         hops.error().text);  // a role may ask and not read topics
+  print_hops(hops, false);
   return {};
 }
 

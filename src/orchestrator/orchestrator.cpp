@@ -14,6 +14,7 @@
 #include "orchestrator/services/plan_fallback.hpp"
 #include "orchestrator/services/pruner.hpp"
 #include "orchestrator/services/retry_worker.hpp"
+#include "orchestrator/services/topic_metrics.hpp"
 #include "orchestrator/spaces.hpp"
 #include "orchestrator/status.hpp"
 
@@ -101,6 +102,7 @@ struct Orchestrator::Impl : std::enable_shared_from_this<Orchestrator::Impl> {
         ingress(std::make_shared<Ingress>(core, spaces)),
         audit(std::make_shared<Audit>(core)),
         pruner(std::make_shared<Pruner>(core)),
+        topic_metrics(std::make_shared<TopicMetrics>(core, spaces, pool)),
         dead_letters(std::make_shared<DeadLetters>(core, pool)),
         events(std::make_shared<EventStreams>(core)) {}
 
@@ -117,6 +119,7 @@ struct Orchestrator::Impl : std::enable_shared_from_this<Orchestrator::Impl> {
   const std::shared_ptr<Ingress> ingress;
   const std::shared_ptr<Audit> audit;
   const std::shared_ptr<Pruner> pruner;
+  const std::shared_ptr<TopicMetrics> topic_metrics;
   const std::shared_ptr<DeadLetters> dead_letters;
   const std::shared_ptr<EventStreams> events;
   std::shared_ptr<Api> api;
@@ -155,10 +158,14 @@ Result<> Orchestrator::Impl::start(net::Router& router) {
   GEMINGA_TRY_VOID(set_up_topics(admin, core->options.topics));
   GEMINGA_TRY_VOID(waiting->open());
   events->start();
+  core->store->listen([weak = std::weak_ptr(events)](const JobEvent& event) {
+    if (const auto self = weak.lock()) self->seen(event);
+  });
   Result<> watching;
   core->loop.run([&] {
     ingress->start();
     pruner->start();
+    topic_metrics->start();
     watching = matcher->watch();
   });
   GEMINGA_TRY_VOID(watching);
@@ -248,6 +255,7 @@ void Orchestrator::Impl::stop(std::chrono::milliseconds allowed) {
   core->loop.run([this] {
     ingress->stop();
     pruner->stop();
+    topic_metrics->stop();
     matcher->unwatch();
   });
   for (auto* intake : {&matcher->intake(), &fallback->intake()}) intake->pause();
@@ -260,6 +268,7 @@ void Orchestrator::Impl::stop(std::chrono::milliseconds allowed) {
     intake->drain(deadline);
     intake->close();
   }
+  core->store->listen({});
   events->stop();
   core->store->stop();
   core->loop.stop();

@@ -78,7 +78,8 @@ Result<Submission> read_submission(const net::HttpRequest& request, std::size_t 
   GEMINGA_TRY(submission.context_snapshot, object_member(body, "contextSnapshot"));
   GEMINGA_TRY(submission.metadata, object_member(body, "metadata"));
   GEMINGA_TRY(submission.idempotency_key, idempotency_key_of(request));
-  submission.traceparent = request.header("traceparent");
+  // Two of them are none (W3C Trace Context section 3.2).
+  if (request.headers.count("traceparent") == 1) submission.traceparent = request.header("traceparent");
   submission.principal = request.principal;
   // From anybody else they do not count, whatever they are.
   if (request.principal == nullptr || !request.principal->service) return submission;

@@ -19,11 +19,12 @@ constexpr std::chrono::milliseconds kLookAgain{1'000};
 
 Coordinator::Coordinator(std::shared_ptr<Core> core)
     : core_(std::move(core)),
+      metrics_(std::make_shared<CallMetrics>(*core_)),
       signals_(
           std::make_shared<Intakes>(core_, "coordinator", TopicRole::tool_signals, kCoordinatorSubscription)),
       plans_(
           std::make_shared<Intakes>(core_, "coordinator-plans", TopicRole::plans, kCoordinatorSubscription)),
-      runner_(std::make_shared<PlanRunner>(core_)) {}
+      runner_(std::make_shared<PlanRunner>(core_, metrics_)) {}
 
 Result<> Coordinator::consume() {
   core_->loop.run([this] {

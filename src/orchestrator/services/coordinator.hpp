@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "orchestrator/services/call_metrics.hpp"
 #include "orchestrator/services/intakes.hpp"
 #include "orchestrator/services/plan_runner.hpp"
 #include "orchestrator/services/retry_policy.hpp"
@@ -94,6 +95,7 @@ class Coordinator : public std::enable_shared_from_this<Coordinator> {
   void on_loop(std::move_only_function<void()> step);
 
   const std::shared_ptr<Core> core_;
+  const std::shared_ptr<CallMetrics> metrics_;
   const std::shared_ptr<Intakes> signals_;
   const std::shared_ptr<Intakes> plans_;
   const std::shared_ptr<PlanRunner> runner_;

@@ -137,15 +137,7 @@ Execution Coordinator::execution_of(const Call& call, const Ending& ending) cons
 void Coordinator::count(const Call& call, const Ending& ending) {
   const auto& server = call.signal.server_id;
   if (ending.outcome == Outcome::ok) core_->usage.add(server, call.signal.tool_id);
-  core_->metrics
-      .counter("geminga_orchestrator_calls_total", "Tool calls by server and how they ended",
-               {{"server", server}, {"outcome", std::string(to_string(ending.outcome))}})
-      .add();
-  const std::chrono::duration<double> took = hop_now() - call.began;
-  core_->metrics
-      .histogram("geminga_orchestrator_call_seconds", "From call to answer", base::latency_buckets(),
-                 {{"server", server}})
-      .observe(took.count());
+  metrics_->ended(server, call.signal.tool_id, ending.outcome, hop_now() - call.began);
 }
 
 }  // namespace geminga::orchestrator

@@ -28,15 +28,32 @@ std::uint32_t number(const std::string& text) {
   return error == std::errc{} && end == text.data() + text.size() ? value : 0;
 }
 
-/// "00-<32 hex>-<16 hex>-<2 hex>", lower case, ids not all zero (W3C Trace Context section 3.2).
+constexpr std::size_t kTraceparentSize = 55;
+
+bool is_hex(std::string_view text) {
+  return text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+/// "00-<32 hex>-<16 hex>-<2 hex>" in lower case, ids not all zero (W3C Trace Context section 3.2). Later
+/// versions begin in the same way and may go on behind another '-' (section 4.3); "ff" is none.
 bool is_traceparent(std::string_view text) {
-  if (text.size() != 55 || !text.starts_with("00-") || text[35] != '-' || text[52] != '-') return false;
-  for (std::size_t i = 3; i < text.size(); ++i) {
-    const bool hex = (text[i] >= '0' && text[i] <= '9') || (text[i] >= 'a' && text[i] <= 'f');
-    if (!hex && i != 35 && i != 52) return false;
-  }
-  return text.substr(3, 32).find_first_not_of('0') != std::string_view::npos &&
-         text.substr(36, 16).find_first_not_of('0') != std::string_view::npos;
+  const auto size = text.size();
+  if (size < kTraceparentSize || text[2] != '-' || text[35] != '-' || text[52] != '-') return false;
+  const auto version = text.substr(0, 2);
+  if (version == "ff" || (version == "00" && size != kTraceparentSize)) return false;
+  if (size > kTraceparentSize && text[kTraceparentSize] != '-') return false;
+  const auto trace = text.substr(3, 32);
+  const auto parent = text.substr(36, 16);
+  return is_hex(version) && is_hex(trace) && is_hex(parent) && is_hex(text.substr(53, 2)) &&
+         trace.find_first_not_of('0') != std::string_view::npos &&
+         parent.find_first_not_of('0') != std::string_view::npos;
+}
+
+/// Of a later version what version 00 knows: the ids, and whether it is sampled.
+std::string as_version_00(std::string_view traceparent) {
+  const char low = traceparent[54];
+  const int digit = low <= '9' ? low - '0' : low - 'a' + 10;
+  return fmt::format("00{}{}", traceparent.substr(2, 51), digit % 2 == 1 ? "01" : "00");
 }
 
 std::string hex_of_uuid() {
@@ -69,7 +86,7 @@ Envelope envelope_of(const Message& message, std::string name_space) {
 }
 
 std::string traceparent_from(std::string_view parent) {
-  if (is_traceparent(parent)) return std::string(parent);
+  if (is_traceparent(parent)) return parent.starts_with("00") ? std::string(parent) : as_version_00(parent);
   return "00-" + hex_of_uuid() + "-" + hex_of_uuid().substr(0, 16) + "-01";
 }
 

@@ -27,7 +27,8 @@ void name_steps(Plan& plan) {
 
 }  // namespace
 
-PlanRunner::PlanRunner(std::shared_ptr<Core> core) : core_(std::move(core)) {}
+PlanRunner::PlanRunner(std::shared_ptr<Core> core, std::shared_ptr<CallMetrics> metrics)
+    : core_(std::move(core)), metrics_(std::move(metrics)) {}
 
 void PlanRunner::start() {
   renewal_ =
@@ -159,6 +160,7 @@ void PlanRunner::look_up(const RunPtr& run) {
 }
 
 void PlanRunner::take_step(const RunPtr& run, std::uint32_t attempt) {
+  run->step_began = hop_now();
   const PlanStep& step = run->plan.plan[run->at];
   run->signal = {.request_id = run->plan.request_id,
                  .tool_id = *step.tool_id,
@@ -267,7 +269,7 @@ void PlanRunner::returned(const RunPtr& run, mcp::CallOutcome outcome) {
 
 void PlanRunner::step_ended(const RunPtr& run, Ending ending) {
   record(run, ending);
-  if (ending.outcome == Outcome::ok) core_->usage.add(run->signal.server_id, run->signal.tool_id);
+  count(*run, ending);
   switch (action_after(*core_, run->signal, ending.outcome)) {
     case Action::complete:
     case Action::fail:
@@ -389,6 +391,12 @@ void PlanRunner::finish_plan(const RunPtr& run, FinishClaim finish, Outcome outc
         messages.push_back(core_->record(run->envelope, execution));
         run->item.forward(std::move(messages));
       });
+}
+
+void PlanRunner::count(const Run& run, const Ending& ending) {
+  const auto& signal = run.signal;
+  if (ending.outcome == Outcome::ok) core_->usage.add(signal.server_id, signal.tool_id);
+  metrics_->ended(signal.server_id, signal.tool_id, ending.outcome, hop_now() - run.step_began);
 }
 
 /// Each attempt of a step has a record of its own, published at once: the plan's own message goes on to lie

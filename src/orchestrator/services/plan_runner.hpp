@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "orchestrator/services/call_metrics.hpp"
 #include "orchestrator/services/call_rules.hpp"
 #include "orchestrator/services/intake.hpp"
 
@@ -19,7 +20,7 @@ namespace geminga::orchestrator {
 /// Everything but run() on the core's loop.
 class PlanRunner : public std::enable_shared_from_this<PlanRunner> {
  public:
-  explicit PlanRunner(std::shared_ptr<Core> core);
+  PlanRunner(std::shared_ptr<Core> core, std::shared_ptr<CallMetrics> metrics);
 
   void start();
   /// Any thread.
@@ -74,6 +75,7 @@ class PlanRunner : public std::enable_shared_from_this<PlanRunner> {
   void finish_plan(const RunPtr& run, FinishClaim finish, Outcome outcome);
   void give_back(const RunPtr& run, std::chrono::milliseconds delay);
   void drop(const RunPtr& run);
+  void count(const Run& run, const Ending& ending);
   void record(const RunPtr& run, const Ending& ending);
   void renew_leases();
 
@@ -89,6 +91,7 @@ class PlanRunner : public std::enable_shared_from_this<PlanRunner> {
   void on_loop(std::move_only_function<void()> step);
 
   const std::shared_ptr<Core> core_;
+  const std::shared_ptr<CallMetrics> metrics_;
   std::map<std::string, RunPtr> runs_;
   std::unique_ptr<Repeat> renewal_;
   std::vector<std::function<void()>> postponed_;

@@ -1,6 +1,7 @@
 // Plans by a model, and their steps.
 #include <gmock/gmock.h>
 
+#include "base/metrics.hpp"
 #include "orchestrator/planner/chat_server.hpp"
 #include "orchestrator/testing/world.hpp"
 
@@ -100,6 +101,8 @@ TEST_F(PlanTest, WhereTheModelFailsTheAnswerSaysSo) {
 }
 
 TEST_F(PlanTest, StepsAreCalledInTheirOrderAndTheirContentsAreTheResult) {
+  base::Metrics metrics;
+  world_.options.metrics = &metrics;
   model_says({step("second"), {{"description", "think"}}, step("first")});
   world_.start();
   const auto answer = world_.query(kSentence);
@@ -120,6 +123,12 @@ TEST_F(PlanTest, StepsAreCalledInTheirOrderAndTheirContentsAreTheResult) {
     }
     return steps == 2;
   });
+  for (const char* tool : {"first", "second"})
+    EXPECT_THAT(
+        metrics.exposition(),
+        HasSubstr(std::string(R"(geminga_orchestrator_calls_total{outcome="ok",server="fake",tool=")") +
+                  tool + "\"} 1"));
+  world_.stop();
 }
 
 TEST_F(PlanTest, ASecondCopyOfAPlanCallsNothingAndGivesTheSameBytes) {

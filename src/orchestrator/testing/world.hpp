@@ -67,6 +67,7 @@ class World {
   [[nodiscard]] const std::string& topic(TopicRole role) const { return options.topics.of(role); }
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_.path(); }
   Orchestrator& orchestrator() { return *orchestrator_; }
+  [[nodiscard]] const std::string& endpoint() const { return server_->endpoint(); }
   [[nodiscard]] const net::Router& router() const { return server_->router(); }
   /// Messages of a topic from its beginning.
   std::vector<Message> messages(TopicRole role);
