@@ -48,7 +48,9 @@ struct Envelope {
 /// Properties that are missing or malformed become empty or 0. `name_space` is where the message was found.
 Envelope envelope_of(const Message& message, std::string name_space = {});
 
-/// A new W3C trace context; `parent` is kept where it is one.
+/// The W3C trace context (version 00) of `parent` where it holds one, else a new one. We record no spans of
+/// our own, so the parent id stays the caller's: tools, messages and webhooks stand below the span that
+/// asked.
 std::string traceparent_from(std::string_view parent);
 
 /// How often each tool has answered since the start; a small bonus for the matcher. Any thread.

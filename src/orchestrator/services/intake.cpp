@@ -9,9 +9,13 @@ namespace {
 constexpr std::chrono::milliseconds kAfterFailure{1'000};
 constexpr std::uint32_t kReceiverQueue = 100;
 
+base::Labels labels_of(const std::string& service, TopicRole role) {
+  return {{"service", service}, {"topic", std::string(to_string(role))}};
+}
+
 base::Counter counter(Core& core, std::string_view name, std::string_view help, const std::string& service,
                       TopicRole role) {
-  return core.metrics.counter(name, help, {{"service", service}, {"topic", std::string(to_string(role))}});
+  return core.metrics.counter(name, help, labels_of(service, role));
 }
 
 }  // namespace
@@ -86,7 +90,13 @@ Intake::Intake(std::shared_ptr<Core> core, std::string service, TopicRole topic,
       handed_back_(counter(*core_, "geminga_orchestrator_handed_back_total",
                            "Deliveries that a service has handed back to come again", service_, role_)),
       dead_lettered_(counter(*core_, "geminga_orchestrator_dead_lettered_total",
-                             "Deliveries that did not fit their schema or their store", service_, role_)) {}
+                             "Deliveries that did not fit their schema or their store", service_, role_)),
+      at_work_(core_->metrics.gauge("geminga_orchestrator_in_progress",
+                                    "Deliveries that a service has taken and not settled",
+                                    labels_of(service_, role_))),
+      seconds_(core_->metrics.histogram("geminga_orchestrator_service_seconds",
+                                        "From a delivery to its end in the service", base::latency_buckets(),
+                                        labels_of(service_, role_))) {}
 
 Intake::~Intake() {
   close();
@@ -123,10 +133,15 @@ std::shared_ptr<void> Intake::begin() {
     const std::lock_guard lock(mutex_);
     ++in_progress_;
   }
-  return {static_cast<void*>(this), [self = shared_from_this()](void*) { self->end(); }};
+  at_work_.add(1);
+  return {static_cast<void*>(this),
+          [self = shared_from_this(), began = core_->clock.monotonic_now()](void*) { self->end(began); }};
 }
 
-void Intake::end() {
+void Intake::end(base::MonotonicTime began) {
+  at_work_.add(-1);
+  const std::chrono::duration<double> took = core_->clock.monotonic_now() - began;
+  seconds_.observe(took.count());
   const std::lock_guard lock(mutex_);
   if (--in_progress_ == 0) idle_.notify_all();
 }

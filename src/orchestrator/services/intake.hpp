@@ -77,7 +77,7 @@ class Intake : public std::enable_shared_from_this<Intake> {
  private:
   friend class Item;
   std::shared_ptr<void> begin();
-  void end();
+  void end(base::MonotonicTime began);
 
   const std::shared_ptr<Core> core_;
   const std::string service_;
@@ -88,6 +88,8 @@ class Intake : public std::enable_shared_from_this<Intake> {
   const base::Counter done_;
   const base::Counter handed_back_;
   const base::Counter dead_lettered_;
+  const base::Gauge at_work_;
+  const base::Histogram seconds_;
   std::atomic<bool> consuming_ = false;
   mutable std::mutex mutex_;
   std::condition_variable idle_;

@@ -77,8 +77,18 @@ TEST_F(MetricsTest, ToolsBehindTheFirstTwoHundredAreCountedTogether) {
   EXPECT_EQ(lines_with("geminga_orchestrator_call_seconds_count{"), 201U);
 }
 
-TEST_F(MetricsTest, EveryTopicHasItsNumbers) {
+TEST_F(MetricsTest, EveryServiceAndEveryTopicHasItsNumbers) {
   world_.start();
+  world_.ended(world_.submit("echo measured"));
+  for (const auto* service :
+       {R"(service="matcher",topic="userRequests")", R"(service="coordinator",topic="toolSignals")",
+        R"(service="job-updater",topic="results")"}) {
+    eventually(service, [&] {
+      const auto text = metrics_.exposition();
+      return text.contains(std::string("geminga_orchestrator_service_seconds_count{") + service + "} 1") &&
+             text.contains(std::string("geminga_orchestrator_in_progress{") + service + "} 0");
+    });
+  }
   for (const auto& row : topic_table()) {
     const auto topic = "topic=\"" + std::string(to_string(row.role)) + "\"";
     EXPECT_THAT(metrics_.exposition(), HasSubstr("geminga_orchestrator_topic_messages{" + topic + "}"));
