@@ -67,15 +67,18 @@ class TopicTest : public ::testing::Test {
   TopicStats stats(const TopicPtr& of) {
     return wait_for<TopicStats>([&](auto done) { broker_->stats(of, std::move(done)); }).value();
   }
-  /// From now on every commit of the metadata fails.
-  void break_metadata() {
-    blocker_ = storage::Sqlite::open(options_.directory / "metadata.db", false).value();
-    ASSERT_TRUE(blocker_->run("BEGIN IMMEDIATE"));
+  /// From now on nothing can be deleted in the metadata: refused at once, whatever else the machine does.
+  void break_metadata() const {
+    auto metadata = storage::Sqlite::open(options_.directory / "metadata.db", false).value();
+    for (const char* refusal :
+         {"CREATE TRIGGER keep_topics BEFORE UPDATE ON topics BEGIN SELECT RAISE(ABORT, 'kept'); END",
+          "CREATE TRIGGER keep_subscriptions BEFORE DELETE ON subscriptions BEGIN SELECT RAISE(ABORT, "
+          "'kept'); END"})
+      ASSERT_TRUE(metadata->run(refusal));
   }
 
   std::filesystem::path directory_;
   BrokerOptions options_;
-  std::unique_ptr<storage::Sqlite> blocker_;
   std::unique_ptr<Broker> broker_;
 };
 
