@@ -135,6 +135,15 @@ Answer World::send(const std::string& method, const std::string& path, const std
   return exchange(std::move(request));
 }
 
+Answer World::query_at(const std::string& endpoint, const std::string& sentence) {
+  net::ClientRequest request;
+  request.method = "POST";
+  request.url = "http://" + endpoint + "/api/orchestrator/query";
+  request.headers.set("Content-Type", "application/json");
+  request.body = json{{"query", sentence}}.dump();
+  return exchange(std::move(request));
+}
+
 Answer World::get(const std::string& path, net::HttpHeaders headers) {
   net::ClientRequest request;
   request.headers = std::move(headers);

@@ -45,6 +45,8 @@ class World {
 
   Answer post(const std::string& path, const std::string& body, net::HttpHeaders headers = {});
   Answer get(const std::string& path, net::HttpHeaders headers = {});
+  /// Asks a server that is not the world's own.
+  Answer query_at(const std::string& endpoint, const std::string& sentence);
   Answer send(const std::string& method, const std::string& path, const std::string& body,
               net::HttpHeaders headers);
   /// Turns authentication on; before start().

@@ -1,0 +1,119 @@
+// Several instances over one bus and one jobs store.
+#include <thread>
+
+#include <gmock/gmock.h>
+
+#include "orchestrator/testing/world.hpp"
+
+namespace geminga::orchestrator {
+namespace {
+
+using nlohmann::json;
+using testing::eventually;
+using testing::FakeRegistry;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using testing::World;
+
+/// One more orchestrator over the bus and the file of a world, with servers and a front end of its own.
+class Instance {
+ public:
+  explicit Instance(World& world) {
+    registry.add_tool("echo", [](std::size_t, const std::string& arguments) {
+      return FakeRegistry::text(json::parse(arguments).value("text", ""));
+    });
+    auto options = world.options;
+    options.bus = world.bus();
+    options.registry = &registry;
+    options.instance = "second";
+    net::Router router;
+    orchestrator_ = Orchestrator::start(std::move(options), router).value();
+    server_ = net::HttpServer::listen({}, std::move(router)).value();
+    eventually("the second is ready", [&] { return orchestrator_->ready(); });
+  }
+  ~Instance() {
+    orchestrator_->stop(std::chrono::seconds{2});
+    server_->stop(std::chrono::milliseconds{500});
+  }
+  Instance(const Instance&) = delete;
+  Instance& operator=(const Instance&) = delete;
+
+  [[nodiscard]] const std::string& endpoint() const { return server_->endpoint(); }
+  FakeRegistry registry;
+
+ private:
+  std::unique_ptr<Orchestrator> orchestrator_;
+  std::unique_ptr<net::HttpServer> server_;
+};
+
+class InstancesTest : public ::testing::Test {
+ protected:
+  static constexpr int kClients = 8;
+  static constexpr int kEach = 25;
+
+  InstancesTest() {
+    world_.options.exclusive_store = false;
+    world_.options.instance = "first";
+    world_.options.settings.max_attempts = 10;
+  }
+
+  /// Each client asks the one and the other in turn, and compares each answer with its own question.
+  void ask(int client, const std::string& other, std::vector<std::string>& wrong) {
+    for (int i = 0; i < kEach; ++i) {
+      const auto text = "answer " + std::to_string(client) + " of " + std::to_string(i);
+      const auto& endpoint = (client + i) % 2 == 0 ? world_.endpoint() : other;
+      const auto answer = world_.query_at(endpoint, "echo " + text);
+      const auto content = answer.body.value(json::json_pointer("/result/content/0/text"), std::string());
+      if (answer.status != 200 || content != text) wrong.push_back(text + ": " + answer.body.dump());
+    }
+  }
+
+  World world_;
+};
+
+TEST_F(InstancesTest, EachWaitingQueryGetsItsOwnAnswer) {
+  world_.start();
+  Instance second(world_);
+  std::vector<std::vector<std::string>> wrong(kClients);
+  std::vector<std::thread> clients;
+  for (int client = 0; client < kClients; ++client)
+    clients.emplace_back([&, client] { ask(client, second.endpoint(), wrong[client]); });
+  for (auto& client : clients) client.join();
+  for (const auto& of_one : wrong) EXPECT_THAT(of_one, IsEmpty());
+
+  constexpr std::size_t kAll = kClients * kEach;
+  const auto here = world_.registry.calls().size();
+  const auto there = second.registry.calls().size();
+  EXPECT_EQ(here + there, kAll) << "each tool is called once";
+  EXPECT_GT(here, 0U) << "both coordinators work";
+  EXPECT_GT(there, 0U) << "both coordinators work";
+  EXPECT_THAT(world_.messages(TopicRole::results), SizeIs(kAll));
+  EXPECT_THAT(world_.dead_letters(), IsEmpty());
+  eventually("every job has ended, whoever has taken it", [&] {
+    const auto page = world_.get("/api/orchestrator/jobs?limit=500&status=COMPLETED");
+    return page.body.value("jobs", json::array()).size() == kAll;
+  });
+}
+
+TEST_F(InstancesTest, WhatOneBeganTheOtherGoesOnWith) {
+  world_.start();
+  std::string job;
+  {
+    Instance second(world_);
+    world_.registry.add_tool("work", [](std::size_t number, const std::string&) {
+      return number == 0 ? FakeRegistry::failure(mcp::FailureClass::unknown, "once")
+                         : FakeRegistry::text("here");
+    });
+    second.registry.add_tool("work", [](std::size_t, const std::string&) {
+      return FakeRegistry::failure(mcp::FailureClass::unknown, "there");
+    });
+    job = world_.submit("run work");
+    eventually("it was tried",
+               [&] { return world_.registry.calls().size() + second.registry.calls().size() > 0; });
+  }
+  const auto ended = world_.ended(job);
+  EXPECT_EQ(ended["status"], "COMPLETED") << ended;
+}
+
+}  // namespace
+}  // namespace geminga::orchestrator
