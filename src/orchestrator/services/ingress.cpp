@@ -78,7 +78,7 @@ void Ingress::submit(Submission submission, Written written, Done done) {
 void Ingress::accept(Submission submission, UserRequest request, const std::string& name_space,
                      Written written, Done done) {
   const auto began = hop_now();
-  request.request_id = base::random_uuid();
+  request.request_id = base::ordered_uuid();
   request.session_id = submission.session_id;
   request.context_snapshot = std::move(submission.context_snapshot);
   request.metadata = std::move(submission.metadata);
@@ -92,7 +92,7 @@ void Ingress::accept(Submission submission, UserRequest request, const std::stri
   envelope.name_space = name_space;
   auto message = core_->message(TopicRole::user_requests, envelope, "REQUESTED", to_json(request));
   NewJob job;
-  job.id = base::random_uuid();
+  job.id = base::ordered_uuid();
   job.request_id = request.request_id;
   job.tenant = tenant_of(name_space);
   job.query = std::move(submission.query);
