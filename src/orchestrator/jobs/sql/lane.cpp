@@ -6,7 +6,9 @@
 
 namespace geminga::orchestrator::sql {
 
-Lane::Lane(std::string thread_name, std::function<void(Batch)> run) : run_(std::move(run)) {
+Lane::Lane(std::string thread_name, std::function<void(Batch)> run,
+           std::chrono::milliseconds wait_for_company)
+    : run_(std::move(run)), wait_for_company_(wait_for_company) {
   thread_ = std::thread([this, name = std::move(thread_name)] {
     pthread_setname_np(pthread_self(), name.c_str());
     loop();
@@ -17,16 +19,20 @@ Lane::~Lane() {
   stop();
 }
 
-void Lane::submit(std::unique_ptr<Operation> operation) {
+void Lane::submit(std::unique_ptr<Operation> operation, Haste haste) {
+  bool wakes = false;
   {
     const std::lock_guard lock(mutex_);
     if (!stopped_) {
       waiting_.push_back(std::move(operation));
-      if (waiting_.size() == 1) wake_.notify_one();
-      return;
+      const bool hastens = haste == Haste::some && !haste_;
+      haste_ = haste_ || hastens;
+      wakes = waiting_.size() == 1 || hastens;
     }
   }
-  operation->finish(fail(ErrorCode::closed, "the jobs store is closed"));
+  if (operation) return operation->finish(fail(ErrorCode::closed, "the jobs store is closed"));
+  // Behind the lock: who wakes up finds it free.
+  if (wakes) wake_.notify_one();
 }
 
 void Lane::loop() {
@@ -35,8 +41,10 @@ void Lane::loop() {
     {
       std::unique_lock lock(mutex_);
       wake_.wait(lock, [this] { return stopped_ || !waiting_.empty(); });
+      wake_.wait_for(lock, wait_for_company_, [this] { return stopped_ || haste_; });
       if (waiting_.empty()) return;
       batch.swap(waiting_);
+      haste_ = false;
     }
     run_(std::move(batch));
   }

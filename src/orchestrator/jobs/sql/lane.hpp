@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -59,26 +60,37 @@ class TypedOperation final : public Operation {
   std::optional<Value> value_;
 };
 
+/// Whether somebody waits for an operation.
+enum class Haste : std::uint8_t {
+  none,  ///< goes along with the next one that has haste, or after a while
+  some,
+};
+
 /// A thread that takes everything that waits at once and hands it on as one batch.
 class Lane {
  public:
   using Batch = std::vector<std::unique_ptr<Operation>>;
-  Lane(std::string thread_name, std::function<void(Batch)> run);
+  /// A commit keeps whoever has haste waiting, so what has none waits so long for company.
+  static constexpr std::chrono::milliseconds kWaitForCompany{5};
+  Lane(std::string thread_name, std::function<void(Batch)> run,
+       std::chrono::milliseconds wait_for_company = kWaitForCompany);
   ~Lane();
   Lane(const Lane&) = delete;
   Lane& operator=(const Lane&) = delete;
 
   /// Any thread. After stop() the operation is finished with `closed` on the caller's thread.
-  void submit(std::unique_ptr<Operation> operation);
+  void submit(std::unique_ptr<Operation> operation, Haste haste = Haste::some);
   /// Runs what waits, then joins. Idempotent; not from the lane's own thread.
   void stop();
 
  private:
   void loop();
-  std::function<void(Batch)> run_;
+  const std::function<void(Batch)> run_;
+  const std::chrono::milliseconds wait_for_company_;
   std::mutex mutex_;
   std::condition_variable wake_;
   Batch waiting_;         // under mutex_
+  bool haste_ = false;    // under mutex_; one of `waiting_` has
   bool stopped_ = false;  // under mutex_
   std::thread thread_;
 };

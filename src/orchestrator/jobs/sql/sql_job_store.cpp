@@ -28,7 +28,7 @@ class SqlJobStore final : public JobStore {
     on(writes_, sql::insert_job, std::move(done), std::move(job));
   }
   void mark_published(std::string job_id, std::uint32_t generation, StoreCallback<bool> done) override {
-    on(writes_, sql::mark_published, std::move(done), std::move(job_id), generation);
+    later(sql::mark_published, std::move(done), std::move(job_id), generation);
   }
   void discard_unpublished(std::string job_id, StoreCallback<bool> done) override {
     on(writes_, sql::discard_unpublished, std::move(done), std::move(job_id));
@@ -41,7 +41,7 @@ class SqlJobStore final : public JobStore {
     on(writes_, sql::cancel_job, std::move(done), std::move(job_id));
   }
   void apply_result(ResultUpdate update, StoreCallback<ResultApplied> done) override {
-    on(writes_, sql::apply_result, std::move(done), std::move(update));
+    later(sql::apply_result, std::move(done), std::move(update));
   }
   void find_job(std::string job_id, StoreCallback<Job> done) override {
     on(reads_, sql::find_job, std::move(done), std::move(job_id));
@@ -120,11 +120,21 @@ class SqlJobStore final : public JobStore {
   template <class T, class... Parameters, class... Arguments>
   void on(Lane& lane, Result<T> (*function)(Context&, Parameters...), StoreCallback<T> done,
           Arguments... arguments) {
-    lane.submit(std::make_unique<TypedOperation<T>>(
+    lane.submit(operation(function, std::move(done), std::move(arguments)...));
+  }
+  /// A write that nobody waits for.
+  template <class T, class... Parameters, class... Arguments>
+  void later(Result<T> (*function)(Context&, Parameters...), StoreCallback<T> done, Arguments... arguments) {
+    writes_.submit(operation(function, std::move(done), std::move(arguments)...), Haste::none);
+  }
+  template <class T, class... Parameters, class... Arguments>
+  static std::unique_ptr<Operation> operation(Result<T> (*function)(Context&, Parameters...),
+                                              StoreCallback<T> done, Arguments... arguments) {
+    return std::make_unique<TypedOperation<T>>(
         [function, ... arguments = std::move(arguments)](Context& context) {
           return function(context, arguments...);
         },
-        std::move(done)));
+        std::move(done));
   }
 
   void write(Lane::Batch batch) {

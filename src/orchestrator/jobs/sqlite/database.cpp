@@ -120,8 +120,14 @@ Result<> Database::execute(const std::string& sql) {
 }
 
 Result<Timestamp> Database::begin() {
-  GEMINGA_TRY_VOID(execute("BEGIN IMMEDIATE"));
+  GEMINGA_TRY(auto begin, prepare("BEGIN IMMEDIATE"));
+  GEMINGA_TRY_VOID(begin.run());
   return clock_.wall_now();
+}
+
+Result<> Database::commit() {
+  GEMINGA_TRY(auto commit, prepare("COMMIT"));
+  return commit.run();
 }
 
 std::int64_t Database::changes() const {

@@ -30,7 +30,7 @@ class Database final : public sql::Database {
   [[nodiscard]] std::int64_t changes() const override;
   Result<Timestamp> now() override { return clock_.wall_now(); }
   Result<Timestamp> begin() override;
-  Result<> commit() override { return execute("COMMIT"); }
+  Result<> commit() override;
   [[nodiscard]] bool in_transaction() const override;
   [[nodiscard]] Error error_of(int code) const;
 
