@@ -102,42 +102,55 @@ std::string expected(const json& schema, const json& value) {
   return {};
 }
 
-std::unexpected<Error> misfit(std::string_view path, std::string_view found, std::string_view wanted) {
+/// Where a value stands, as a chain to the outermost one: text is made of it only where something is wrong.
+struct Place {
+  const Place* around = nullptr;
+  std::string_view name;  ///< empty: the outermost value, or an item
+  std::size_t item = 0;
+};
+
+std::string text_of(const Place& place) {
+  if (place.around == nullptr) return {};
+  auto text = text_of(*place.around);
+  if (place.name.empty()) return fmt::format("{}[{}]", text, place.item);
+  return text.empty() ? std::string(place.name) : fmt::format("{}.{}", text, place.name);
+}
+
+std::unexpected<Error> misfit(const Place& place, std::string_view found, std::string_view wanted) {
+  const auto path = text_of(place);
   return fail(ErrorCode::schema_mismatch,
               fmt::format("{}: found {}, expected {}", path.empty() ? "the event" : path, found, wanted));
 }
 
-std::string member_path(std::string_view path, std::string_view name) {
-  return path.empty() ? std::string(name) : fmt::format("{}.{}", path, name);
-}
+Result<> check(const json& schema, const json& value, const Place& place);
 
-Result<> check(const json& schema, const json& value, const std::string& path);
-
-Result<> check_members(const json& schema, const json& value, const std::string& path) {
+Result<> check_members(const json& schema, const json& value, const Place& place) {
   const auto properties = schema.find("properties");
-  for (const json& name : schema.value("required", json::array())) {
-    const auto& text = name.get_ref<const std::string&>();
-    if (value.contains(text)) continue;
-    const std::string type = properties->at(text).value("type", std::string("string"));
-    return misfit(member_path(path, text), "nothing", fmt::format("a member of type {}", type));
+  if (const auto required = schema.find("required"); required != schema.end()) {
+    for (const json& name : *required) {
+      const auto& text = name.get_ref<const std::string&>();
+      if (value.contains(text)) continue;
+      const std::string type = properties->at(text).value("type", std::string("string"));
+      return misfit({.around = &place, .name = text}, "nothing", fmt::format("a member of type {}", type));
+    }
   }
   if (properties == schema.end()) return {};
   for (const auto& [name, rule] : properties->items()) {
     const auto member = value.find(name);
     if (member == value.end()) continue;
-    if (auto checked = check(rule, *member, member_path(path, name)); !checked) return checked;
+    if (auto checked = check(rule, *member, {.around = &place, .name = name}); !checked) return checked;
   }
   return {};
 }
 
-Result<> check(const json& schema, const json& value, const std::string& path) {
+Result<> check(const json& schema, const json& value, const Place& place) {
   if (const std::string wanted = expected(schema, value); !wanted.empty())
-    return misfit(path, describe(value), wanted);
-  if (value.is_object()) return check_members(schema, value, path);
+    return misfit(place, describe(value), wanted);
+  if (value.is_object()) return check_members(schema, value, place);
   const auto items = schema.find("items");
   if (!value.is_array() || items == schema.end()) return {};
   for (std::size_t i = 0; i < value.size(); ++i) {
-    if (auto checked = check(*items, value[i], fmt::format("{}[{}]", path, i)); !checked) return checked;
+    if (auto checked = check(*items, value[i], {.around = &place, .item = i}); !checked) return checked;
   }
   return {};
 }
@@ -162,7 +175,7 @@ Result<json> parse_json(std::string_view text) {
 }
 
 Result<> check_schema(const json& schema, const json& value, std::string_view name) {
-  auto checked = check(schema, value, "");
+  auto checked = check(schema, value, Place{});
   if (!checked) return std::unexpected(checked.error().with(name));
   return {};
 }
