@@ -140,36 +140,43 @@ void MatcherService::work(const Item& item) {
   stored.matched = decision.matched;
   stored.detail_json = to_json(decision);
   if (decision.matched) stored.signal_json = signal_of(*core_, *request, decision);
-  core_->store->record_decision(std::move(stored),
-                                [self = shared_from_this(), item, request = *std::move(request),
-                                 began](const Result<StoredDecision>& stands) {
-                                  if (!stands) return item.hand_back(stands.error());
-                                  self->decided(item, request, began, *stands);
-                                });
+  Decided decided{.item = item,
+                  .request_id = request->request_id,
+                  .began = began,
+                  .signal_json = stored.signal_json,
+                  .server = decision.server,
+                  .tool = decision.tool};
+  core_->store->record_decision(std::move(stored), [self = shared_from_this(), decided = std::move(decided)](
+                                                       const Result<StoredDecision>& stands) {
+    if (!stands) return decided.item.hand_back(stands.error());
+    self->publish(decided, *stands);
+  });
 }
 
-void MatcherService::decided(const Item& item, const UserRequest& request, HopTime began,
-                             const StoredDecision& stands) {
-  auto envelope = item.envelope();
-  envelope.request_id = request.request_id;
+void MatcherService::publish(const Decided& decided, const StoredDecision& stands) {
+  auto envelope = decided.item.envelope();
+  envelope.request_id = decided.request_id;
   envelope.store_id = core_->store->id();
   (stands.matched ? matched_ : unmatched_).add();
   Execution hop;
-  hop.request_id = request.request_id;
+  hop.request_id = decided.request_id;
   hop.step = "matcher";
-  hop.started_at = began;
+  hop.started_at = decided.began;
   hop.ended_at = hop_now();
   hop.outcome = stands.matched ? Outcome::ok : Outcome::no_match;
   std::vector<TopicMessage> messages;
   if (stands.matched) {
     messages.push_back(core_->message(TopicRole::tool_signals, envelope, "TOOL_READY", stands.signal_json));
-    if (const auto signal = parse_tool_signal(stands.signal_json)) {
+    if (stands.signal_json == decided.signal_json) {
+      hop.server_id = decided.server;
+      hop.tool_id = decided.tool;
+    } else if (const auto signal = parse_tool_signal(stands.signal_json)) {
       hop.server_id = signal->server_id;
       hop.tool_id = signal->tool_id;
     }
   }
   messages.push_back(core_->record(envelope, hop));
-  item.forward(std::move(messages));
+  decided.item.forward(std::move(messages));
 }
 
 }  // namespace geminga::orchestrator

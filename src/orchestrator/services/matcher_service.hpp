@@ -44,8 +44,17 @@ class MatcherService : public std::enable_shared_from_this<MatcherService> {
  private:
   void rebuild();
   void reload_rules();
+  /// What was decided here and now; an older decision may stand.
+  struct Decided {
+    Item item;
+    std::string request_id;
+    HopTime began{};
+    std::string signal_json;
+    std::string server;
+    std::string tool;
+  };
   void work(const Item& item);
-  void decided(const Item& item, const UserRequest& request, HopTime began, const StoredDecision& stands);
+  void publish(const Decided& decided, const StoredDecision& stands);
 
   const std::shared_ptr<Core> core_;
   const std::shared_ptr<Intakes> intake_;
