@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <pthread.h>
 #include <utility>
 
 #include <fmt/format.h>
@@ -106,6 +107,7 @@ Result<Delivery> Consumer::Impl::receive(std::chrono::milliseconds timeout) {
 }
 
 void Consumer::Impl::run_handlers() {
+  pthread_setname_np(pthread_self(), fmt::format("gm-{:.12}", options_.subscription).c_str());
   while (true) {
     const auto delivery = next(std::nullopt);
     if (!delivery) {
