@@ -115,11 +115,12 @@ def print_table(results):
               f"{number(result['least']) + ' - ' + number(result['most']):>23}  {goal}{': NOT REACHED' if result['reached'] is False else ''}".rstrip())
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def run_rounds(doc, goals, one_round, seconds, seconds_help):
+    """The program: rounds of `one_round(build, folder, seconds)`, then the table, and the report where it is wanted."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build", type=lambda text: pathlib.Path(text).resolve())
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=60, help="of publishing in each round; 60 leave about 35 GB on the disk until it ends")
+    parser.add_argument("--seconds", type=int, default=seconds, help=seconds_help)
     parser.add_argument("--json", type=pathlib.Path)
     arguments = parser.parse_args()
     folder = pathlib.Path(tempfile.mkdtemp(prefix="geminga-goals-", dir=arguments.build))  # beside the build: a disk, not a tmpfs
@@ -130,7 +131,7 @@ def main():
             rounds.append(one_round(arguments.build, folder / "round", arguments.seconds))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    results = [goal.result(rounds) for goal in GOALS]
+    results = [goal.result(rounds) for goal in goals]
     print_table(results)
     report = {"date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"), "machine": machine(), "goals": results, "rounds": rounds}
     if arguments.json:
@@ -138,4 +139,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    run_rounds(__doc__, GOALS, one_round, 60, "of publishing in each round; 60 leave about 35 GB on the disk until it ends")

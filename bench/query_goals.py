@@ -4,17 +4,13 @@ disk, the load from the same machine. Each number is the median of several round
 
     query_goals.py BUILD_DIR [--rounds N] [--seconds S] [--json FILE]     (`./dev bench queries` calls it with build/release)
 """
-import argparse
-import datetime
 import json
-import pathlib
 import shutil
 import subprocess
-import tempfile
 import time
 
-from goals import at_least, at_most, floor, print_table
-from run import Serve, floor_fdatasync, machine, query_bench
+from goals import at_least, at_most, floor, run_rounds
+from run import Serve, floor_fdatasync, query_bench
 
 RULES = """
 [[rule]]
@@ -80,24 +76,5 @@ def one_round(build, folder, seconds):
         serve.stop()
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("build", type=lambda text: pathlib.Path(text).resolve())
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=10, help="of each load")
-    parser.add_argument("--json", type=pathlib.Path)
-    arguments = parser.parse_args()
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="geminga-queries-", dir=arguments.build))
-    try:
-        rounds = [one_round(arguments.build, folder / "round", arguments.seconds) for _ in range(arguments.rounds)]
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    results = [goal.result(rounds) for goal in GOALS]
-    print_table(results)
-    report = {"date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"), "machine": machine(), "goals": results, "rounds": rounds}
-    if arguments.json:
-        arguments.json.write_text(json.dumps(report) + "\n")
-
-
 if __name__ == "__main__":
-    main()
+    run_rounds(__doc__, GOALS, one_round, 10, "of each load")
