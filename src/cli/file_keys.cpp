@@ -157,10 +157,8 @@ std::vector<std::string> parts_of(std::string_view list) {
   return parts;
 }
 
-/// Limits of bytes.
 Result<> read(std::string_view text, Limits limits, std::string& into) {
-  if (static_cast<std::int64_t>(text.size()) < limits.min)
-    return fail(ErrorCode::config_error, "it is empty");
+  if (text.empty() && limits.min > 0) return fail(ErrorCode::config_error, "it is empty");
   into = text;
   return {};
 }
@@ -277,6 +275,14 @@ constexpr FileKey<OrchestratorSettings> kOrchestratorTable[] = {
         "calls_max", "tool calls in flight; above, signals wait on the bus"),
     orchestration<&OrchestratorSettings::namespaces_max, 1, 10'000>(
         "namespaces_max", "of tenants, each has a few threads; above, 429"),
+    orchestration<&OrchestratorSettings::webhook_secret_key, 0>(
+        "webhook_secret_key",
+        "webhooks are signed with it: a file, or data:;base64,TEXT; 32 to 64 bytes; empty: nobody is told"),
+    orchestration<&OrchestratorSettings::webhook_url, 0>(
+        "webhook_url", "told of the end of each job that names nobody else; empty: none"),
+    orchestration<&OrchestratorSettings::webhook_timeout, 1, kHour>("webhook_timeout", "of one attempt"),
+    orchestration<&OrchestratorSettings::webhook_private_network>(
+        "webhook_private_network", "jobs may name http, this machine and private networks"),
 };
 
 template <auto Member>

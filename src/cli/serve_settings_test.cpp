@@ -179,6 +179,21 @@ TEST_F(Settings, SettingsOfTheOrchestrator) {
             std::vector<std::chrono::milliseconds>{std::chrono::seconds{4}});
 }
 
+TEST_F(Settings, TheSecretOfWebhooksIsFoundBesideTheFile) {
+  write(
+      "[orchestrator]\nwebhook_secret_key = 'geminga_settings_test.toml'\nwebhook_url = "
+      "'https://example.com/'\nwebhook_timeout = '3s'\nwebhook_private_network = true\n");
+  const auto settings = load({}, true);
+  ASSERT_TRUE(settings) << settings.error().message;
+  const auto& read = settings->orchestrator;
+  EXPECT_TRUE(std::filesystem::path(read.webhook_secret_key).is_absolute()) << read.webhook_secret_key;
+  EXPECT_EQ(read.webhook_url, "https://example.com/");
+  EXPECT_EQ(read.webhook_timeout, std::chrono::seconds{3});
+  EXPECT_TRUE(read.webhook_private_network);
+  write("[orchestrator]\nwebhook_url = ''\n");
+  EXPECT_EQ(load({}, true).value().orchestrator.webhook_url, "") << "nobody";
+}
+
 TEST_F(Settings, WhatTheOrchestratorCannotUseIsNamedWithLineKeyValueAndRemedy) {
   const std::string at = file_.string() + ":2: ";
   const auto wrong = [&](const std::string& line) { return error("[orchestrator]\n" + line + "\n"); };

@@ -248,6 +248,7 @@ Result<> apply_table(const Source& source, ServeSettings& settings, const toml::
     }
     if (key.str() == kOrchestrator) {
       GEMINGA_TRY_VOID(read_keys(source, kOrchestrator, kOrchestratorKeys, value, settings.orchestrator));
+      place_key(source, settings.orchestrator.webhook_secret_key);
       continue;
     }
     if (key.str() == kPlanner) {

@@ -15,6 +15,7 @@
 #include "orchestrator/services/pruner.hpp"
 #include "orchestrator/services/retry_worker.hpp"
 #include "orchestrator/services/topic_metrics.hpp"
+#include "orchestrator/services/webhooks.hpp"
 #include "orchestrator/spaces.hpp"
 #include "orchestrator/status.hpp"
 
@@ -71,13 +72,14 @@ struct Consuming {
   std::shared_ptr<RetryWorker> retries;
   std::shared_ptr<MatcherService> matcher;
   std::shared_ptr<PlanFallback> fallback;
+  std::shared_ptr<Webhooks> webhooks;
 
   /// The reader first: no result may pass a waiting query by.
   [[nodiscard]] Result<> begin_in(const std::string& name_space) const {
     GEMINGA_TRY_VOID(waiting->add(name_space));
     for (auto* intakes :
          {&updater->intake(), &coordinator->signals(), &coordinator->plans(), retries->tiers()[0].get(),
-          retries->tiers()[1].get(), &matcher->intake(), &fallback->intake()})
+          retries->tiers()[1].get(), &matcher->intake(), &fallback->intake(), &webhooks->intake()})
       GEMINGA_TRY_VOID(intakes->add(name_space));
     return {};
   }
@@ -95,9 +97,10 @@ struct Orchestrator::Impl : std::enable_shared_from_this<Orchestrator::Impl> {
         coordinator(std::make_shared<Coordinator>(core)),
         retries(std::make_shared<RetryWorker>(core)),
         updater(std::make_shared<JobUpdater>(core)),
+        webhooks(std::make_shared<Webhooks>(core)),
         spaces(std::make_shared<TenantSpaces>(
             core, pool,
-            [services = Consuming{waiting, updater, coordinator, retries, matcher, fallback}](
+            [services = Consuming{waiting, updater, coordinator, retries, matcher, fallback, webhooks}](
                 const std::string& name_space) { return services.begin_in(name_space); })),
         ingress(std::make_shared<Ingress>(core, spaces)),
         audit(std::make_shared<Audit>(core)),
@@ -115,6 +118,7 @@ struct Orchestrator::Impl : std::enable_shared_from_this<Orchestrator::Impl> {
   const std::shared_ptr<Coordinator> coordinator;
   const std::shared_ptr<RetryWorker> retries;
   const std::shared_ptr<JobUpdater> updater;
+  const std::shared_ptr<Webhooks> webhooks;
   const std::shared_ptr<TenantSpaces> spaces;
   const std::shared_ptr<Ingress> ingress;
   const std::shared_ptr<Audit> audit;
@@ -158,9 +162,12 @@ Result<> Orchestrator::Impl::start(net::Router& router) {
   GEMINGA_TRY_VOID(set_up_topics(admin, core->options.topics));
   GEMINGA_TRY_VOID(waiting->open());
   events->start();
-  core->store->listen([weak = std::weak_ptr(events)](const JobEvent& event) {
-    if (const auto self = weak.lock()) self->seen(event);
-  });
+  core->store->listen(
+      [streams = std::weak_ptr(events), hooks = std::weak_ptr(webhooks)](const JobEvent& event) {
+        if (const auto to = streams.lock()) to->seen(event);
+        if (const auto to = hooks.lock()) to->ended(event);
+      });
+  GEMINGA_TRY_VOID(webhooks->start());
   Result<> watching;
   core->loop.run([&] {
     ingress->start();
@@ -224,8 +231,8 @@ std::string Orchestrator::Impl::not_ready_reason() const {
 }
 
 std::string Orchestrator::Impl::status() const {
-  std::vector<const Intakes*> intakes{&matcher->intake(), &fallback->intake(), &coordinator->signals(),
-                                      &coordinator->plans(), &updater->intake()};
+  std::vector<const Intakes*> intakes{&matcher->intake(),    &fallback->intake(), &coordinator->signals(),
+                                      &coordinator->plans(), &updater->intake(),  &webhooks->intake()};
   for (const auto& tier : retries->tiers())
     if (core->retry_by_topics || tier->consuming()) intakes.push_back(tier.get());
   return status_json({.core = *core,
@@ -258,7 +265,7 @@ void Orchestrator::Impl::stop(std::chrono::milliseconds allowed) {
     topic_metrics->stop();
     matcher->unwatch();
   });
-  for (auto* intake : {&matcher->intake(), &fallback->intake()}) intake->pause();
+  for (auto* intake : {&matcher->intake(), &fallback->intake(), &webhooks->intake()}) intake->pause();
   fallback->freeze();
   retries->stop();
   if (planner) planner->stop();
@@ -268,6 +275,7 @@ void Orchestrator::Impl::stop(std::chrono::milliseconds allowed) {
     intake->drain(deadline);
     intake->close();
   }
+  webhooks->stop(grace);
   core->store->listen({});
   events->stop();
   core->store->stop();

@@ -53,6 +53,12 @@ struct OrchestratorSettings {
   std::size_t waiting_queries_max = 10'000;  ///< 503 above
   std::size_t calls_max = 2'048;             ///< tool calls in flight; above, signals wait on the bus
   std::size_t namespaces_max = 100;          ///< of tenants; each has a few threads. Above, 429
+  /// Where the secret is that webhooks are signed with, see auth::read_key; empty: nobody is told of
+  /// anything.
+  std::string webhook_secret_key;
+  std::string webhook_url;               ///< told of each job that names nobody else; trusted; empty: none
+  bool webhook_private_network = false;  ///< jobs may name http, this machine, private networks
+  std::chrono::milliseconds webhook_timeout{10'000};  ///< of one attempt
   bool operator==(const OrchestratorSettings&) const = default;
 };
 

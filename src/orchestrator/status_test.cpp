@@ -55,11 +55,13 @@ std::vector<Row> rows(const World& world) {
       {"/services/5/topic", topic(TopicRole::results)},
       {"/services/5/subscription", "orchestrator-job-result-updater"},
       {"/services/5/done", 3},
-      {"/services/6/name", "result-consumer"},
-      {"/services/6/running", true},
-      {"/services/6/topic", topic(TopicRole::results)},
-      {"/services/6/received", 3},
-      {"/services/6/waitingQueries", 0},
+      {"/services/6/name", "webhooks"},
+      {"/services/6/running", false},  // it has no key
+      {"/services/7/name", "result-consumer"},
+      {"/services/7/running", true},
+      {"/services/7/topic", topic(TopicRole::results)},
+      {"/services/7/received", 3},
+      {"/services/7/waitingQueries", 0},
       {"/callsInProgress", 0},
       {"/topics/0/role", "userRequests"},
       {"/topics/0/name", topic(TopicRole::user_requests)},
@@ -114,7 +116,7 @@ TEST(StatusTest, EveryFieldSaysWhatIsSo) {
     status = world.get("/api/orchestrator/status").body;
     std::uint64_t done = 0;
     for (const auto& service : status["services"]) done += service.value("done", 0U);
-    return done == 12 && status["services"][6]["received"] == 3 &&
+    return done == 12 && status["services"][7]["received"] == 3 &&
            status["topics"][0]["subscriptions"][0]["backlog"] == 0;
   });
   for (const Row& row : rows(world)) {

@@ -1,5 +1,6 @@
 #include "orchestrator/topics.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <set>
 
@@ -100,6 +101,7 @@ const std::array<TopicRow, kTopicRoleCount>& topic_table() {
        "tool-signals-retry-30s",
        hours{24},
        {kRetrySubscription}},
+      {TopicRole::webhooks, "", "orchestrator-webhooks", "webhooks", hours{24}, {kWebhookSubscription}},
   }};
   return kTable;
 }
@@ -107,7 +109,7 @@ const std::array<TopicRow, kTopicRoleCount>& topic_table() {
 std::string_view to_string(TopicRole role) {
   constexpr std::array<std::string_view, kTopicRoleCount> kNames{"userRequests", "toolSignals", "deadLetters",
                                                                  "plans",        "results",     "executions",
-                                                                 "firstRetry",   "laterRetry"};
+                                                                 "firstRetry",   "laterRetry",  "webhooks"};
   return kNames.at(static_cast<std::size_t>(role));
 }
 
@@ -115,6 +117,14 @@ std::string Topics::of(TopicRole role, std::string_view name_space) const {
   const std::string& name = of(role);
   if (name_space.empty()) return name;
   return fmt::format("{}{}/{}", kPersistent, name_space, name.substr(name.rfind('/') + 1));
+}
+
+std::string_view Topics::home_of(std::string_view topic) const {
+  const auto last = topic.rfind('/');
+  if (std::ranges::find(names, topic) != names.end() || !topic.starts_with(kPersistent) ||
+      last < kPersistent.size())
+    return {};
+  return topic.substr(kPersistent.size(), last - kPersistent.size());
 }
 
 Topics Topics::in(const std::string& name_space) const {

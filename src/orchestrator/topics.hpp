@@ -22,8 +22,9 @@ enum class TopicRole : std::uint8_t {
   executions,
   first_retry,  ///< used where retries wait in topics
   later_retry,
+  webhooks,
 };
-inline constexpr std::size_t kTopicRoleCount = 8;
+inline constexpr std::size_t kTopicRoleCount = 9;
 
 /// `pulsar`: "persistent://mcp-core/orchestrator/plans"; also on the embedded bus. `kafka`:
 /// "orchestrator-plans".
@@ -50,6 +51,7 @@ inline constexpr std::string_view kFallbackSubscription = "intent-scorer";
 inline constexpr std::string_view kCoordinatorSubscription = "mcp-orchestrator-coordinator";
 inline constexpr std::string_view kUpdaterSubscription = "orchestrator-job-result-updater";
 inline constexpr std::string_view kRetrySubscription = "orchestrator-retry-worker";
+inline constexpr std::string_view kWebhookSubscription = "orchestrator-webhook-sender";
 
 /// Finds a variable of the environment; nullptr when it is not set.
 using Environment = const char* (*)(const char* name);
@@ -61,6 +63,8 @@ struct Topics {
   [[nodiscard]] const std::string& of(TopicRole role) const { return names[static_cast<std::size_t>(role)]; }
   /// The same topic in another namespace: "persistent://<name_space>/<its own name>". Empty: as above.
   [[nodiscard]] std::string of(TopicRole role, std::string_view name_space) const;
+  /// Where a topic lies, as of() takes it. Empty: it is one of these, or none of the pulsar style.
+  [[nodiscard]] std::string_view home_of(std::string_view topic) const;
   /// All of them there.
   [[nodiscard]] Topics in(const std::string& name_space) const;
 

@@ -93,12 +93,25 @@ TEST(TopicsTest, AWrongNameIsRefusedWithItsVariable) {
 
 TEST(TopicsTest, RetentionFollowsTheTable) {
   using std::chrono::hours;
-  const std::optional<std::chrono::seconds> expected[] = {hours{168}, hours{24},  std::nullopt, hours{24},
-                                                          hours{1},   hours{720}, hours{24},    hours{24}};
+  const std::optional<std::chrono::seconds> expected[] = {
+      hours{168}, hours{24}, std::nullopt, hours{24}, hours{1}, hours{720}, hours{24}, hours{24}, hours{24}};
   for (std::size_t i = 0; i < kTopicRoleCount; ++i) {
     EXPECT_EQ(topic_table().at(i).role, static_cast<TopicRole>(i));
     EXPECT_EQ(topic_table().at(i).retention, expected[i]) << i;
   }
+}
+
+TEST(TopicsTest, ATopicKnowsItsNamespace) {
+  const auto topics =
+      resolve(TopicStyle::pulsar, {{"PULSAR_TOPIC_ORCHESTRATOR_PLANS", "persistent://else/where/plans"}})
+          .value();
+  for (const auto& row : topic_table()) {
+    EXPECT_EQ(topics.home_of(topics.of(row.role)), "");
+    EXPECT_EQ(topics.home_of(topics.of(row.role, "acme/ann-orchestrator")), "acme/ann-orchestrator");
+  }
+  const auto kafka = resolve(TopicStyle::kafka, {}).value();
+  EXPECT_EQ(kafka.home_of(kafka.of(TopicRole::plans)), "");
+  EXPECT_EQ(kafka.home_of("of/somebody/else"), "");
 }
 
 TEST(TopicsTest, TheStyleFollowsTheBus) {

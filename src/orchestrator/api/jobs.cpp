@@ -6,6 +6,7 @@
 #include "net/json_errors.hpp"
 #include "orchestrator/api/api.hpp"
 #include "orchestrator/api/submission.hpp"
+#include "orchestrator/services/job_json.hpp"
 
 namespace geminga::orchestrator {
 namespace {
@@ -16,28 +17,6 @@ constexpr std::uint32_t kPageMax = 500;
 
 std::string text_of(const ordered_json& value) {
   return value.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
-}
-
-/// Of the result event the job shows what a query would: `result` or `plan`, `tool`.
-void add_result(ordered_json& out, const std::string& result_json) {
-  const auto event = ordered_json::parse(result_json, nullptr, false);
-  if (!event.is_object()) return;
-  for (const auto* name : {"tool", "toolPath", "result", "plan"})
-    if (event.contains(name)) out[name] = event[name];
-}
-
-ordered_json job_json(const Job& job) {
-  ordered_json out{{"jobId", job.id}, {"requestId", job.request_id}, {"query", job.query}};
-  if (job.session_id) out["sessionId"] = *job.session_id;
-  out["status"] = to_string(job.status);
-  if (job.result_json) add_result(out, *job.result_json);
-  if (job.error_message) out["error"] = *job.error_message;
-  out["attempts"] = job.attempts;
-  out["generation"] = job.generation;
-  out["createdAt"] = base::to_iso8601(job.created_at);
-  out["updatedAt"] = base::to_iso8601(job.updated_at);
-  if (job.completed_at) out["completedAt"] = base::to_iso8601(*job.completed_at);
-  return out;
 }
 
 Result<JobFilter> filter_of(const net::HttpRequest& request) {

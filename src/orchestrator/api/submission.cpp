@@ -56,6 +56,13 @@ Result<std::optional<std::string>> session_of(const json& body) {
   return session;
 }
 
+Result<std::optional<std::string>> webhook_of(const json& body) {
+  const auto found = body.find("webhook");
+  if (found == body.end()) return std::nullopt;
+  if (!found->is_string()) return fail(ErrorCode::invalid_argument, "'webhook' must be a string, a URL");
+  return found->get<std::string>();
+}
+
 Result<std::optional<std::string>> idempotency_key_of(const net::HttpRequest& request) {
   if (!request.headers.has("Idempotency-Key")) return std::nullopt;
   const auto key = request.header("Idempotency-Key");
@@ -77,6 +84,7 @@ Result<Submission> read_submission(const net::HttpRequest& request, std::size_t 
   GEMINGA_TRY(submission.session_id, session_of(body));
   GEMINGA_TRY(submission.context_snapshot, object_member(body, "contextSnapshot"));
   GEMINGA_TRY(submission.metadata, object_member(body, "metadata"));
+  GEMINGA_TRY(submission.webhook_url, webhook_of(body));
   GEMINGA_TRY(submission.idempotency_key, idempotency_key_of(request));
   // Two of them are none (W3C Trace Context section 3.2).
   if (request.headers.count("traceparent") == 1) submission.traceparent = request.header("traceparent");

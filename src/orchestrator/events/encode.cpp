@@ -72,6 +72,14 @@ std::string step_json(const PlanStep& step) {
       .done();
 }
 
+std::string attempts_json(const std::vector<FailedAttempt>& attempts) {
+  std::vector<std::string> list;
+  list.reserve(attempts.size());
+  for (const FailedAttempt& attempt : attempts)
+    list.push_back(ObjectWriter().time("time", attempt.time).text("error", attempt.error).done());
+  return array_of(list);
+}
+
 void write_original(ObjectWriter& out, const std::string& original) {
   const auto value = parse_json(original);
   if (value && value->is_object())
@@ -161,11 +169,7 @@ std::string to_json(const DeadLetter& event) {
       .maybe("toolId", event.tool_id)
       .maybe("serverId", event.server_id)
       .text("reason", event.reason);
-  std::vector<std::string> attempts;
-  attempts.reserve(event.attempts.size());
-  for (const FailedAttempt& attempt : event.attempts)
-    attempts.push_back(ObjectWriter().time("time", attempt.time).text("error", attempt.error).done());
-  out.json_text("attempts", array_of(attempts)).text("topic", event.topic);
+  out.json_text("attempts", attempts_json(event.attempts)).text("topic", event.topic);
   if (!event.message_id.empty()) out.text("messageId", event.message_id);
   write_original(out, event.event);
   return out.time("timestamp", event.timestamp).done();
@@ -184,6 +188,18 @@ std::string to_json(const Execution& event) {
       .text("endedAt", hop_time_text(event.ended_at))
       .text("outcome", to_string(event.outcome))
       .maybe("error", event.error)
+      .done();
+}
+
+std::string to_json(const WebhookEvent& event) {
+  return ObjectWriter()
+      .text("requestId", event.request_id)
+      .text("jobId", event.job_id)
+      .count("generation", event.generation)
+      .text("url", event.url)
+      .count("attempt", event.attempt)
+      .json_text("failures", attempts_json(event.failures))
+      .time("timestamp", event.timestamp)
       .done();
 }
 

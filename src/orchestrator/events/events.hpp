@@ -21,8 +21,16 @@ namespace geminga::orchestrator {
 
 using JsonText = std::string;
 
-enum class EventKind : std::uint8_t { user_request, tool_signal, plan, result, dead_letter, execution };
-inline constexpr std::size_t kEventKindCount = 6;
+enum class EventKind : std::uint8_t {
+  user_request,
+  tool_signal,
+  plan,
+  result,
+  dead_letter,
+  execution,
+  webhook
+};
+inline constexpr std::size_t kEventKindCount = 7;
 /// "UserRequest", ...
 std::string_view to_string(EventKind kind) noexcept;
 
@@ -141,6 +149,18 @@ struct Execution {
   bool operator==(const Execution&) const = default;
 };
 
+/// Somebody wants to be told of the end of a job.
+struct WebhookEvent {
+  std::string request_id{};
+  std::string job_id{};
+  std::uint32_t generation = 0;  ///< whose end
+  std::string url{};
+  std::uint32_t attempt = 0;              ///< 0 for the first
+  std::vector<FailedAttempt> failures{};  ///< of the attempts before, oldest first
+  Timestamp timestamp{};
+  bool operator==(const WebhookEvent&) const = default;
+};
+
 /// One line of JSON; times in UTC with milliseconds, those of hops with microseconds. Bytes that are no UTF-8
 /// become U+FFFD.
 std::string to_json(const UserRequest& event);
@@ -149,6 +169,7 @@ std::string to_json(const Plan& event);
 std::string to_json(const ResultEvent& event);
 std::string to_json(const DeadLetter& event);
 std::string to_json(const Execution& event);
+std::string to_json(const WebhookEvent& event);
 /// A JSON array, as in the `plan` of an answer.
 std::string to_json(const std::vector<PlanStep>& plan);
 
@@ -160,6 +181,7 @@ Result<Plan> parse_plan(std::string_view text);
 Result<ResultEvent> parse_result(std::string_view text);
 Result<DeadLetter> parse_dead_letter(std::string_view text);
 Result<Execution> parse_execution(std::string_view text);
+Result<WebhookEvent> parse_webhook(std::string_view text);
 
 /// The JSON Schema (draft 2020-12) of an event, as it is registered with the topic. The parsers above check
 /// exactly this document. Lives for ever.

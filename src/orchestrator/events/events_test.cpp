@@ -104,6 +104,20 @@ TEST(Events, ExecutionKeepsEveryFieldAndEveryOutcome) {
   }
 }
 
+WebhookEvent webhook() {
+  return {.request_id = "r",
+          .job_id = "j",
+          .generation = 2,
+          .url = "https://example.com/hook",
+          .attempt = 1,
+          .failures = {{kNow, "HTTP 500"}},
+          .timestamp = kNow};
+}
+
+TEST(Events, WebhookKeepsEveryField) {
+  EXPECT_EQ(parse_webhook(to_json(webhook())).value(), webhook());
+}
+
 TEST(Events, DeadLetterKeepsTheOriginalWhateverItWas) {
   DeadLetter letter{.request_id = "r",
                     .tool_id = "t",
@@ -202,6 +216,8 @@ json good(EventKind kind) {
     case EventKind::execution:
       return json::parse(
           to_json(Execution{.request_id = "r", .step = "matcher", .started_at = kNow, .ended_at = kNow}));
+    case EventKind::webhook:
+      return json::parse(to_json(webhook()));
   }
   return {};
 }
@@ -224,6 +240,8 @@ Result<> parse_as(EventKind kind, std::string_view text) {
       return drop(parse_dead_letter(text));
     case EventKind::execution:
       return drop(parse_execution(text));
+    case EventKind::webhook:
+      return drop(parse_webhook(text));
   }
   return fail(ErrorCode::internal, "no such kind");
 }
@@ -281,6 +299,11 @@ constexpr Row kRows[] = {
     {EventKind::execution, "/outcome", R"("great")", "outcome: found the string \"great\", expected one of"},
     {EventKind::execution, "/startedAt", nullptr, "startedAt: found nothing"},
     {EventKind::execution, "/attempt", "true", "attempt: found true"},
+    {EventKind::webhook, "/failures", "[]", nullptr},
+    {EventKind::webhook, "/jobId", nullptr, "jobId: found nothing"},
+    {EventKind::webhook, "/url", R"("")", "url"},
+    {EventKind::webhook, "/generation", "-1", "expected at least 0"},
+    {EventKind::webhook, "/failures/0/error", nullptr, "failures[0].error: found nothing"},
 };
 
 TEST(Events, ParseAndSchemaAgreeOnGoodAndBad) {

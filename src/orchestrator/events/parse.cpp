@@ -62,6 +62,14 @@ std::vector<PlanStep> steps_of(const json& list) {
   return steps;
 }
 
+std::vector<FailedAttempt> attempts_of(const json& list) {
+  std::vector<FailedAttempt> attempts;
+  attempts.reserve(list.size());
+  for (const json& attempt : list)
+    attempts.push_back({.time = time_of(attempt, "time"), .error = text_of(attempt, "error")});
+  return attempts;
+}
+
 ResultStatus status_of(std::string_view text) {
   if (text == "tool") return ResultStatus::tool;
   return text == "plan" ? ResultStatus::plan : ResultStatus::failed;
@@ -146,18 +154,15 @@ Result<ResultEvent> parse_result(std::string_view text) {
 Result<DeadLetter> parse_dead_letter(std::string_view text) {
   GEMINGA_TRY(const json event, parse_checked(EventKind::dead_letter, text));
   GEMINGA_TRY(std::string original, original_of(event));
-  DeadLetter letter{.request_id = text_of(event, "requestId"),
+  return DeadLetter{.request_id = text_of(event, "requestId"),
                     .tool_id = optional_text(event, "toolId"),
                     .server_id = optional_text(event, "serverId"),
                     .reason = text_of(event, "reason"),
+                    .attempts = attempts_of(event.at("attempts")),
                     .topic = text_of(event, "topic"),
                     .message_id = optional_text(event, "messageId").value_or(""),
                     .event = std::move(original),
                     .timestamp = time_of(event, "timestamp")};
-  letter.attempts.reserve(event.at("attempts").size());
-  for (const json& attempt : event.at("attempts"))
-    letter.attempts.push_back({.time = time_of(attempt, "time"), .error = text_of(attempt, "error")});
-  return letter;
 }
 
 Result<Execution> parse_execution(std::string_view text) {
@@ -173,6 +178,17 @@ Result<Execution> parse_execution(std::string_view text) {
                    .ended_at = hop_time_of(event, "endedAt"),
                    .outcome = outcome_of(text_of(event, "outcome")),
                    .error = optional_text(event, "error")};
+}
+
+Result<WebhookEvent> parse_webhook(std::string_view text) {
+  GEMINGA_TRY(const json event, parse_checked(EventKind::webhook, text));
+  return WebhookEvent{.request_id = text_of(event, "requestId"),
+                      .job_id = text_of(event, "jobId"),
+                      .generation = count_of(event, "generation", 0),
+                      .url = text_of(event, "url"),
+                      .attempt = count_of(event, "attempt", 0),
+                      .failures = attempts_of(event.at("failures")),
+                      .timestamp = time_of(event, "timestamp")};
 }
 
 }  // namespace geminga::orchestrator

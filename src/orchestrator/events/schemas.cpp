@@ -16,6 +16,9 @@ namespace {
 #define GEMINGA_ID R"({"type":"string","minLength":1})"
 #define GEMINGA_TIME R"({"type":"string","format":"date-time"})"
 #define GEMINGA_CONFIDENCE R"({"type":"number","minimum":0,"maximum":1})"
+#define GEMINGA_ATTEMPTS                                                     \
+  R"({"type":"array","items":{"type":"object","required":["time","error"],)" \
+  R"("properties":{"time":)" GEMINGA_TIME R"(,"error":{"type":"string"}}}})"
 #define GEMINGA_STEPS                                                            \
   R"({"type":"array","items":{"type":"object","required":["description"],)"      \
   R"("properties":{"stepId":{"type":"string"},"description":{"type":"string"},)" \
@@ -77,8 +80,7 @@ constexpr std::array<std::string_view, kEventKindCount> kSchemas = {
 "toolId":{"type":"string"},
 "serverId":{"type":"string"},
 "reason":{"type":"string","minLength":1},
-"attempts":{"type":"array","items":{"type":"object","required":["time","error"],
-"properties":{"time":)" GEMINGA_TIME R"(,"error":{"type":"string"}}}},
+"attempts":)" GEMINGA_ATTEMPTS R"(,
 "topic":)" GEMINGA_ID R"(,
 "messageId":)" GEMINGA_ID R"(,
 "event":{},
@@ -100,10 +102,21 @@ constexpr std::array<std::string_view, kEventKindCount> kSchemas = {
 "outcome":{"type":"string","enum":["ok","no_match","tool_error","not_executed","limited","final",
 "outcome_unknown","unknown_error","cancelled"]},
 "error":{"type":"string"}}})",
+
+    "{" GEMINGA_DRAFT R"("title":"Webhook","type":"object",
+"required":["requestId","jobId","generation","url","attempt","failures","timestamp"],
+"properties":{
+"requestId":)" GEMINGA_ID R"(,
+"jobId":)" GEMINGA_ID R"(,
+"generation":{"type":"integer","minimum":0,"maximum":4294967295},
+"url":)" GEMINGA_ID R"(,
+"attempt":{"type":"integer","minimum":0,"maximum":4294967295},
+"failures":)" GEMINGA_ATTEMPTS R"(,
+"timestamp":)" GEMINGA_TIME "}}",
 };
 
-constexpr std::array<std::string_view, kEventKindCount> kNames = {"UserRequest", "ToolSignal", "Plan",
-                                                                  "Result",      "DeadLetter", "Execution"};
+constexpr std::array<std::string_view, kEventKindCount> kNames = {
+    "UserRequest", "ToolSignal", "Plan", "Result", "DeadLetter", "Execution", "Webhook"};
 
 const nlohmann::json& parsed_schema(EventKind kind) {
   static const std::array<nlohmann::json, kEventKindCount> kParsed = [] {

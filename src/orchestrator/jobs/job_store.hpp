@@ -42,6 +42,12 @@ class JobStore {
   /// Jobs PENDING for `age` whose message is not known to have reached the bus, oldest first.
   virtual void unpublished(std::chrono::milliseconds age, std::uint32_t limit,
                            StoreCallback<std::vector<UnpublishedJob>> done) = 0;
+  /// Ended jobs with a webhook that is not known to be on the bus: this one, or (empty) those that ended so
+  /// long ago, oldest first.
+  virtual void untold(std::string job_id, std::chrono::milliseconds age, std::uint32_t limit,
+                      StoreCallback<std::vector<UntoldJob>> done) = 0;
+  /// The bus has the webhook of this generation's end. Such a job may be pruned.
+  virtual void mark_told(std::string job_id, std::uint32_t generation, StoreCallback<void> done) = 0;
   /// The cancelled job. Errors: not_found, job_terminal.
   virtual void cancel_job(std::string job_id, StoreCallback<Job> done) = 0;
   virtual void apply_result(ResultUpdate update, StoreCallback<ResultApplied> done) = 0;

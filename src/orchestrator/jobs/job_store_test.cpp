@@ -175,6 +175,57 @@ TEST_P(JobStoreTest, TellsTheListenerWhatWasCommitted) {
   EXPECT_THAT(seen, ElementsAre("PENDING", "PROCESSING"));
 }
 
+TEST_P(JobStoreTest, AnEndWithAWebhookIsUntoldUntilTheBusHasIt) {
+  std::atomic<int> told_of = 0;
+  store_->listen([&](const JobEvent& event) { told_of += event.webhook ? 1 : 0; });
+  auto row = new_job("hooked");
+  row.webhook_url = "https://example.com/hook";
+  ASSERT_TRUE(await<InsertedJob>([&](auto done) { store_->insert_job(row, std::move(done)); }));
+  insert("plain");
+  const auto untold = [&](const std::string& id = {}, milliseconds age = milliseconds{0}) {
+    return await<std::vector<UntoldJob>>([&](auto done) { store_->untold(id, age, 10, std::move(done)); })
+        .value();
+  };
+  EXPECT_THAT(untold(), SizeIs(0)) << "it runs";
+  const auto mine = take(signal("hooked"));
+  ASSERT_TRUE(finish("hooked", mine.token, "result", "a dead letter"));
+  apply("plain", JobStatus::completed);
+  apply("hooked", JobStatus::failed);
+  EXPECT_THAT(untold({}, seconds{5}), SizeIs(0)) << "it has ended just now";
+  ASSERT_THAT(untold("job-hooked"), SizeIs(1));
+  clock_.advance(seconds{5});
+  ASSERT_THAT(untold({}, seconds{5}), SizeIs(1));
+  const auto found = untold().at(0);
+  EXPECT_EQ(found.id, "job-hooked");
+  EXPECT_EQ(found.url, "https://example.com/hook");
+  EXPECT_EQ(found.topic, "user-requests");
+  EXPECT_EQ(found.properties.at("requestId"), "hooked");
+  EXPECT_THAT(untold("job-plain"), SizeIs(0));
+  const auto told = [&](std::uint32_t generation) {
+    ASSERT_TRUE(
+        await<void>([&](auto done) { store_->mark_told("job-hooked", generation, std::move(done)); }));
+  };
+  told(0);
+  EXPECT_THAT(untold(), SizeIs(0));
+  ASSERT_TRUE(reopen("hooked"));
+  EXPECT_THAT(untold(), SizeIs(0)) << "it runs again";
+  apply("hooked", JobStatus::completed, 1);
+  told(0);
+  ASSERT_THAT(untold(), SizeIs(1)) << "each generation ends once more";
+  EXPECT_EQ(untold()[0].generation, 1U);
+  const auto prune = [&] {
+    clock_.advance(seconds{1});
+    return await<std::uint64_t>([&](auto done) { store_->prune(clock_.wall_now(), 10, std::move(done)); })
+        .value();
+  };
+  ASSERT_TRUE(finish("hooked", take(signal("hooked", 0, 1)).token, "result"));
+  EXPECT_EQ(prune(), 1U) << "only the one without a webhook";
+  told(1);
+  EXPECT_EQ(prune(), 1U);
+  store_->listen({});
+  EXPECT_GE(told_of, 4);
+}
+
 TEST_P(JobStoreTest, PruningTakesWhatHasEndedAndNothingElse) {
   const auto ended = [&](const std::string& request, const std::string& dead_letter = {}) {
     insert(request);

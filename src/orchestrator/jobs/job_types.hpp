@@ -38,6 +38,7 @@ struct NewJob {
   std::optional<std::string> session_id;
   std::optional<std::string> idempotency_key;
   OutboxMessage outbox;
+  std::optional<std::string> webhook_url;  ///< who is told of its end
 };
 
 struct Job {
@@ -55,6 +56,7 @@ struct Job {
   Timestamp updated_at{};
   std::optional<Timestamp> completed_at;
   std::optional<Timestamp> published_at;  ///< when the bus had acknowledged the outbox message
+  std::optional<std::string> webhook_url;
 };
 
 struct InsertedJob {
@@ -71,6 +73,7 @@ struct JobEvent {
   std::string event;   ///< a JobStatus for a transition, otherwise RETRY or LATE_RESULT
   std::string detail;  ///< JSON text, or empty
   Timestamp at{};
+  bool webhook = false;  ///< its job has one; only as the listener gets it
 };
 
 struct JobFilter {
@@ -87,6 +90,16 @@ struct UnpublishedJob {
   std::string request_id;
   std::uint32_t generation = 0;
   OutboxMessage outbox;
+};
+
+/// A job that has ended, and whose webhook may not have reached the bus.
+struct UntoldJob {
+  std::string id;
+  std::string request_id;
+  std::uint32_t generation = 0;
+  std::string url;
+  std::string topic;      ///< of the outbox, which says where the request lives
+  Properties properties;  ///< of the outbox
 };
 
 /// What the result of a request does to its job.

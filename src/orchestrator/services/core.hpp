@@ -30,8 +30,11 @@ inline constexpr std::string_view kStoreId = "storeId";
 inline constexpr std::string_view kGeneration = "generation";
 inline constexpr std::string_view kAttempt = "attempt";
 inline constexpr std::string_view kDlq = "dlq";
-inline constexpr std::string_view kDueAt = "dueAt";  ///< of a retry in a tier topic; ms since 1970
+inline constexpr std::string_view kDueAt = "dueAt";    ///< of a retry in a tier topic; ms since 1970
+inline constexpr std::string_view kDueFor = "dueFor";  ///< "webhooks": where it goes then; else tool signals
 inline constexpr std::string_view kRole = "role";
+
+inline constexpr std::string_view kJobEnded = "JOB_ENDED";  ///< the status of webhooks
 
 /// What a message says of its request beside its body.
 struct Envelope {

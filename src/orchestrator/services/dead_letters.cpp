@@ -70,27 +70,43 @@ bool full(const std::vector<StoredDeadLetter>& letters, const DeadLetters::Page&
 
 /// What a replay publishes.
 struct Original {
-  std::string request_id;
   TopicRole role = TopicRole::tool_signals;
   std::string_view status;
+  std::string request_id;
   std::string body;
+  std::string told_job;  ///< of a webhook; the request itself has ended and stays so
 };
 
-/// A signal as if it were the first of its life, or a plan, whose steps that have ended well stay so. Errors:
-/// schema_mismatch.
+/// A signal or webhook as if it were the first of its life, or a plan, whose steps that have ended well stay
+/// so. Errors: schema_mismatch.
 Result<Original> original_of(const std::string& event, Timestamp now) {
   if (auto plan = parse_plan(event)) {
     plan->timestamp = now;
-    return Original{.request_id = plan->request_id,
-                    .role = TopicRole::plans,
+    return Original{.role = TopicRole::plans,
                     .status = "PLAN_READY",
-                    .body = to_json(*plan)};
+                    .request_id = plan->request_id,
+                    .body = to_json(*plan),
+                    .told_job = {}};
+  }
+  if (auto webhook = parse_webhook(event)) {
+    webhook->attempt = 0;
+    webhook->failures.clear();
+    webhook->timestamp = now;
+    return Original{.role = TopicRole::webhooks,
+                    .status = kJobEnded,
+                    .request_id = webhook->request_id,
+                    .body = to_json(*webhook),
+                    .told_job = webhook->job_id};
   }
   GEMINGA_TRY(auto signal, parse_tool_signal(event));
   signal.attempt = 0;
   signal.last_error.reset();
   signal.timestamp = now;
-  return Original{.request_id = signal.request_id, .status = "TOOL_READY", .body = to_json(signal)};
+  return Original{.role = TopicRole::tool_signals,
+                  .status = "TOOL_READY",
+                  .request_id = signal.request_id,
+                  .body = to_json(signal),
+                  .told_job = {}};
 }
 
 }  // namespace
@@ -249,8 +265,10 @@ void DeadLetters::discard(LetterId id, std::function<void(Result<StoredDeadLette
   pool_->post([self = shared_from_this(), id, done = std::move(done)] {
     const auto found = self->find(id);
     if (!found) return done(std::unexpected(found.error()));
+    // A webhook that nobody took holds nothing of how its request ended.
+    const bool webhook = parse_webhook(found->letter.event).has_value();
     self->core_->store->discard_letter({.message_id = found->id.to_string(),
-                                        .request_id = found->letter.request_id,
+                                        .request_id = webhook ? std::string{} : found->letter.request_id,
                                         .generation = found->envelope.generation},
                                        [found, done](const Result<>& written) {
                                          if (!written) return done(std::unexpected(written.error()));
@@ -260,15 +278,19 @@ void DeadLetters::discard(LetterId id, std::function<void(Result<StoredDeadLette
 }
 
 void DeadLetters::reopen(const StoredDeadLetter& stored, Replied done) {
-  auto original = original_of(stored.letter.event, core_->now());
+  const auto original = original_of(stored.letter.event, core_->now());
   if (!original)
     return done(
         fail(ErrorCode::conflict,
-             fmt::format("dead letter {} holds neither a tool signal nor a plan and cannot be replayed: {}",
+             fmt::format("dead letter {} holds no tool signal, plan or webhook and cannot be replayed: {}",
                          stored.id.to_string(), original.error().message)));
   auto envelope = stored.envelope;
   envelope.request_id = original->request_id;
   envelope.store_id = core_->store->id();
+  if (!original->told_job.empty()) {
+    auto message = core_->message(original->role, envelope, original->status, original->body);
+    return tell_again(std::move(message), original->told_job, envelope.generation, done);
+  }
   Reopen reopen{.request_id = original->request_id,
                 .outbox = [core = core_, envelope, original = *original](std::uint32_t generation) mutable {
                   envelope.generation = generation;
@@ -281,6 +303,18 @@ void DeadLetters::reopen(const StoredDeadLetter& stored, Replied done) {
                                            done = std::move(done)](Result<Reopened> reopened) {
     if (!reopened) return done(std::unexpected(reopened.error()));
     self->publish(*std::move(reopened), request_id, done);
+  });
+}
+
+void DeadLetters::tell_again(TopicMessage webhook, std::string job_id, std::uint32_t generation,
+                             Replied done) {
+  Replayed replayed{.request_id = webhook.message.key, .job_id = std::move(job_id), .generation = generation};
+  std::vector<TopicMessage> messages;
+  messages.push_back(std::move(webhook));
+  core_->bus.publish_async(std::move(messages), [replayed = std::move(replayed), done = std::move(done)](
+                                                    const Result<std::vector<MessageId>>& ids) {
+    if (!ids) return done(std::unexpected(ids.error()));
+    done(replayed);
   });
 }
 

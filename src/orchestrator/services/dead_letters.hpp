@@ -68,8 +68,9 @@ class DeadLetters : public std::enable_shared_from_this<DeadLetters> {
   void list(Page page, std::function<void(Result<std::vector<StoredDeadLetter>>)> done);
   /// Errors: not_found.
   void show(LetterId id, std::function<void(Result<StoredDeadLetter>)> done);
-  /// Opens the request's claim and job with the next generation and publishes its signal. Errors: not_found,
-  /// conflict (not a signal; under way), job_terminal (completed or cancelled since).
+  /// Opens the request's claim and job with the next generation and publishes its signal or plan; a webhook
+  /// is only sent again, from its first attempt. Errors: not_found, conflict (none of these; under way),
+  /// job_terminal (completed or cancelled since).
   void replay(LetterId id, std::function<void(Result<Replayed>)> done);
   /// Nobody wants it: it is listed no more and cannot be replayed. Errors: not_found.
   void discard(LetterId id, std::function<void(Result<StoredDeadLetter>)> done);
@@ -84,6 +85,7 @@ class DeadLetters : public std::enable_shared_from_this<DeadLetters> {
   /// Takes away what was discarded. Blocks.
   [[nodiscard]] Result<> without_discarded(std::vector<StoredDeadLetter>& letters);
   void reopen(const StoredDeadLetter& stored, Replied done);
+  void tell_again(TopicMessage webhook, std::string job_id, std::uint32_t generation, Replied done);
   void publish(Reopened reopened, std::string request_id, Replied done);
 
   const std::shared_ptr<Core> core_;

@@ -343,8 +343,9 @@ TEST_F(FlowTest, StatusNamesEveryServiceTopicAndServer) {
   EXPECT_TRUE(base::is_uuid(status["store"]["id"].get<std::string>()));
   std::set<std::string> services;
   for (const auto& service : status["services"]) services.insert(service["name"].get<std::string>());
-  EXPECT_EQ(services, (std::set<std::string>{"ingress", "matcher", "plan-fallback", "coordinator",
-                                             "coordinator-plans", "job-updater", "result-consumer"}));
+  EXPECT_EQ(services,
+            (std::set<std::string>{"ingress", "matcher", "plan-fallback", "coordinator", "coordinator-plans",
+                                   "job-updater", "webhooks", "result-consumer"}));
   EXPECT_THAT(status["topics"], SizeIs(kTopicRoleCount));
   EXPECT_EQ(status["servers"][0]["name"], "fake");
   EXPECT_EQ(status["rules"]["rules"], 2);

@@ -5,6 +5,7 @@
 #include "base/log.hpp"
 #include "base/uuid.hpp"
 #include "orchestrator/matching/normalise.hpp"
+#include "orchestrator/services/webhooks.hpp"
 #include "orchestrator/spaces.hpp"
 
 namespace geminga::orchestrator {
@@ -64,6 +65,9 @@ void Ingress::submit(Submission submission, Written written, Done done) {
     return done(fail(ErrorCode::invalid_argument,
                      fmt::format("the query has {} bytes once it is normalised; {} is the limit",
                                  request.normalized_query.size(), limit)));
+  if (submission.webhook_url)
+    if (auto allowed = check_webhook_url(*submission.webhook_url, core_->options.settings); !allowed)
+      return done(std::unexpected(allowed.error()));
   auto home = home_of(submission);
   if (!home) return done(std::unexpected(home.error()));
   const std::string name_space = *home;
@@ -98,6 +102,9 @@ void Ingress::accept(Submission submission, UserRequest request, const std::stri
   job.query = std::move(submission.query);
   job.session_id = std::move(submission.session_id);
   job.idempotency_key = scoped(std::move(submission.idempotency_key), name_space);
+  job.webhook_url = std::move(submission.webhook_url);
+  if (const auto& ours = core_->options.settings.webhook_url; !job.webhook_url && !ours.empty())
+    job.webhook_url = ours;
   job.outbox = {.topic = message.topic,
                 .body = std::move(message.message.body),
                 .properties = std::move(message.message.properties)};

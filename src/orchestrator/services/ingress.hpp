@@ -26,6 +26,7 @@ struct Submission {
   std::optional<std::string> user_id;
   std::optional<std::string> agent_id;
   std::string traceparent;  ///< of the caller, or empty
+  std::optional<std::string> webhook_url;
 };
 
 /// Takes sentences in: row first, then the bus, then the answer.

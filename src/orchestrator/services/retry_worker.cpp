@@ -96,11 +96,16 @@ void RetryWorker::send_due() {
 void RetryWorker::send(const Item& item) const {
   const auto& kept = item.message();
   TopicMessage signal;
-  signal.topic = core_->topic(TopicRole::tool_signals, item.envelope().name_space);
+  const auto wanted = kept.properties.find(kDueFor);
+  const bool webhook = wanted != kept.properties.end() && wanted->second == to_string(TopicRole::webhooks);
+  signal.topic =
+      core_->topic(webhook ? TopicRole::webhooks : TopicRole::tool_signals, item.envelope().name_space);
   signal.message.body = kept.body;
   signal.message.key = item.envelope().request_id;
   signal.message.properties = kept.properties;
-  signal.message.properties.erase(signal.message.properties.find(kDueAt));
+  for (const auto name : {kDueAt, kDueFor})
+    if (const auto found = signal.message.properties.find(name); found != signal.message.properties.end())
+      signal.message.properties.erase(found);
   std::vector<TopicMessage> messages;
   messages.push_back(std::move(signal));
   item.forward(std::move(messages));

@@ -14,9 +14,9 @@ constexpr TopicRole retry_tier(std::uint32_t failed_attempt) {
   return failed_attempt == 0 ? TopicRole::first_retry : TopicRole::later_retry;
 }
 
-/// Keeps the retries of the tier topics until they are due, then sends each on to the tool signals and
-/// acknowledges it, in one step of the bus and in its namespace. Each carries the time at which it is due:
-/// one that waits long holds up no other, and a restart changes nothing.
+/// Keeps the retries of the tier topics until they are due, then sends each on to the tool signals (or
+/// webhooks) and acknowledges it, in one step of the bus and in its namespace. Each carries the time at which
+/// it is due: one that waits long holds up no other, and a restart changes nothing.
 class RetryWorker : public std::enable_shared_from_this<RetryWorker> {
  public:
   explicit RetryWorker(std::shared_ptr<Core> core);

@@ -12,7 +12,7 @@ namespace {
 
 // Times are milliseconds since 1970 UTC. Texts are compared byte by byte, as SQLite does, whatever the
 // database's own order is. A released step never changes; a change of the schema is a new step.
-constexpr std::array<const char*, 2> kSteps{
+constexpr std::array<const char*, 3> kSteps{
     R"sql(
 CREATE SCHEMA geminga;
 CREATE TABLE store_identity (
@@ -105,6 +105,13 @@ CREATE FUNCTION instr(text, text) RETURNS integer LANGUAGE sql IMMUTABLE PARALLE
     R"sql(
 ALTER TABLE orchestrator_jobs ADD COLUMN tenant text COLLATE "C" NOT NULL DEFAULT '';
 CREATE INDEX jobs_by_tenant ON orchestrator_jobs (tenant, created_at, id);
+)sql",
+    // Who is told of a job's end, and the last generation whose end the bus has for that.
+    R"sql(
+ALTER TABLE orchestrator_jobs ADD COLUMN webhook_url text COLLATE "C";
+ALTER TABLE orchestrator_jobs ADD COLUMN told_generation bigint NOT NULL DEFAULT -1;
+CREATE INDEX jobs_untold ON orchestrator_jobs (completed_at)
+  WHERE webhook_url IS NOT NULL AND completed_at IS NOT NULL AND told_generation < generation;
 )sql"};
 
 /// 0: there is no store yet.

@@ -48,6 +48,11 @@ Result<std::uint64_t> expire_other_leases(Context& context, const std::string& o
 Result<Reopened> reopen(Context& context, const Reopen& reopen);
 Result<std::vector<FinishedRequest>> finished(Context& context, const std::vector<std::string>& request_ids);
 
+// rows_webhooks.cpp
+Result<std::vector<UntoldJob>> untold(Context& context, const std::string& job_id,
+                                      std::chrono::milliseconds age, std::uint32_t limit);
+Result<> mark_told(Context& context, const std::string& job_id, std::uint32_t generation);
+
 // rows_prune.cpp
 Result<std::uint64_t> prune(Context& context, Timestamp before, std::uint32_t limit);
 

@@ -20,7 +20,8 @@ Result<> append_event(Context& context, const Job& job, std::string_view event, 
                             .generation = job.generation,
                             .event = std::string(event),
                             .detail = std::move(detail),
-                            .at = context.now});
+                            .at = context.now,
+                            .webhook = job.webhook_url.has_value()});
   return {};
 }
 
@@ -40,7 +41,8 @@ Result<std::vector<JobEvent>> job_events(Context& context, const std::string& jo
                       .generation = static_cast<std::uint32_t>(select.integer(3)),
                       .event = select.text(4),
                       .detail = select.text(5),
-                      .at = select.time(6)});
+                      .at = select.time(6),
+                      .webhook = false});
   }
 }
 

@@ -9,10 +9,10 @@ namespace geminga::orchestrator::sql {
 namespace {
 
 // The columns of read_job(), in its order; attempts come from the claim of the request.
-#define GEMINGA_JOB_COLUMNS                                                                      \
-  "SELECT j.id, j.request_id, j.query, j.session_id, j.status, j.result_json, j.error_message, " \
-  "j.generation, coalesce(c.attempt + 1, 0), j.created_at, j.updated_at, j.completed_at, "       \
-  "j.published_at, j.tenant FROM orchestrator_jobs j LEFT JOIN claims c ON c.request_id = "      \
+#define GEMINGA_JOB_COLUMNS                                                                                \
+  "SELECT j.id, j.request_id, j.query, j.session_id, j.status, j.result_json, j.error_message, "           \
+  "j.generation, coalesce(c.attempt + 1, 0), j.created_at, j.updated_at, j.completed_at, "                 \
+  "j.published_at, j.tenant, j.webhook_url FROM orchestrator_jobs j LEFT JOIN claims c ON c.request_id = " \
   "j.request_id AND c.generation = j.generation "
 
 std::optional<Timestamp> optional_time(const Statement& row, int column) {
@@ -35,7 +35,8 @@ Result<Job> read_job(const Statement& row) {
              .created_at = row.time(9),
              .updated_at = row.time(10),
              .completed_at = optional_time(row, 11),
-             .published_at = optional_time(row, 12)};
+             .published_at = optional_time(row, 12),
+             .webhook_url = row.optional_text(14)};
 }
 
 /// The job that a statement with GEMINGA_JOB_COLUMNS finds by its one parameter.
@@ -58,14 +59,17 @@ Result<Job> found(Result<std::optional<Job>> job, std::string_view what, const s
 }
 
 Result<> write_job(Context& context, const NewJob& job) {
-  GEMINGA_TRY(auto insert,
-              context.database.prepare(
-                  "INSERT INTO orchestrator_jobs (id, request_id, query, session_id, status, "
-                  "created_at, updated_at, idempotency_key, outbox_topic, outbox_body, "
-                  "outbox_properties, tenant) VALUES (?, ?, ?, ?, 'PENDING', ?, ?, ?, ?, ?, ?, ?)"));
+  GEMINGA_TRY(
+      auto insert,
+      context.database.prepare(
+          "INSERT INTO orchestrator_jobs (id, request_id, query, session_id, status, "
+          "created_at, updated_at, idempotency_key, outbox_topic, outbox_body, "
+          "outbox_properties, tenant, webhook_url) VALUES (?, ?, ?, ?, 'PENDING', ?, ?, ?, ?, ?, ?, ?, "
+          "?)"));
   insert.bind(job.id).bind(job.request_id).bind(job.query).bind(job.session_id).bind(context.now);
   insert.bind(context.now).bind(job.idempotency_key).bind(job.outbox.topic).bind(job.outbox.body);
-  return insert.bind(properties_to_json(job.outbox.properties)).bind(job.tenant).run();
+  insert.bind(properties_to_json(job.outbox.properties)).bind(job.tenant);
+  return insert.bind(job.webhook_url).run();
 }
 
 Result<> end_job(Context& context, const Job& job, const ResultUpdate& update) {
@@ -117,6 +121,7 @@ Result<InsertedJob> insert_job(Context& context, const NewJob& job) {
   row.tenant = job.tenant;
   row.query = job.query;
   row.session_id = job.session_id;
+  row.webhook_url = job.webhook_url;
   row.created_at = row.updated_at = context.now;
   GEMINGA_TRY_VOID(append_event(context, row, to_string(JobStatus::pending)));
   return InsertedJob{.job = std::move(row), .existed = false};

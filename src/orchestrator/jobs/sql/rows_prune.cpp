@@ -48,7 +48,8 @@ Result<std::vector<Ended>> ended_jobs(Context& context, Timestamp before, std::u
   return select_ended(
       context,
       "SELECT x.id, x.request_id FROM orchestrator_jobs x WHERE x.completed_at < ? AND x.status "
-      "IN ('COMPLETED', 'FAILED', 'CANCELLED') AND NOT " GEMINGA_KEPT " ORDER BY x.completed_at LIMIT ?",
+      "IN ('COMPLETED', 'FAILED', 'CANCELLED') AND (x.webhook_url IS NULL OR x.told_generation >= "
+      "x.generation) AND NOT " GEMINGA_KEPT " ORDER BY x.completed_at LIMIT ?",
       before, limit);
 }
 

@@ -37,6 +37,13 @@ class SqlJobStore final : public JobStore {
                    StoreCallback<std::vector<UnpublishedJob>> done) override {
     on(reads_, sql::unpublished, std::move(done), age, limit);
   }
+  void untold(std::string job_id, std::chrono::milliseconds age, std::uint32_t limit,
+              StoreCallback<std::vector<UntoldJob>> done) override {
+    on(reads_, sql::untold, std::move(done), std::move(job_id), age, limit);
+  }
+  void mark_told(std::string job_id, std::uint32_t generation, StoreCallback<void> done) override {
+    on(writes_, sql::mark_told, std::move(done), std::move(job_id), generation);
+  }
   void cancel_job(std::string job_id, StoreCallback<Job> done) override {
     on(writes_, sql::cancel_job, std::move(done), std::move(job_id));
   }

@@ -11,7 +11,7 @@ namespace geminga::orchestrator::sqlite {
 namespace {
 
 // Times are milliseconds since 1970 UTC. A released step never changes; a change of the schema is a new step.
-constexpr std::array<const char*, 3> kSteps{
+constexpr std::array<const char*, 4> kSteps{
     R"sql(
 CREATE TABLE store_identity (
   one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -96,6 +96,13 @@ CREATE TABLE discarded_letters (
     R"sql(
 ALTER TABLE orchestrator_jobs ADD COLUMN tenant TEXT NOT NULL DEFAULT '';
 CREATE INDEX jobs_by_tenant ON orchestrator_jobs (tenant, created_at, id);
+)sql",
+    // Who is told of a job's end, and the last generation whose end the bus has for that.
+    R"sql(
+ALTER TABLE orchestrator_jobs ADD COLUMN webhook_url TEXT;
+ALTER TABLE orchestrator_jobs ADD COLUMN told_generation INTEGER NOT NULL DEFAULT -1;
+CREATE INDEX jobs_untold ON orchestrator_jobs (completed_at)
+  WHERE webhook_url IS NOT NULL AND completed_at IS NOT NULL AND told_generation < generation;
 )sql"};
 
 Result<int> current_version(Database& database) {

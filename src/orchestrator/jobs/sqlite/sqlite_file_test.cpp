@@ -121,6 +121,8 @@ TEST_F(SqliteFileTest, AStoreOfTheFirstSchemaIsBroughtUpToDate) {
           raw,
           "DROP INDEX jobs_by_end; DROP INDEX claims_by_end; DROP INDEX decisions_by_time; DROP TABLE "
           "discarded_letters; DROP INDEX jobs_by_tenant; ALTER TABLE orchestrator_jobs DROP COLUMN tenant; "
+          "DROP INDEX jobs_untold; ALTER TABLE orchestrator_jobs DROP COLUMN webhook_url; "
+          "ALTER TABLE orchestrator_jobs DROP COLUMN told_generation; "
           "PRAGMA user_version=1",
           nullptr, nullptr, nullptr),
       SQLITE_OK);
