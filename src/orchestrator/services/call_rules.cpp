@@ -9,8 +9,73 @@
 #include "orchestrator/events/schema_check.hpp"
 #include "orchestrator/matching/arguments.hpp"
 #include "orchestrator/services/dead_letters.hpp"
+#include "orchestrator/services/results.hpp"
 
 namespace geminga::orchestrator {
+namespace {
+
+/// When the next attempt may begin; never early.
+Timestamp next_attempt_at(const Core& core, std::uint32_t attempt, std::chrono::milliseconds at_least) {
+  const auto& tiers = core.options.settings.retry_delays;
+  const auto tier =
+      tiers.empty() ? std::chrono::milliseconds{0} : tiers[std::min<std::size_t>(attempt, tiers.size() - 1)];
+  // The clock was cut to milliseconds; one more and it is never early.
+  return core.now() + std::max(tier, at_least) + std::chrono::milliseconds{1};
+}
+
+AttemptFailure failure_of(const Core& core, const ToolSignal& signal, const Ending& ending) {
+  return {.attempt = signal.attempt,
+          .at = core.now(),
+          .outcome = std::string(to_string(ending.outcome)),
+          .error = ending.error};
+}
+
+std::string letter_of(const Core& core, const ClaimedCall& call, const Ending& ending) {
+  const auto& signal = call.signal;
+  auto failures = call.failures;
+  if (ending.outcome != Outcome::ok) failures.push_back(failure_of(core, signal, ending));
+  const auto reason =
+      fmt::format("{}{}{} after {} of {} attempts: {}", call.name, call.name.empty() ? "" : ": ",
+                  to_string(ending.outcome), signal.attempt + 1, signal.max_attempts, ending.error);
+  return dead_letter_body(core, signal, call.original, reason, failures);
+}
+
+}  // namespace
+
+Ending ending_of(mcp::CallOutcome outcome, bool cancelled) {
+  Ending ending;
+  if (outcome) {
+    ending.outcome = outcome->is_error ? Outcome::tool_error : Outcome::ok;
+    ending.answer = *std::move(outcome);
+    if (ending.answer.is_error) ending.error = text_of_content(ending.answer.content);
+    return ending;
+  }
+  ending.outcome = cancelled ? Outcome::cancelled : outcome_of(outcome.error().kind);
+  ending.error = cancelled ? "the job was cancelled" : outcome.error().error.message;
+  ending.retry_after = outcome.error().retry_after.value_or(std::chrono::milliseconds{0});
+  return ending;
+}
+
+FinishClaim finish_of(const Core& core, const ClaimedCall& call, const Ending& ending,
+                      bool with_dead_letter) {
+  const bool answered = ending.outcome == Outcome::ok || ending.outcome == Outcome::tool_error;
+  const auto result = answered ? answer_result(call.signal, ending.answer, core.now())
+                               : failed_result(call.signal, ending.error, core.now());
+  FinishClaim finish;
+  finish.request_id = call.claim.request_id;
+  finish.token = call.claim.token;
+  finish.result_json = result_body(call.signal, result);
+  if (ending.outcome != Outcome::ok) finish.failure = failure_of(core, call.signal, ending);
+  if (with_dead_letter) finish.dead_letter_json = letter_of(core, call, ending);
+  return finish;
+}
+
+RetryClaim retry_of(const Core& core, const ClaimedCall& call, const Ending& ending) {
+  return {.request_id = call.claim.request_id,
+          .token = call.claim.token,
+          .retry_at = next_attempt_at(core, call.signal.attempt, ending.retry_after),
+          .failure = failure_of(core, call.signal, ending)};
+}
 
 Action action_after(const Core& core, const ToolSignal& signal, Outcome outcome) {
   RetryQuestion question;
@@ -42,14 +107,6 @@ std::string schema_error(const Core& core, const ToolSignal& signal) {
   if (reasons.empty()) return {};
   return fmt::format("schema error: {} on {} does not take these arguments: {}", signal.tool_id,
                      signal.server_id, fmt::join(reasons, "; "));
-}
-
-Timestamp next_attempt_at(const Core& core, std::uint32_t attempt, std::chrono::milliseconds at_least) {
-  const auto& tiers = core.options.settings.retry_delays;
-  const auto tier =
-      tiers.empty() ? std::chrono::milliseconds{0} : tiers[std::min<std::size_t>(attempt, tiers.size() - 1)];
-  // The clock was cut to milliseconds; one more and it is never early.
-  return core.now() + std::max(tier, at_least) + std::chrono::milliseconds{1};
 }
 
 std::vector<TopicMessage> end_messages(const Core& core, const Envelope& envelope,

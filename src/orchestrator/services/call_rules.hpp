@@ -10,6 +10,29 @@
 /// What signals and the steps of plans have in common.
 namespace geminga::orchestrator {
 
+/// How a call ended.
+struct Ending {
+  Outcome outcome = Outcome::ok;
+  std::string error;
+  mcp::CallAnswer answer;  ///< with ok and tool_error
+  std::chrono::milliseconds retry_after{0};
+};
+
+/// What the registry's answer means; a failure after a cancellation by the user is that cancellation.
+Ending ending_of(mcp::CallOutcome outcome, bool cancelled);
+
+/// A call whose claim is held, for what is written when it has ended.
+struct ClaimedCall {
+  HeldClaim claim;
+  const ToolSignal& signal;
+  const Message& original;                      ///< that a dead letter stands for
+  const std::vector<AttemptFailure>& failures;  ///< of the attempts before
+  std::string name{};  ///< in front of the reason of a dead letter; empty: the call stands for itself
+};
+
+FinishClaim finish_of(const Core& core, const ClaimedCall& call, const Ending& ending, bool with_dead_letter);
+RetryClaim retry_of(const Core& core, const ClaimedCall& call, const Ending& ending);
+
 /// What is done after a call that ended so, by the retry table with what the registry knows of server and
 /// tool.
 Action action_after(const Core& core, const ToolSignal& signal, Outcome outcome);
@@ -17,9 +40,6 @@ Action action_after(const Core& core, const ToolSignal& signal, Outcome outcome)
 /// Why the tool would refuse the arguments, by its inputSchema as the registry knows it now; empty: they fit,
 /// or nobody knows the tool.
 std::string schema_error(const Core& core, const ToolSignal& signal);
-
-/// When the next attempt may begin; never early.
-Timestamp next_attempt_at(const Core& core, std::uint32_t attempt, std::chrono::milliseconds at_least);
 
 /// The result, and the dead letter where there is one.
 std::vector<TopicMessage> end_messages(const Core& core, const Envelope& envelope,

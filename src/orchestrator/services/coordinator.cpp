@@ -187,17 +187,7 @@ void Coordinator::returned(const CallPtr& call, mcp::CallOutcome outcome) {
   const bool answered = outcome.has_value();
   const bool executed = answered || outcome.error().kind != mcp::FailureClass::not_executed;
   if (call->abandoned && !answered) return abandoned(call, executed);
-  Ending ending;
-  if (answered) {
-    ending.outcome = outcome->is_error ? Outcome::tool_error : Outcome::ok;
-    ending.answer = *std::move(outcome);
-    if (ending.answer.is_error) ending.error = text_of_content(ending.answer.content);
-  } else {
-    ending.outcome = call->cancelled ? Outcome::cancelled : outcome_of(outcome.error().kind);
-    ending.error = call->cancelled ? "the job was cancelled" : outcome.error().error.message;
-    ending.retry_after = outcome.error().retry_after.value_or(std::chrono::milliseconds{0});
-  }
-  conclude(call, std::move(ending));
+  conclude(call, ending_of(std::move(outcome), call->cancelled));
 }
 
 void Coordinator::abandoned(const CallPtr& call, bool executed) {
@@ -217,9 +207,9 @@ void Coordinator::conclude(const CallPtr& call, Ending ending) {
   switch (action_after(*core_, call->signal, ending.outcome)) {
     case Action::complete:
     case Action::fail:
-      return finish(call, std::move(ending), false);
+      return finish(call, ending, false);
     case Action::fail_dead_letter:
-      return finish(call, std::move(ending), true);
+      return finish(call, ending, true);
     case Action::retry:
       return retry(call, ending);
     case Action::hand_back:

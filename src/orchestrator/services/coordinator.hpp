@@ -39,12 +39,6 @@ class Coordinator : public std::enable_shared_from_this<Coordinator> {
   static constexpr std::chrono::milliseconds kNoRoom{100};
 
   /// How a call ended.
-  struct Ending {
-    Outcome outcome = Outcome::ok;
-    std::string error;
-    mcp::CallAnswer answer;  ///< with ok and tool_error
-    std::chrono::milliseconds retry_after{0};
-  };
   /// One signal between its delivery and its end. Loop only.
   struct Call {
     Item item;
@@ -76,7 +70,8 @@ class Coordinator : public std::enable_shared_from_this<Coordinator> {
   void returned(const CallPtr& call, mcp::CallOutcome outcome);
   void abandoned(const CallPtr& call, bool executed);
   void conclude(const CallPtr& call, Ending ending);
-  void finish(const CallPtr& call, Ending ending, bool with_dead_letter);
+  [[nodiscard]] static ClaimedCall claimed(const Call& call);
+  void finish(const CallPtr& call, const Ending& ending, bool with_dead_letter);
   void write_end(const CallPtr& call, FinishClaim finish, Execution execution);
   void retry(const CallPtr& call, const Ending& ending);
   void write_retry(const CallPtr& call, RetryClaim retry, std::vector<TopicMessage> messages);

@@ -11,29 +11,15 @@
 
 namespace geminga::orchestrator {
 
-void Coordinator::finish(const CallPtr& call, Ending ending, bool with_dead_letter) {
-  const auto now = core_->now();
-  const auto& signal = call->signal;
-  const bool answered = ending.outcome == Outcome::ok || ending.outcome == Outcome::tool_error;
-  const auto result =
-      answered ? answer_result(signal, ending.answer, now) : failed_result(signal, ending.error, now);
-  FinishClaim finish;
-  finish.request_id = signal.request_id;
-  finish.token = call->token;
-  finish.result_json = result_body(signal, result);
-  if (ending.outcome != Outcome::ok)
-    finish.failure = AttemptFailure{.attempt = signal.attempt,
-                                    .at = now,
-                                    .outcome = std::string(to_string(ending.outcome)),
-                                    .error = ending.error};
-  if (with_dead_letter) {
-    auto failures = call->failures;
-    if (finish.failure) failures.push_back(*finish.failure);
-    const auto reason = fmt::format("{} after {} of {} attempts: {}", to_string(ending.outcome),
-                                    signal.attempt + 1, signal.max_attempts, ending.error);
-    finish.dead_letter_json = dead_letter_body(*core_, signal, call->item.message(), reason, failures);
-  }
-  write_end(call, std::move(finish), execution_of(*call, ending));
+ClaimedCall Coordinator::claimed(const Call& call) {
+  return {.claim = {.request_id = call.signal.request_id, .token = call.token},
+          .signal = call.signal,
+          .original = call.item.message(),
+          .failures = call.failures};
+}
+
+void Coordinator::finish(const CallPtr& call, const Ending& ending, bool with_dead_letter) {
+  write_end(call, finish_of(*core_, claimed(*call), ending, with_dead_letter), execution_of(*call, ending));
 }
 
 bool Coordinator::again(const Result<>& written, std::function<void()> step) {
@@ -78,14 +64,7 @@ TopicMessage Coordinator::retry_message(const Call& call, const std::string& err
 }
 
 void Coordinator::retry(const CallPtr& call, const Ending& ending) {
-  RetryClaim retry;
-  retry.request_id = call->signal.request_id;
-  retry.token = call->token;
-  retry.retry_at = next_attempt_at(*core_, call->signal.attempt, ending.retry_after);
-  retry.failure = {.attempt = call->signal.attempt,
-                   .at = core_->now(),
-                   .outcome = std::string(to_string(ending.outcome)),
-                   .error = ending.error};
+  auto retry = retry_of(*core_, claimed(*call), ending);
   std::vector<TopicMessage> messages;
   messages.push_back(retry_message(*call, ending.error, retry.retry_at));
   messages.push_back(core_->record(call->envelope, execution_of(*call, ending)));

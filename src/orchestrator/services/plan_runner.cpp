@@ -254,17 +254,7 @@ void PlanRunner::returned(const RunPtr& run, mcp::CallOutcome outcome) {
                                   [](const Result<>&) {});
     return;
   }
-  Ending ending;
-  if (outcome) {
-    ending.outcome = outcome->is_error ? Outcome::tool_error : Outcome::ok;
-    ending.answer = *std::move(outcome);
-    if (ending.answer.is_error) ending.error = text_of_content(ending.answer.content);
-  } else {
-    ending.outcome = run->cancelled ? Outcome::cancelled : outcome_of(outcome.error().kind);
-    ending.error = run->cancelled ? "the job was cancelled" : outcome.error().error.message;
-    ending.retry_after = outcome.error().retry_after.value_or(std::chrono::milliseconds{0});
-  }
-  step_ended(run, std::move(ending));
+  step_ended(run, ending_of(std::move(outcome), run->cancelled));
 }
 
 void PlanRunner::step_ended(const RunPtr& run, Ending ending) {
@@ -289,34 +279,21 @@ void PlanRunner::step_ended(const RunPtr& run, Ending ending) {
   }
 }
 
-std::string PlanRunner::step_name(const Run& run) const {
+std::string PlanRunner::step_name(const Run& run) {
   return fmt::format("step {} ({} on {})", *run.plan.plan[run.at].step_id, run.signal.tool_id,
                      run.signal.server_id);
 }
 
+ClaimedCall PlanRunner::claimed(const Run& run) const {
+  return {.claim = {.request_id = claim_id(run), .token = run.step_token},
+          .signal = run.signal,
+          .original = run.item.message(),
+          .failures = run.failures,
+          .name = step_name(run)};
+}
+
 void PlanRunner::finish_step(const RunPtr& run, const Ending& ending, bool with_dead_letter) {
-  const auto now = core_->now();
-  const auto& signal = run->signal;
-  const bool answered = ending.outcome == Outcome::ok || ending.outcome == Outcome::tool_error;
-  const auto result =
-      answered ? answer_result(signal, ending.answer, now) : failed_result(signal, ending.error, now);
-  FinishClaim finish;
-  finish.request_id = claim_id(*run);
-  finish.token = run->step_token;
-  finish.result_json = result_body(signal, result);
-  if (ending.outcome != Outcome::ok)
-    finish.failure = AttemptFailure{.attempt = signal.attempt,
-                                    .at = now,
-                                    .outcome = std::string(to_string(ending.outcome)),
-                                    .error = ending.error};
-  if (with_dead_letter) {
-    auto failures = run->failures;
-    if (finish.failure) failures.push_back(*finish.failure);
-    const auto reason =
-        fmt::format("{}: {} after {} of {} attempts: {}", step_name(*run), to_string(ending.outcome),
-                    signal.attempt + 1, signal.max_attempts, ending.error);
-    finish.dead_letter_json = dead_letter_body(*core_, signal, run->item.message(), reason, failures);
-  }
+  const auto finish = finish_of(*core_, claimed(*run), ending, with_dead_letter);
   const auto written = parse_result(finish.result_json);
   write(
       run, [this, finish](StoreCallback<void> done) { core_->store->finish_claim(finish, std::move(done)); },
@@ -331,14 +308,7 @@ void PlanRunner::finish_step(const RunPtr& run, const Ending& ending, bool with_
 }
 
 void PlanRunner::retry_step(const RunPtr& run, const Ending& ending) {
-  RetryClaim retry;
-  retry.request_id = claim_id(*run);
-  retry.token = run->step_token;
-  retry.retry_at = next_attempt_at(*core_, run->signal.attempt, ending.retry_after);
-  retry.failure = {.attempt = run->signal.attempt,
-                   .at = core_->now(),
-                   .outcome = std::string(to_string(ending.outcome)),
-                   .error = ending.error};
+  const auto retry = retry_of(*core_, claimed(*run), ending);
   const auto wait = std::chrono::ceil<std::chrono::milliseconds>(retry.retry_at - core_->now());
   write(
       run, [this, retry](StoreCallback<void> done) { core_->store->retry_claim(retry, std::move(done)); },

@@ -52,12 +52,6 @@ class PlanRunner : public std::enable_shared_from_this<PlanRunner> {
     bool abandoned = false;  ///< by the stop, or a claim was lost
   };
   using RunPtr = std::shared_ptr<Run>;
-  struct Ending {
-    Outcome outcome = Outcome::ok;
-    std::string error;
-    mcp::CallAnswer answer;
-    std::chrono::milliseconds retry_after{0};
-  };
 
   void begin(const RunPtr& run);
   void taken(const RunPtr& run, const Result<TakenClaim>& claim);
@@ -82,7 +76,8 @@ class PlanRunner : public std::enable_shared_from_this<PlanRunner> {
   [[nodiscard]] std::string claim_id(const Run& run) const {
     return run.plan.request_id + "/" + *run.plan.plan[run.at].step_id;
   }
-  [[nodiscard]] std::string step_name(const Run& run) const;
+  [[nodiscard]] static std::string step_name(const Run& run);
+  [[nodiscard]] ClaimedCall claimed(const Run& run) const;
   /// Writes to the store, again each second while it cannot, then goes on on the loop: true: written; false:
   /// the claim is lost.
   using Write = std::function<void(StoreCallback<void> done)>;
