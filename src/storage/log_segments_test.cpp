@@ -43,10 +43,10 @@ TEST_F(LogSegmentsTest, ReadsAcrossSegmentsAndMemory) {
 }
 
 TEST_F(LogSegmentsTest, ASlowReadHoldsUpNoOther) {
+  std::promise<void> held;  // both outlive the log, whose thread uses them
+  std::promise<void> go;
   auto log = open();
   publish_many(*log, 0, 600);
-  std::promise<void> held;
-  std::promise<void> go;
   log->read({.topic = kBig, .from = EntryId{0}}, [&](const Result<std::vector<Entry>>& entries) {
     EXPECT_TRUE(entries);
     held.set_value();
