@@ -138,6 +138,9 @@ TEST(Extraction, TablesInsideAreFilled) {
   json params = json::object();
   fill_from_sentence(schema, "t", "the way from Bonn to Trier", params);
   EXPECT_EQ(params, json::parse(R"({"origin":{"address":"Bonn"},"destination":{"address":"Trier"}})"));
+  params = json::parse(R"({"origin":"Bonn"})");  // what a rule has written stays, also where it cannot fit
+  fill_from_sentence(schema, "t", "the way from Bonn to Trier", params);
+  EXPECT_EQ(params, json::parse(R"({"origin":"Bonn","destination":{"address":"Trier"}})"));
 }
 
 TEST(Extraction, RequiredArgumentsHaveTheirDefaults) {

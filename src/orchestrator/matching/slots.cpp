@@ -118,8 +118,8 @@ void collect(const json& schema, const json& params, const std::vector<std::stri
     std::vector<std::string> here = path;
     here.push_back(name);
     if (type_of(inner) == "object") {
-      // What an optional table would need is asked of nobody.
-      if (needed || given != nullptr)
+      // What an optional table would need is asked of nobody, and a text in its place has no inside.
+      if (given != nullptr ? given->is_object() : needed)
         collect(inner, given != nullptr ? *given : json::object(), here, true, depth + 1, out);
     } else if (given == nullptr && out.size() < kSlotsMax) {
       out.push_back(slot_of(name, inner, needed));
