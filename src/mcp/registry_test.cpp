@@ -5,6 +5,8 @@
 #include <future>
 #include <unistd.h>
 
+#include <gmock/gmock.h>
+
 #include "mcp/registry_fixture.hpp"
 
 namespace geminga::mcp {
@@ -12,6 +14,7 @@ namespace {
 
 using nlohmann::json;
 using std::chrono::milliseconds;
+using testing::HasSubstr;
 
 class RegistryTest : public RegistryFixture {};
 
@@ -69,10 +72,15 @@ TEST_F(RegistryTest, StructuredAnswersAreCheckedAgainstTheOutputSchema) {
     EXPECT_NE(outcome.error().error.message.find("check_structured"), std::string::npos);
     EXPECT_TRUE(call("trusted", "structured", arguments));
   }
-  EXPECT_NE(call("s", "structured", {{"value", {{"n", "three"}}}})
-                .error()
-                .error.message.find("structuredContent.n"),
-            std::string::npos);
+  const auto complaint = [this](const json& arguments) {
+    return call("s", "structured", arguments).error().error.message;
+  };
+  EXPECT_THAT(
+      complaint({{"value", {{"n", "three"}}}}),
+      HasSubstr("outputSchema: structuredContent.n: found the text \"three\", expected a value of type "
+                "integer; check_structured"));
+  EXPECT_THAT(complaint({{"value", json::object()}}), HasSubstr("structuredContent.n: found nothing"));
+  EXPECT_THAT(complaint(json::object()), HasSubstr("there is no structuredContent"));
   EXPECT_TRUE(call("s", "structured", {{"isError", true}})->is_error)
       << "a tool that failed says why in its own way";
 }

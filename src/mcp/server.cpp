@@ -1,6 +1,7 @@
 #include "mcp/server.hpp"
 
 #include <algorithm>
+#include <ranges>
 #include <utility>
 
 #include <fmt/format.h>
@@ -10,6 +11,7 @@
 #include "base/log.hpp"
 #include "mcp/failure.hpp"
 #include "mcp/oauth/authorizer.hpp"
+#include "schema/json_schema.hpp"
 #include "wire/mcp/json_text.hpp"
 
 namespace geminga::mcp {
@@ -18,6 +20,7 @@ namespace {
 constexpr std::chrono::seconds kLivedLongEnough{10};  // a death after this is not the next in a row
 constexpr int kProgressExtendsMax = 10;               // a call may take this many time-outs, with progress
 constexpr std::chrono::milliseconds kLimitedRetry{100};
+constexpr std::size_t kMisfitsNamed = 3;
 
 base::MonotonicTime now() {
   return base::Clock::system().monotonic_now();
@@ -36,6 +39,17 @@ CallOutcome limited(std::string message, std::chrono::milliseconds retry_after) 
   return std::unexpected(CallFailure{.kind = FailureClass::limited,
                                      .error = {ErrorCode::overloaded, std::move(message)},
                                      .retry_after = retry_after});
+}
+
+/// "structuredContent.n: found ..., expected ..."; empty where nothing is wrong.
+std::string complaint_of(const std::vector<schema::Misfit>& misfits) {
+  std::string text;
+  for (const schema::Misfit& misfit : misfits | std::views::take(kMisfitsNamed)) {
+    const bool is_member = !misfit.path.empty() && !misfit.path.starts_with('[');
+    text += fmt::format("{}structuredContent{}{}: {}", text.empty() ? "" : "; ", is_member ? "." : "",
+                        misfit.path, misfit.why);
+  }
+  return misfits.size() > kMisfitsNamed ? text + "; and more" : text;
 }
 
 /// What an outcome says of the server.
@@ -299,32 +313,31 @@ void Server::finish(std::uint64_t id, CallOutcome outcome) {
 // --- answers that are to have a form
 // ------------------------------------------------------------------------------
 
-const JsonSchema* Server::output_schema_of(const std::string& name) {
+/// nullptr: it has none.
+const nlohmann::json* Server::output_schema_of(const std::string& name) {
   const auto tool = std::ranges::lower_bound(tools_, name, {}, &Tool::name);
   if (tool == tools_.end() || tool->name != name || tool->output_schema.empty()) return nullptr;
-  auto found = output_schemas_.find(name);
-  if (found == output_schemas_.end()) {
-    auto schema = JsonSchema::parse(tool->output_schema);
-    if (!schema)
-      log::warn("mcp", "answers of '{}' on server '{}' are not checked against its outputSchema: {}", name,
-                config_.name, schema.error().message);
-    found = output_schemas_.emplace(name, schema ? std::optional(*std::move(schema)) : std::nullopt).first;
+  auto& schema = output_schemas_[name];
+  if (schema == nullptr) {
+    auto parsed = wire::mcp::parse_json(tool->output_schema);
+    schema = std::make_shared<const nlohmann::json>(parsed ? *std::move(parsed) : nlohmann::json(true));
   }
-  return found->second ? &*found->second : nullptr;
+  return schema.get();
 }
 
 CallOutcome Server::checked(const std::string& tool, CallOutcome outcome) {
   if (!outcome || outcome->is_error || !config_.settings.check_structured) return outcome;
-  const JsonSchema* schema = output_schema_of(tool);
+  const nlohmann::json* schema = output_schema_of(tool);
   if (schema == nullptr) return outcome;
   const auto structured = wire::mcp::parse_json(outcome->structured);
-  const Result<> fits = structured ? schema->check(*structured, "structuredContent")
-                                   : fail(ErrorCode::schema_mismatch, "there is no structuredContent");
-  if (fits) return outcome;
+  const std::string complaint =
+      structured ? complaint_of(schema::misfits(*schema, *structured, schema::Formats::are_notes))
+                 : "there is no structuredContent";
+  if (complaint.empty()) return outcome;
   return failed(FailureClass::final, ErrorCode::schema_mismatch,
                 fmt::format("'{}' on server '{}' answered with what does not fit its outputSchema: {}; "
                             "check_structured = false in [servers.{}] of geminga.toml takes it all the same",
-                            tool, config_.name, fits.error().message, config_.name));
+                            tool, config_.name, complaint, config_.name));
 }
 
 void Server::ended(const CallOutcome& outcome) {

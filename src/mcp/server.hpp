@@ -10,8 +10,9 @@
 #include <string>
 #include <vector>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "base/event_loop.hpp"
-#include "mcp/json_schema.hpp"
 #include "mcp/registry.hpp"
 #include "mcp/throttle.hpp"
 #include "mcp/tool_pins.hpp"
@@ -73,7 +74,7 @@ class Server {
   void take_tools(std::vector<Tool> tools);
   void compare_with_pins(std::vector<Tool>& tools);
   [[nodiscard]] CallOutcome checked(const std::string& tool, CallOutcome outcome);
-  [[nodiscard]] const JsonSchema* output_schema_of(const std::string& tool);
+  [[nodiscard]] const nlohmann::json* output_schema_of(const std::string& tool);
   void down(Error error);
   void upstream_gone();
   void restart();
@@ -94,7 +95,7 @@ class Server {
   std::optional<std::vector<Tool>> pinned_;
   std::string tools_hash_;
   std::vector<std::string> tools_changed_;
-  std::map<std::string, std::optional<JsonSchema>> output_schemas_;  // of tools_; nothing: cannot be checked
+  std::map<std::string, std::shared_ptr<const nlohmann::json>> output_schemas_;  // of tools_, once needed
   std::unique_ptr<Upstream> upstream_;
   ServerState state_ = ServerState::starting;
   bool settled_ = false;
