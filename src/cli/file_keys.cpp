@@ -81,6 +81,7 @@ std::string text_of(const std::set<std::string>& values) {
 }
 std::string text_of(const std::set<auth::Permission>& values) {
   std::vector<std::string> names;
+  names.reserve(values.size());
   for (const auto value : values) names.push_back('"' + std::string(to_string(value)) + '"');
   return fmt::format("[{}]", fmt::join(names, ", "));
 }
