@@ -17,4 +17,5 @@ pkg_check_modules(libpq REQUIRED libpq)  # its headers; the library is loaded by
 if(GEMINGA_DEVELOPER)
   find_package(GTest REQUIRED)
   find_package(benchmark REQUIRED)
+  find_package(Protobuf 3.21 REQUIRED)
 endif()

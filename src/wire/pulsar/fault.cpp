@@ -1,0 +1,46 @@
+#include "wire/pulsar/fault.hpp"
+
+#include <fmt/format.h>
+
+namespace geminga::wire::pulsar {
+
+std::string WireError::text() const {
+  switch (fault) {
+    case Fault::frame_too_small:
+      return fmt::format("a frame of {} bytes cannot hold the size of a command; is this a Pulsar client?",
+                         found);
+    case Fault::frame_too_large:
+      return fmt::format("a frame of {} bytes is over the limit of {}; send smaller messages, or in chunks",
+                         found, limit);
+    case Fault::command_too_large:
+      return fmt::format("a command of {} bytes in a frame that has {} for it", found, limit);
+    case Fault::truncated:
+      return fmt::format("{}: {} bytes are needed and the frame has {}", part, found, limit);
+    case Fault::bad_checksum:
+      return fmt::format(
+          "{}: the checksum is {:08x} and the bytes have {:08x}; they were changed on their way", part, found,
+          limit);
+    case Fault::bad_protobuf:
+      return fmt::format("{}: the fields cannot be taken apart", part);
+    case Fault::missing_field:
+      return fmt::format("{}: the required field {} is missing", part, found);
+    case Fault::unknown_command:
+      return fmt::format("no command has the number {}", found);
+    case Fault::bad_batch:
+      return fmt::format("message {} of a batch of {}: {}", found, limit, part);
+  }
+  return "an unknown fault";
+}
+
+Error WireError::error() const {
+  switch (fault) {
+    case Fault::frame_too_large:
+      return Error{ErrorCode::too_large, text()};
+    case Fault::bad_checksum:
+      return Error{ErrorCode::corrupted, text()};
+    default:
+      return Error{ErrorCode::parse_error, text()};
+  }
+}
+
+}  // namespace geminga::wire::pulsar
