@@ -187,6 +187,7 @@ TEST_F(OpenAiPlannerTest, SoManyAtOnceAndTheOthersInTheirOrder) {
   options_.settings.timeout = milliseconds{15'000};
   server_.reply({.silent = true});
   std::vector<std::future<Result<Plan>>> plans;
+  plans.reserve(5);
   for (int i = 0; i < 5; ++i) plans.push_back(ask());
   for (std::size_t woken = 0; woken < 5; ++woken) {
     const auto wanted = std::min<std::size_t>(2, 5 - woken);

@@ -14,7 +14,6 @@ namespace {
 using nlohmann::json;
 using std::chrono::milliseconds;
 using ::testing::AllOf;
-using ::testing::ElementsAre;
 using testing::eventually;
 using testing::FakeRegistry;
 using ::testing::HasSubstr;
