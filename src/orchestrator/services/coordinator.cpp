@@ -192,6 +192,8 @@ void Coordinator::returned(const CallPtr& call, mcp::CallOutcome outcome) {
 
 void Coordinator::abandoned(const CallPtr& call, bool executed) {
   release(call);
+  // Its claim is another's: the signal comes again, until that one has ended it.
+  if (!stopping_) return call->item.hand_back(kLookAgain);
   if (executed) return;
   // Nothing had left: the next start may simply call.
   core_->store->release_claim({.request_id = call->signal.request_id, .token = call->token},

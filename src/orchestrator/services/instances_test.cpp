@@ -3,12 +3,14 @@
 
 #include <gmock/gmock.h>
 
+#include "orchestrator/services/results.hpp"
 #include "orchestrator/testing/world.hpp"
 
 namespace geminga::orchestrator {
 namespace {
 
 using nlohmann::json;
+using testing::await;
 using testing::eventually;
 using testing::FakeRegistry;
 using ::testing::IsEmpty;
@@ -113,6 +115,35 @@ TEST_F(InstancesTest, WhatOneBeganTheOtherGoesOnWith) {
   }
   const auto ended = world_.ended(job);
   EXPECT_EQ(ended["status"], "COMPLETED") << ended;
+}
+
+TEST_F(InstancesTest, WhoLosesItsClaimLeavesTheEndToTheOther) {
+  world_.options.settings.lease = std::chrono::milliseconds{300};
+  world_.registry.add_tool("work", [](std::size_t, const std::string&) { return std::nullopt; });  // it hangs
+  world_.start();
+  const auto job = world_.submit("run work");
+  eventually("it is called", [&] { return world_.registry.hanging() == 1; });
+  const auto store = open_sqlite_job_store({.file = world_.options.store_path}).value();
+  TakeClaim take{.request_id = world_.job(job)["requestId"], .owner = "another"};
+  take.lease = std::chrono::hours{1};
+  TakenClaim theirs;
+  eventually("its lease is over, and another has the claim", [&] {
+    EXPECT_TRUE(
+        await<std::uint64_t>([&](auto done) { store->expire_other_leases("another", "", std::move(done)); }));
+    theirs = await<TakenClaim>([&](auto done) { store->take_claim(take, std::move(done)); }).value();
+    return theirs.result == TakeResult::outcome_unknown;
+  });
+  eventually("the call is cancelled", [&] { return world_.registry.cancelled() == 1; });
+  const ToolSignal signal{.request_id = take.request_id, .tool_id = "work", .server_id = "fake"};
+  FinishClaim finish{.request_id = take.request_id, .token = theirs.token};
+  finish.result_json =
+      result_body(signal, answer_result(signal, {.content = R"([{"type":"text","text":"theirs"}])"},
+                                        base::Clock::system().wall_now()));
+  ASSERT_TRUE(await<void>([&](auto done) { store->finish_claim(finish, std::move(done)); }));
+  const auto ended = world_.ended(job);
+  ASSERT_EQ(ended["status"], "COMPLETED") << ended;
+  EXPECT_EQ(ended["result"]["content"][0]["text"], "theirs");
+  store->stop();
 }
 
 }  // namespace

@@ -137,7 +137,11 @@ void PlanRunner::taken(const RunPtr& run, const Result<TakenClaim>& claim) {
 void PlanRunner::next(const RunPtr& run) {
   const auto& steps = run->plan.plan;
   while (run->at < steps.size() && !steps[run->at].tool_id) ++run->at;
-  if (stopping_ || run->abandoned) return drop(run);
+  if (stopping_ || run->abandoned) {
+    drop(run);
+    if (!stopping_) run->item.hand_back(kLookAgain);
+    return;
+  }
   if (run->at == steps.size()) return complete(run);
   if (run->cancelled) return fail_plan(run, "the job was cancelled", {});
   look_up(run);
@@ -249,6 +253,8 @@ void PlanRunner::returned(const RunPtr& run, mcp::CallOutcome outcome) {
   run->calling = false;
   if (run->abandoned && !outcome) {
     drop(run);
+    // A claim is another's: the plan comes again, until that one has ended it.
+    if (!stopping_) return run->item.hand_back(kLookAgain);
     if (outcome.error().kind == mcp::FailureClass::not_executed)
       core_->store->release_claim({.request_id = claim_id(*run), .token = run->step_token},
                                   [](const Result<>&) {});
