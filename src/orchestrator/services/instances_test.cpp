@@ -78,6 +78,7 @@ TEST_F(InstancesTest, EachWaitingQueryGetsItsOwnAnswer) {
   Instance second(world_);
   std::vector<std::vector<std::string>> wrong(kClients);
   std::vector<std::thread> clients;
+  clients.reserve(kClients);
   for (int client = 0; client < kClients; ++client)
     clients.emplace_back([&, client] { ask(client, second.endpoint(), wrong[client]); });
   for (auto& client : clients) client.join();

@@ -20,19 +20,19 @@ Lane::~Lane() {
 }
 
 void Lane::submit(std::unique_ptr<Operation> operation, Haste haste) {
-  bool wakes = false;
   {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     if (!stopped_) {
       waiting_.push_back(std::move(operation));
       const bool hastens = haste == Haste::some && !haste_;
       haste_ = haste_ || hastens;
-      wakes = waiting_.size() == 1 || hastens;
+      const bool wakes = waiting_.size() == 1 || hastens;
+      lock.unlock();  // who wakes up finds it free
+      if (wakes) wake_.notify_one();
+      return;
     }
   }
-  if (operation) return operation->finish(fail(ErrorCode::closed, "the jobs store is closed"));
-  // Behind the lock: who wakes up finds it free.
-  if (wakes) wake_.notify_one();
+  operation->finish(fail(ErrorCode::closed, "the jobs store is closed"));
 }
 
 void Lane::loop() {
