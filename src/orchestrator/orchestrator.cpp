@@ -161,6 +161,9 @@ Result<> Orchestrator::Impl::start(net::Router& router) {
   auto admin = core->bus.admin();
   GEMINGA_TRY_VOID(set_up_topics(admin, core->options.topics));
   GEMINGA_TRY_VOID(waiting->open());
+  core->on_end = [weak = std::weak_ptr(waiting)](const std::string& request_id, const std::string& result) {
+    if (const auto to = weak.lock()) to->ended(request_id, result);
+  };
   events->start();
   core->store->listen(
       [streams = std::weak_ptr(events), hooks = std::weak_ptr(webhooks)](const JobEvent& event) {
@@ -275,6 +278,7 @@ void Orchestrator::Impl::stop(std::chrono::milliseconds allowed) {
     intake->drain(deadline);
     intake->close();
   }
+  fallback->stop();
   webhooks->stop(grace);
   core->store->listen({});
   events->stop();

@@ -26,9 +26,9 @@ TakeResult take(JobStore& store, const std::string& owner, const std::string& re
 }
 
 bool may_go(JobStore& store) {
-  return await<std::optional<StoredDecision>>([&](auto done) { store.find_decision("go", std::move(done)); })
-      .value()
-      .has_value();
+  const auto found =
+      await<std::vector<StoredDecision>>([&](auto done) { store.find_decisions({"go"}, std::move(done)); });
+  return !found.value().empty();
 }
 
 /// Each owner has an order of its own: in the same one whoever is ahead would get all.

@@ -185,9 +185,23 @@ TEST_P(JobStoreTest, TheFirstDecisionStands) {
   };
   EXPECT_TRUE(record(true).matched);
   EXPECT_TRUE(record(false).matched);
-  const auto none =
-      await<std::optional<StoredDecision>>([&](auto done) { store_->find_decision("r2", std::move(done)); });
-  EXPECT_FALSE(none.value());
+  const auto found = await<std::vector<StoredDecision>>([&](auto done) {
+                       store_->find_decisions({"r2", "r1", "r1"}, std::move(done));
+                     }).value();
+  ASSERT_THAT(found, SizeIs(2));
+  for (const auto& each : found) {
+    EXPECT_EQ(each.request_id, "r1");
+    EXPECT_TRUE(each.matched);
+  }
+}
+
+TEST_P(JobStoreTest, ADecisionThatNobodyWaitsForIsWrittenAllTheSame) {
+  StoredDecision decision;
+  decision.request_id = "r1";
+  const auto noted =
+      await<StoredDecision>([&](auto done) { store_->note_decision(decision, std::move(done)); });
+  EXPECT_TRUE(noted) << noted.error().message;
+  EXPECT_TRUE(decided("r1"));
 }
 
 TEST_P(JobStoreTest, WhoWaitsSeesTheEndInTheClaim) {

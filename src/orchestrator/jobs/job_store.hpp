@@ -67,7 +67,11 @@ class JobStore {
 
   /// Gives the decision that stands: this one, or one that was written before.
   virtual void record_decision(StoredDecision decision, StoreCallback<StoredDecision> done) = 0;
-  virtual void find_decision(std::string request_id, StoreCallback<std::optional<StoredDecision>> done) = 0;
+  /// The same for one that nobody waits for: it goes along with other writes.
+  virtual void note_decision(StoredDecision decision, StoreCallback<StoredDecision> done) = 0;
+  /// Those of the requests that are decided.
+  virtual void find_decisions(std::vector<std::string> request_ids,
+                              StoreCallback<std::vector<StoredDecision>> done) = 0;
 
   // Claims ----------------------------------------------------------------------------------------------
 

@@ -307,6 +307,7 @@ void Coordinator::answer_with(const Item& item, const Plan& plan, const Envelope
                                              execution](Result<TakenClaim> claim) mutable {
     if (!claim) return item.hand_back(claim.error());
     if (claim->result != TakeResult::done) return item.acknowledge();  // a tool's claim won, or it is over
+    self->core_->on_end(envelope.request_id, claim->result_json);
     execution.ended_at = hop_now();
     auto messages = end_messages_again(*self->core_, envelope, *claim, item.message());
     messages.push_back(self->core_->record(envelope, execution));

@@ -41,6 +41,7 @@ void Coordinator::write_end(const CallPtr& call, FinishClaim finish, Execution e
       self->release(call);
       // The signal comes again and finds another owner's end, or an attempt of unknown outcome.
       if (!written) return call->item.hand_back(written.error());
+      self->core_->on_end(finish.request_id, finish.result_json);
       auto messages = end_messages(*self->core_, call->envelope, finish.result_json, finish.dead_letter_json);
       messages.push_back(self->core_->record(call->envelope, execution));
       call->item.forward(std::move(messages));

@@ -17,6 +17,10 @@ bool delays_deliveries(const Bus& bus) {
   return bus.capabilities().of(Feature::delayed_delivery).support != Support::impossible;
 }
 
+bool is_native(const Bus& bus, Feature feature) {
+  return bus.capabilities().of(feature).support == Support::native;
+}
+
 std::string property(const Message& message, std::string_view name) {
   const auto found = message.properties.find(name);
   return found == message.properties.end() ? std::string{} : found->second;
@@ -112,6 +116,7 @@ Core::Core(OrchestratorOptions given, std::unique_ptr<JobStore> jobs)
       owner(owner_prefix() + base::random_uuid()),
       retry_by_topics(options.settings.retry == RetryMode::topics ||
                       (options.settings.retry == RetryMode::automatic && !delays_deliveries(bus))),
+      forwards_atomically(is_native(bus, Feature::atomic_forward)),
       loop("orchestrator") {}
 
 TopicMessage Core::message(TopicRole role, const Envelope& envelope, std::string_view status,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -82,8 +83,14 @@ struct Core {
   base::Metrics& metrics;
   const std::string owner;  ///< of claims: this start of this orchestrator
   const bool retry_by_topics;
+  const bool
+      forwards_atomically;  ///< what is published with an acknowledgement is there with it or not at all
   std::atomic<bool> stopping = false;
   UsageCounts usage;
+  /// Hears of each end that this process has written, once the claim's row is durable: before the bus has
+  /// the result. On the loop or a thread of the store, so it must not block. Set before the services consume.
+  std::function<void(const std::string& request_id, const std::string& result_json)> on_end =
+      [](const std::string&, const std::string&) {};
   base::EventLoop loop;  ///< the state of services lives on it
 
   /// `name_space` empty: the default one.

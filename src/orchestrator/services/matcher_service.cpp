@@ -8,6 +8,8 @@ namespace {
 
 /// How often the use counts of tools are taken into the matcher.
 constexpr std::chrono::seconds kUsageInterval{30};
+/// Before a decision that the store would not take is given to it again; well within the fallback's window.
+constexpr std::chrono::milliseconds kNoteAgain{500};
 
 std::vector<ToolView> views_of(const mcp::Catalogue& catalogue, const UsageCounts& usage) {
   std::vector<ToolView> views;
@@ -67,6 +69,14 @@ Result<> MatcherService::watch() {
   usage_ = std::make_unique<Repeat>(core_->loop, kUsageInterval, [this] {
     if (core_->usage.total() != usage_seen_) rebuild();
   });
+  noting_ = std::make_unique<Repeat>(core_->loop, kNoteAgain, [this] {
+    std::vector<StoredDecision> again;
+    {
+      const std::lock_guard lock(mutex_);
+      again.swap(not_noted_);
+    }
+    for (const auto& decision : again) note(decision);
+  });
   if (core_->options.rules_path.empty()) return {};
   GEMINGA_TRY(watcher_, base::FileWatcher::open(core_->loop));
   return watcher_->watch(core_->options.rules_path, [this] { reload_rules(); });
@@ -75,6 +85,7 @@ Result<> MatcherService::watch() {
 void MatcherService::unwatch() {
   watcher_.reset();
   usage_.reset();
+  noting_.reset();
   if (listener_ != 0) core_->registry.unlisten(listener_);
   listener_ = 0;
 }
@@ -146,11 +157,26 @@ void MatcherService::work(const Item& item) {
                   .signal_json = stored.signal_json,
                   .server = decision.server,
                   .tool = decision.tool};
+  if (decision.matched && core_->forwards_atomically) {
+    note(stored);
+    return publish(decided, stored);
+  }
   core_->store->record_decision(std::move(stored), [self = shared_from_this(), decided = std::move(decided)](
                                                        const Result<StoredDecision>& stands) {
     if (!stands) return decided.item.hand_back(stands.error());
     self->publish(decided, *stands);
   });
+}
+
+void MatcherService::note(const StoredDecision& decision) {
+  core_->store->note_decision(
+      decision, [weak = weak_from_this(), decision](const Result<StoredDecision>& noted) mutable {
+        if (noted || noted.error().code == ErrorCode::closed) return;
+        const auto self = weak.lock();
+        if (!self) return;
+        const std::lock_guard lock(self->mutex_);
+        self->not_noted_.push_back(std::move(decision));
+      });
 }
 
 void MatcherService::publish(const Decided& decided, const StoredDecision& stands) {

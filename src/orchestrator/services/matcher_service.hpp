@@ -19,8 +19,13 @@ struct RulesStatus {
   std::string error;  ///< why the last reload was refused; the rules before it stay
 };
 
-/// Finds the tool for each request: records its decision, then publishes the signal and acknowledges in one
+/// Finds the tool for each request, records its decision, and publishes the signal and acknowledges in one
 /// step; without a match the plan fallback sees the decision. Rules and tools reload while it runs.
+///
+/// The record comes before the step where nothing else keeps two deliveries of a request from two signals
+/// that differ, and where the fallback works from it. Otherwise a query need not wait for the disk here: the
+/// record is written beside the step, and a crash between the two leaves a signal that the coordinator claims
+/// before the fallback's window ends.
 class MatcherService : public std::enable_shared_from_this<MatcherService> {
  public:
   explicit MatcherService(std::shared_ptr<Core> core);
@@ -54,6 +59,8 @@ class MatcherService : public std::enable_shared_from_this<MatcherService> {
     std::string tool;
   };
   void work(const Item& item);
+  /// Records it and goes on; again each second while the store cannot.
+  void note(const StoredDecision& decision);
   void publish(const Decided& decided, const StoredDecision& stands);
 
   const std::shared_ptr<Core> core_;
@@ -61,12 +68,14 @@ class MatcherService : public std::enable_shared_from_this<MatcherService> {
   const base::Counter matched_;
   const base::Counter unmatched_;
   mutable std::mutex mutex_;
-  RuleSet rule_set_;    // under mutex_
-  MatcherPtr matcher_;  // under mutex_
-  RulesStatus status_;  // under mutex_
+  RuleSet rule_set_;                       // under mutex_
+  MatcherPtr matcher_;                     // under mutex_
+  RulesStatus status_;                     // under mutex_
+  std::vector<StoredDecision> not_noted_;  // under mutex_
   // The core's loop:
   std::unique_ptr<base::FileWatcher> watcher_;
   std::unique_ptr<Repeat> usage_;
+  std::unique_ptr<Repeat> noting_;
   std::uint64_t usage_seen_ = 0;
   std::uint64_t listener_ = 0;
 };

@@ -6,6 +6,12 @@
 #include "orchestrator/matching/plan.hpp"
 
 namespace geminga::orchestrator {
+namespace {
+
+/// Most decisions are there by then, so that one look is enough.
+constexpr std::chrono::milliseconds kFirstLook{20};
+
+}  // namespace
 
 PlanFallback::PlanFallback(std::shared_ptr<Core> core, std::shared_ptr<MatcherService> matcher,
                            std::shared_ptr<Planner> planner)
@@ -17,29 +23,71 @@ PlanFallback::PlanFallback(std::shared_ptr<Core> core, std::shared_ptr<MatcherSe
       plans_(core_->metrics.counter("geminga_orchestrator_plans_total", "Plans of the fallback")) {}
 
 Result<> PlanFallback::consume() {
+  core_->loop.run([this] { timer_ = std::make_unique<base::Timer>(core_->loop); });
   return intake_->open([weak = weak_from_this()](const Item& item) {
     if (const auto self = weak.lock()) self->work(item);
   });
+}
+
+void PlanFallback::stop() {
+  core_->loop.run([this] { timer_.reset(); });
+  const std::lock_guard lock(mutex_);
+  arrived_.clear();
 }
 
 void PlanFallback::work(const Item& item) {
   auto request = core_->read_request(item.message());
   // The matcher reads the same topic and dead-letters what does not fit; once is enough.
   if (!request) return item.acknowledge();
-  look(item, *request, hop_now());
+  bool first = false;
+  {
+    const std::lock_guard lock(mutex_);
+    first = arrived_.empty();
+    arrived_.push_back({.item = item, .request = *std::move(request), .began = hop_now()});
+  }
+  if (!first) return;
+  core_->loop.post([self = shared_from_this()] {
+    if (self->timer_) self->timer_->set_after(kFirstLook, [self = self.get()] { self->look(); });
+  });
 }
 
-void PlanFallback::look(const Item& item, const UserRequest& request, HopTime began) {
-  core_->store->find_decision(request.request_id, [self = shared_from_this(), item, request, began](
-                                                      const Result<std::optional<StoredDecision>>& found) {
-    if (!found) return item.hand_back(found.error());
-    if (!*found) return self->undecided(item, request, began);
-    self->forget(request.request_id);
-    if ((*found)->matched) return item.acknowledge();
-    const auto decision = parse_decision((*found)->detail_json);
-    if (!decision) return item.dead_letter(decision.error().message);
-    self->make(item, request, began, *decision);
+void PlanFallback::look() {
+  Batch batch;
+  {
+    const std::lock_guard lock(mutex_);
+    batch.swap(arrived_);
+  }
+  std::vector<std::string> ids;
+  ids.reserve(batch.size());
+  for (const auto& each : batch) ids.push_back(each.request.request_id);
+  core_->store->find_decisions(std::move(ids), [self = shared_from_this(), batch = std::move(batch)](
+                                                   const Result<std::vector<StoredDecision>>& found) {
+    if (found) return self->looked(batch, *found);
+    for (const auto& each : batch) {
+      self->forget(each.request.request_id);
+      each.item.hand_back(found.error());
+    }
   });
+}
+
+void PlanFallback::looked(const Batch& batch, const std::vector<StoredDecision>& found) {
+  std::map<std::string_view, const StoredDecision*> by_request;
+  for (const auto& each : found) by_request.emplace(each.request_id, &each);
+  for (const auto& each : batch) {
+    const auto stored = by_request.find(each.request.request_id);
+    if (stored == by_request.end())
+      undecided(each.item, each.request, each.began);
+    else
+      decided(each, *stored->second);
+  }
+}
+
+void PlanFallback::decided(const Arrived& arrived, const StoredDecision& stored) {
+  forget(arrived.request.request_id);
+  if (stored.matched) return arrived.item.acknowledge();
+  const auto decision = parse_decision(stored.detail_json);
+  if (!decision) return arrived.item.dead_letter(decision.error().message);
+  make(arrived.item, arrived.request, arrived.began, *decision);
 }
 
 void PlanFallback::undecided(const Item& item, const UserRequest& request, HopTime began) {

@@ -356,6 +356,7 @@ void PlanRunner::finish_plan(const RunPtr& run, FinishClaim finish, Outcome outc
   write(
       run, [this, finish](StoreCallback<void> done) { core_->store->finish_claim(finish, std::move(done)); },
       [this, run, finish, outcome] {
+        core_->on_end(finish.request_id, finish.result_json);
         drop(run);
         auto messages = end_messages(*core_, run->envelope, finish.result_json, finish.dead_letter_json);
         Execution execution;

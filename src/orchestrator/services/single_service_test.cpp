@@ -2,9 +2,11 @@
 
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
+#include <sqlite3.h>
 
 #include "orchestrator/services/ingress.hpp"
 #include "orchestrator/services/intakes.hpp"
+#include "orchestrator/services/matcher_service.hpp"
 #include "orchestrator/services/plan_fallback.hpp"
 #include "orchestrator/services/waiting_queries.hpp"
 #include "orchestrator/testing/world.hpp"
@@ -14,8 +16,11 @@ namespace {
 
 using std::chrono::milliseconds;
 using testing::await;
+using ::testing::ElementsAre;
 using testing::eventually;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 /// Bus, store and loop without the services: the test starts the one that it is about.
 class SingleServiceTest : public ::testing::Test {
@@ -65,9 +70,23 @@ class SingleServiceTest : public ::testing::Test {
     ASSERT_TRUE(producer.send(message));
   }
 
-  std::vector<Message> plans() {
+  std::vector<Message> messages(TopicRole role) {
     auto admin = core_->bus.admin();
-    return admin.browse(core_->topic(TopicRole::plans), std::nullopt, 10).value();
+    return admin.browse(core_->topic(role), std::nullopt, 10).value();
+  }
+  std::vector<Message> plans() { return messages(TopicRole::plans); }
+
+  std::vector<StoredDecision> decisions(const std::string& request_id) {
+    return await<std::vector<StoredDecision>>(
+               [&](auto done) { core_->store->find_decisions({request_id}, std::move(done)); })
+        .value_or(std::vector<StoredDecision>{});
+  }
+  void in_the_store(const char* sql) {
+    sqlite3* raw = nullptr;
+    ASSERT_EQ(sqlite3_open((folder_.path() / "jobs.sqlite").c_str(), &raw), SQLITE_OK);
+    sqlite3_busy_timeout(raw, 10'000);
+    EXPECT_EQ(sqlite3_exec(raw, sql, nullptr, nullptr, nullptr), SQLITE_OK) << sqlite3_errmsg(raw);
+    sqlite3_close(raw);
   }
 
   testing::TemporaryFolder folder_;
@@ -95,6 +114,22 @@ TEST_F(SingleServiceTest, AWaiterFindsTheAnswerInTheStoreWhenTheNotificationIsLo
   ASSERT_EQ(future.wait_for(std::chrono::seconds{10}), std::future_status::ready);
   EXPECT_EQ(future.get().value(), "the bytes");
   EXPECT_GE(std::chrono::steady_clock::now() - began, milliseconds{900});
+  waiting->stop();
+}
+
+TEST_F(SingleServiceTest, AnEndThatThisProcessWroteNeedsNoNotification) {
+  auto waiting = std::make_shared<WaitingQueries>(core_);
+  ASSERT_TRUE(waiting->open());
+  std::vector<std::string> answers;
+  for (int i = 0; i < 2; ++i)
+    waiting->wait("r1", [&](const Result<std::string>& result) { answers.push_back(result.value()); });
+  waiting->ended("r2", "of another");
+  EXPECT_THAT(answers, IsEmpty());
+  waiting->ended("r1", "the bytes");
+  EXPECT_THAT(answers, ElementsAre("the bytes", "the bytes"));
+  waiting->ended("r1", "the bytes");  // the copy that comes by the bus finds nobody
+  EXPECT_EQ(waiting->size(), 0U);
+  EXPECT_THAT(answers, SizeIs(2));
   waiting->stop();
 }
 
@@ -149,6 +184,41 @@ TEST_F(SingleServiceTest, ANamespaceThatIsOpenedWhileTheServicePausesIsNotConsum
   for (const auto& each : stats.subscriptions) EXPECT_EQ(each.consumers, 0U) << each.name;
 }
 
+TEST_F(SingleServiceTest, ASignalNeedNotWaitForTheRecordOfItsDecision) {
+  registry_.add_tool(
+      "nobody_decides", [](std::size_t, const std::string&) { return testing::FakeRegistry::text("so"); }, {},
+      "Nobody decides about this");
+  auto matcher = std::make_shared<MatcherService>(core_);
+  ASSERT_TRUE(matcher->load());
+  core_->loop.run([&] { ASSERT_TRUE(matcher->watch()); });
+  in_the_store("ALTER TABLE decisions RENAME TO away");
+  ASSERT_TRUE(matcher->consume());
+  publish_request("r1");
+  eventually("a signal", [&] { return messages(TopicRole::tool_signals).size() == 1; });
+  EXPECT_THAT(decisions("r1"), IsEmpty());
+  in_the_store("ALTER TABLE away RENAME TO decisions");
+  eventually("the record", [&] { return decisions("r1").size() == 1; });
+  EXPECT_TRUE(decisions("r1")[0].matched);
+  EXPECT_EQ(decisions("r1")[0].signal_json, messages(TopicRole::tool_signals)[0].body);
+  matcher->intake().close();
+  core_->loop.run([&] { matcher->unwatch(); });
+}
+
+TEST_F(SingleServiceTest, WithoutAMatchTheRecordComesFirst) {
+  auto matcher = std::make_shared<MatcherService>(core_);
+  ASSERT_TRUE(matcher->load());
+  in_the_store("ALTER TABLE decisions RENAME TO away");
+  ASSERT_TRUE(matcher->consume());
+  publish_request("r1");
+  eventually("the request goes back", [&] { return matcher->intake().counts().handed_back == 1; });
+  EXPECT_EQ(matcher->intake().counts().done, 0U);
+  in_the_store("ALTER TABLE away RENAME TO decisions");
+  eventually("the request is done with", [&] { return matcher->intake().counts().done == 1; });
+  ASSERT_THAT(decisions("r1"), SizeIs(1));
+  EXPECT_FALSE(decisions("r1")[0].matched);
+  matcher->intake().close();
+}
+
 TEST_F(SingleServiceTest, TheFallbackPlansWhenTheMatcherSaysNothingWithinTheWindow) {
   auto fallback = std::make_shared<PlanFallback>(core_, nullptr, nullptr);
   ASSERT_TRUE(fallback->consume());
@@ -159,6 +229,7 @@ TEST_F(SingleServiceTest, TheFallbackPlansWhenTheMatcherSaysNothingWithinTheWind
   EXPECT_THAT(plans()[0].body, HasSubstr("no decision within 400 ms"));
   EXPECT_THAT(plans()[0].body, HasSubstr("model"));
   fallback->intake().close();
+  fallback->stop();
 }
 
 TEST_F(SingleServiceTest, TheWindowStandsStillWhileTheMatcherDoesNotConsume) {
@@ -170,6 +241,7 @@ TEST_F(SingleServiceTest, TheWindowStandsStillWhileTheMatcherDoesNotConsume) {
              [&] { return fallback->intake().counts().handed_back > 20; });
   EXPECT_TRUE(plans().empty());
   fallback->intake().close();
+  fallback->stop();
 }
 
 }  // namespace

@@ -98,6 +98,10 @@ void WaitingQueries::seen(const Message& message) {
   for (auto& waiter : waiting) waiter.answered(message.body);
 }
 
+void WaitingQueries::ended(const std::string& request_id, const std::string& result_json) {
+  answer(request_id, result_json);
+}
+
 void WaitingQueries::cancelled(const std::string& request_id) {
   answer(request_id, fail(ErrorCode::cancelled, "the job was cancelled"));
 }

@@ -11,8 +11,10 @@
 
 namespace geminga::orchestrator {
 
-/// Result consumer: brings each result to whoever waits for its request in this process. A waiter also looks
-/// at the claim's row after 1 s and then every 2 s, so that a lost notification costs time, not the answer.
+/// Result consumer: brings each result to whoever waits for its request in this process. An end that this
+/// process wrote itself is known as soon as the claim's row is durable (`ended`); the ends that others wrote
+/// come by the bus. A waiter also looks at the row after 1 s and then every 2 s, so that a lost notification
+/// costs time, not the answer.
 class WaitingQueries : public std::enable_shared_from_this<WaitingQueries> {
  public:
   /// The result event's JSON text. Errors: timeout, cancelled (the job was), unavailable (stopping).
@@ -25,6 +27,8 @@ class WaitingQueries : public std::enable_shared_from_this<WaitingQueries> {
   Result<> add(const std::string& name_space);
   /// `answered` runs once, on any thread. Errors at once: unavailable (too many wait, stopping).
   void wait(const std::string& request_id, Answered answered);
+  /// The claim's row holds this result. Any thread; does not block.
+  void ended(const std::string& request_id, const std::string& result_json);
   /// The job of this request was cancelled.
   void cancelled(const std::string& request_id);
   /// Everybody who waits gets `unavailable`. Blocks for the reader.

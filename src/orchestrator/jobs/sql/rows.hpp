@@ -36,7 +36,8 @@ std::string retry_detail(const AttemptFailure& failure, Timestamp retry_at);
 
 // rows_claims.cpp
 Result<StoredDecision> record_decision(Context& context, const StoredDecision& decision);
-Result<std::optional<StoredDecision>> find_decision(Context& context, const std::string& request_id);
+Result<std::vector<StoredDecision>> find_decisions(Context& context,
+                                                   const std::vector<std::string>& request_ids);
 Result<TakenClaim> take_claim(Context& context, const TakeClaim& take);
 Result<> finish_claim(Context& context, const FinishClaim& finish);
 Result<> retry_claim(Context& context, const RetryClaim& retry);

@@ -73,8 +73,12 @@ class SqlJobStore final : public JobStore {
   void record_decision(StoredDecision decision, StoreCallback<StoredDecision> done) override {
     on(writes_, sql::record_decision, std::move(done), std::move(decision));
   }
-  void find_decision(std::string request_id, StoreCallback<std::optional<StoredDecision>> done) override {
-    on(reads_, sql::find_decision, std::move(done), std::move(request_id));
+  void note_decision(StoredDecision decision, StoreCallback<StoredDecision> done) override {
+    later(sql::record_decision, std::move(done), std::move(decision));
+  }
+  void find_decisions(std::vector<std::string> request_ids,
+                      StoreCallback<std::vector<StoredDecision>> done) override {
+    on(reads_, sql::find_decisions, std::move(done), std::move(request_ids));
   }
 
   void take_claim(TakeClaim take, StoreCallback<TakenClaim> done) override {

@@ -97,10 +97,10 @@ class StoreTest : public ::testing::Test {
         await<StoredDecision>([&](auto done) { store_->record_decision(decision, std::move(done)); }));
   }
   bool decided(const std::string& request) {
-    return await<std::optional<StoredDecision>>(
-               [&](auto done) { store_->find_decision(request, std::move(done)); })
-        .value()
-        .has_value();
+    return !await<std::vector<StoredDecision>>(
+                [&](auto done) { store_->find_decisions({request}, std::move(done)); })
+                .value()
+                .empty();
   }
   Result<> retry(const std::string& request, const std::string& token, std::uint32_t attempt, Timestamp at) {
     return await<void>([&](auto done) {
