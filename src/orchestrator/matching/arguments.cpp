@@ -2,11 +2,10 @@
 
 #include <charconv>
 #include <cmath>
-#include <optional>
-#include <string_view>
 
 #include <nlohmann/json.hpp>
 
+#include "orchestrator/matching/ascii.hpp"
 #include "schema/json_schema.hpp"
 
 namespace geminga::orchestrator {
@@ -41,18 +40,15 @@ bool wants(const json& schema, std::string_view type) {
 }
 
 template <class Number>
-std::optional<Number> number_of(std::string_view text) {
-  Number value{};
+bool reads_whole(std::string_view text, Number& value) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
+  return error == std::errc{} && end == text.data() + text.size();
 }
 
 std::optional<json> converted(const json& schema, const std::string& text) {
-  if (wants(schema, "integer") || wants(schema, "number"))
-    if (const auto whole = number_of<std::int64_t>(text)) return json(*whole);
-  if (wants(schema, "number"))
-    if (const auto number = number_of<double>(text); number && std::isfinite(*number)) return json(*number);
+  const bool any_number = wants(schema, "number");
+  if (any_number || wants(schema, "integer"))
+    if (auto number = number_of(text); number && (any_number || number->is_number_integer())) return number;
   if (wants(schema, "boolean")) {
     if (text == "true" || text == "yes" || text == "on") return json(true);
     if (text == "false" || text == "no" || text == "off") return json(false);
@@ -86,6 +82,18 @@ std::vector<RefusedArgument> refused_arguments(const json& schema, const json& p
   for (schema::Misfit& misfit : schema::misfits(schema, params))
     if (!misfit.missing) refused.push_back({.name = std::move(misfit.path), .why = std::move(misfit.why)});
   return refused;
+}
+
+std::optional<json> number_of(std::string_view text) {
+  std::int64_t whole = 0;
+  if (reads_whole(text, whole)) return json(whole);
+  std::uint64_t large = 0;
+  if (reads_whole(text, large)) return json(large);
+  // Digits beyond 64 bits would lose their end, and those beyond a double all of it.
+  if (only_digits(text.substr(text.starts_with('-') ? 1 : 0))) return std::nullopt;
+  double number = 0;
+  if (!reads_whole(text, number) || !std::isfinite(number)) return std::nullopt;
+  return json(number);
 }
 
 void fit_types(const json& schema, json& params) {

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
 
 #include "orchestrator/matching/matcher.hpp"
 
@@ -19,5 +21,9 @@ std::vector<RefusedArgument> refused_arguments(const nlohmann::json& schema, con
 /// What a pattern catches is text. Where the schema wants a number, a whole number or a truth value and the
 /// text is one, it becomes one; everything else stays as it is.
 void fit_types(const nlohmann::json& schema, nlohmann::json& params);
+
+/// The text as a number of JSON: an integer where it is one. Nothing where it is no number or one that JSON
+/// cannot hold as it stands: whole numbers beyond 64 bits, infinity.
+std::optional<nlohmann::json> number_of(std::string_view text);
 
 }  // namespace geminga::orchestrator

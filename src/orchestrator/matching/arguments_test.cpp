@@ -51,5 +51,16 @@ TEST(Arguments, TextThatIsNoneStays) {
   EXPECT_EQ(fraction["count"], "1.5");
 }
 
+TEST(Arguments, ANumberIsReadWholeOrNotAtAll) {
+  EXPECT_EQ(number_of("-12"), json(-12));
+  EXPECT_EQ(number_of("2.50"), json(2.5));
+  EXPECT_EQ(number_of("18446744073709551615"), json(std::uint64_t{18446744073709551615U}));
+  for (const std::string& text :
+       {std::string(310, '9'), std::string(310, '9') + ".5", std::string("1e999"),
+        std::string("12345678901234567890123"), std::string("-12345678901234567890"), std::string("inf"),
+        std::string("nan"), std::string("5x"), std::string()})
+    EXPECT_EQ(number_of(text), std::nullopt) << text;
+}
+
 }  // namespace
 }  // namespace geminga::orchestrator

@@ -1,16 +1,14 @@
 #include "orchestrator/matching/extraction.hpp"
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 #include <optional>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
-#include "orchestrator/matching/ascii.hpp"
+#include "orchestrator/matching/arguments.hpp"
 #include "orchestrator/matching/slots.hpp"
-#include "orchestrator/matching/stem.hpp"
+#include "orchestrator/matching/suits.hpp"
 #include "orchestrator/matching/text.hpp"
 #include "orchestrator/matching/values.hpp"
 
@@ -28,14 +26,6 @@ constexpr std::size_t kPhraseMax = 6;  // words of what follows a preposition
 
 bool contains(const std::vector<std::string>& list, string_view word) {
   return std::ranges::find(list, word) != list.end();
-}
-
-json number_of(const std::string& text, bool& whole) {
-  std::int64_t integer = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), integer);
-  whole = error == std::errc{} && end == text.data() + text.size();
-  if (whole) return integer;
-  return std::strtod(text.c_str(), nullptr);
 }
 
 /// A piece of the sentence: tokens from `first` to before `last`.
@@ -134,78 +124,6 @@ class Filler {
   [[nodiscard]] std::string text_of(Span span) const {
     return std::string(
         sentence_.substr(tokens_[span.first].begin, tokens_[span.last - 1].end - tokens_[span.first].begin));
-  }
-
-  // --- does a token suit a slot ---
-
-  [[nodiscard]] static string_view format_of(const Slot& slot) {
-    const auto found = slot.schema->find("format");
-    return found != slot.schema->end() && found->is_string()
-               ? string_view(found->get_ref<const std::string&>())
-               : string_view();
-  }
-  [[nodiscard]] static bool wants_day(const Slot& slot) {
-    return format_of(slot) == "date" ||
-           (format_of(slot).empty() && named(slot, {"date", "day", "birthday", "deadline"}));
-  }
-  [[nodiscard]] static bool wants_hour(const Slot& slot) {
-    return format_of(slot) == "time" ||
-           (format_of(slot).empty() && named(slot, {"time", "hour"}) && !named(slot, {"zone", "timezone"}));
-  }
-  [[nodiscard]] static bool wants_url(const Slot& slot) {
-    return format_of(slot) == "uri" ||
-           named(slot, {"url", "uri", "link", "website", "site", "webpage", "page"});
-  }
-  [[nodiscard]] static bool wants_email(const Slot& slot) {
-    return format_of(slot) == "email" || named(slot, {"email", "mail", "recipient"});
-  }
-  [[nodiscard]] static bool wants_path(const Slot& slot) {
-    return named(slot, {"path", "file", "filename", "folder", "directory", "dir"});
-  }
-
-  /// The token as a value of a slot for text; nothing where it is of another kind.
-  [[nodiscard]] std::optional<json> text_for(const Slot& slot, const Token& token) const {
-    switch (token.kind) {
-      case TokenKind::quoted:
-        if (wants_day(slot) || wants_hour(slot)) return std::nullopt;
-        return json(token.value);
-      case TokenKind::number:
-        if (wants_day(slot) || wants_hour(slot) || !format_of(slot).empty()) return std::nullopt;
-        return json(token.text);
-      case TokenKind::date:
-        if (format_of(slot) == "date-time" && token.value.size() > 10) return json(token.value);
-        if (!wants_day(slot) || wants_another_order(slot)) return std::nullopt;
-        return json(token.value.substr(0, 10));
-      case TokenKind::time:
-        if (!wants_hour(slot)) return std::nullopt;
-        return json(format_of(slot) == "time" ? token.value + ":00" : token.value);
-      case TokenKind::url:
-        return wants_url(slot) ? std::optional<json>(token.value) : std::nullopt;
-      case TokenKind::email:
-        return wants_email(slot) ? std::optional<json>(token.value) : std::nullopt;
-      case TokenKind::path:
-        return wants_path(slot) || is_end_of_way(slot) ? std::optional<json>(token.value) : std::nullopt;
-      default:
-        return std::nullopt;
-    }
-  }
-
-  /// The description asks for days in another order than YYYY-MM-DD.
-  [[nodiscard]] static bool wants_another_order(const Slot& slot) {
-    const auto text = slot.schema->find("description");
-    if (text == slot.schema->end() || !text->is_string()) return false;
-    const auto& words = text->get_ref<const std::string&>();
-    return words.contains("MM/DD") || words.contains("DD/MM") || words.contains("MM-DD-YYYY") ||
-           words.contains("DD-MM-YYYY") || words.contains("DD.MM");
-  }
-
-  [[nodiscard]] std::optional<json> value_for(const Slot& slot, const Token& token) const {
-    if (slot.kind == SlotKind::text) return text_for(slot, token);
-    if (slot.kind != SlotKind::number || token.kind != TokenKind::number) return std::nullopt;
-    bool whole = false;
-    json value = number_of(token.value, whole);
-    if (slot.whole && !whole) return std::nullopt;
-    return value;
   }
 
   // --- choices and flags ---
@@ -402,25 +320,33 @@ class Filler {
     json list = json::array();
     for (std::size_t i = 0; i < tokens_.size(); ++i) {
       if (used_[i]) continue;
-      if (tokens_[i].kind == TokenKind::list) add_elements(tokens_[i].text, numbers, list);
-      bool whole = false;
-      if (numbers && tokens_[i].kind == TokenKind::number)
-        list.push_back(number_of(tokens_[i].value, whole));
-      else if (!numbers && tokens_[i].kind == TokenKind::quoted)
+      if (tokens_[i].kind == TokenKind::list && !add_elements(tokens_[i].text, numbers, list)) return;
+      if (numbers && tokens_[i].kind == TokenKind::number) {
+        const auto number = number_of(tokens_[i].value);
+        if (!number) return;
+        list.push_back(*number);
+      } else if (!numbers && tokens_[i].kind == TokenKind::quoted) {
         list.push_back(tokens_[i].value);
-      else if (!numbers && tokens_[i].capital &&
-               (i == 0 || !tokens_[i - 1].capital || tokens_[i - 1].clause_ends))
+      } else if (!numbers && tokens_[i].capital &&
+                 (i == 0 || !tokens_[i - 1].capital || tokens_[i - 1].clause_ends)) {
         if (const Span span = name_at(i, false); span.last > span.first) list.push_back(text_of(span));
+      }
     }
     if (!list.empty()) put(slot, std::move(list), {});
   }
 
-  static void add_elements(const std::string& text, bool numbers, json& list) {
+  /// False where one of them is a number that cannot be read whole.
+  static bool add_elements(const std::string& text, bool numbers, json& list) {
     for (const Token& token : read_tokens(text)) {
-      bool whole = false;
-      if (numbers && token.kind == TokenKind::number) list.push_back(number_of(token.value, whole));
-      if (!numbers) list.push_back(token.value);
+      if (!numbers) {
+        list.push_back(token.value);
+      } else if (token.kind == TokenKind::number) {
+        const auto number = number_of(token.value);
+        if (!number) return false;
+        list.push_back(*number);
+      }
     }
+    return true;
   }
 
   /// One argument for text is left, and one thing in quotes.

@@ -168,6 +168,20 @@ TEST(Extraction, ADayInAnotherOrderIsNotGuessed) {
   EXPECT_EQ(params, json::object());
 }
 
+TEST(Extraction, ANumberThatJsonCannotHoldFillsNothing) {
+  const std::string digits(310, '7');
+  const std::pair<const char*, std::string> rows[] = {{"number:number", "the square of " + digits},
+                                                      {"number:number", "the square of " + digits + ".5"},
+                                                      {"number:integer", "the square of " + digits},
+                                                      {"numbers:number[]", "squares of 2 and " + digits},
+                                                      {"numbers:number[]", "squares of [1, " + digits + "]"}};
+  for (const auto& [schema, sentence] : rows) {
+    json params = json::object();
+    fill_from_sentence(schema_of(schema), "t", sentence, params);
+    EXPECT_EQ(params, json::object()) << schema << " <- " << sentence;
+  }
+}
+
 TEST(Extraction, SchemasOfAnyShapeMayComeIn) {
   for (const char* schema : {"null", "3", "[]", "{}", R"({"properties":3})", R"({"properties":{"a":3}})",
                              R"({"properties":{"a":{"enum":3}},"required":["a"]})",

@@ -10,12 +10,6 @@ namespace {
 // Everything here works on ASCII bytes only; a byte of a longer UTF-8 character is never equal to one, so
 // such characters pass whole.
 
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-  return text;
-}
-
 /// What stood on both sides of a marker comes together with one blank between, or none before the end of a
 /// sentence.
 void join_after_marker(std::string& out, std::string_view& rest) {

@@ -206,12 +206,6 @@ Result<std::vector<Rule>> read_rules(const toml::table& root, std::string_view s
   return rules;
 }
 
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-  return text;
-}
-
 }  // namespace
 
 struct RuleSet::Impl {

@@ -46,8 +46,7 @@ void split_camel(std::string_view word, std::vector<std::string_view>& out) {
 
 /// Empty for a stop word.
 std::string term_of(std::string_view word) {
-  std::string lower(word);
-  std::ranges::transform(lower, lower.begin(), to_lower);
+  std::string lower = lowered(word);
   if (is_stop_word(lower)) return {};
   return stem(std::move(lower));
 }
