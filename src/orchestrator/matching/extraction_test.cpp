@@ -98,6 +98,12 @@ constexpr Row kRows[] = {
     {"location:string", "hotels near Berlin, Germany", R"({"location":"Berlin, Germany"})"},
     {"author:string", "books by Jane Austen", R"({"author":"Jane Austen"})"},
     {"name:string", "create a user named Alice", R"({"name":"Alice"})"},
+    // what nothing tells apart goes by the order of `required`, not of the names
+    {"source:string destination:string", "copy /a/x /b/y", R"({"source":"/a/x","destination":"/b/y"})"},
+    {"source:string destination:string", "rename a.txt b.txt", R"({"source":"a.txt","destination":"b.txt"})"},
+    {"x:number power:number", "raise 2 by 9", R"({"x":2,"power":9})"},
+    {"start:string/date end:string/date alpha?:number", "sales 2024-05-01 2024-05-04",
+     R"({"start":"2024-05-01","end":"2024-05-04"})"},
     {"user_id:string", "show the user with the ID 7890", R"({"user_id":"7890"})"},
     // lists
     {"numbers:number[]", "mean of 1, 2 and 3.5", R"({"numbers":[1,2,3.5]})"},
@@ -141,6 +147,15 @@ TEST(Extraction, TablesInsideAreFilled) {
   params = json::parse(R"({"origin":"Bonn"})");  // what a rule has written stays, also where it cannot fit
   fill_from_sentence(schema, "t", "the way from Bonn to Trier", params);
   EXPECT_EQ(params, json::parse(R"({"origin":"Bonn","destination":{"address":"Trier"}})"));
+}
+
+TEST(Extraction, TheMembersOfATableComeInTheOrderInWhichItRequiresThem) {
+  const json schema = json::parse(
+      R"({"properties":{"way":{"type":"object","properties":{"source":{"type":"string"},"destination":{"type":"string"}},
+      "required":["source","destination"]}},"required":["way"]})");
+  json params = json::object();
+  fill_from_sentence(schema, "t", "copy a.txt b.txt", params);
+  EXPECT_EQ(params, json::parse(R"({"way":{"source":"a.txt","destination":"b.txt"}})"));
 }
 
 TEST(Extraction, RequiredArgumentsHaveTheirDefaults) {

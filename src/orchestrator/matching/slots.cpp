@@ -1,6 +1,7 @@
 #include "orchestrator/matching/slots.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "orchestrator/matching/stem.hpp"
 #include "orchestrator/matching/text.hpp"
@@ -105,16 +106,40 @@ Slot slot_of(const std::string& name, const json& schema, bool required) {
   return slot;
 }
 
+struct Property {
+  const std::string* name;
+  const json* schema;
+  bool required;
+};
+
+/// The required ones as `required` has them, for people say values in the order in which tools ask for them;
+/// then the others by name, as an object of JSON keeps no order.
+std::vector<Property> in_order(const json& schema, const json& properties) {
+  std::vector<Property> found;
+  std::set<std::string_view> seen;
+  if (const json* list = member(schema, "required"); list != nullptr && list->is_array()) {
+    for (const json& each : *list) {
+      const auto property =
+          each.is_string() ? properties.find(each.get_ref<const std::string&>()) : properties.end();
+      if (property != properties.end() && seen.insert(property.key()).second)
+        found.push_back({.name = &property.key(), .schema = &*property, .required = true});
+    }
+  }
+  for (auto property = properties.begin(); property != properties.end(); ++property)
+    if (!seen.contains(property.key()))
+      found.push_back({.name = &property.key(), .schema = &*property, .required = false});
+  return found;
+}
+
 void collect(const json& schema, const json& params, const std::vector<std::string>& path, bool required,
              int depth, std::vector<Slot>& out) {
   const json* properties = member(schema, "properties");
   if (properties == nullptr || !properties->is_object() || depth > kDepthMax) return;
-  const json* list = member(schema, "required");
-  for (const auto& [name, property] : properties->items()) {
-    const json& inner = plain(property);
+  for (const Property& property : in_order(schema, *properties)) {
+    const std::string& name = *property.name;
+    const json& inner = plain(*property.schema);
     const json* given = member(params, name.c_str());
-    const bool needed = required && list != nullptr && list->is_array() &&
-                        std::find(list->begin(), list->end(), name) != list->end();
+    const bool needed = required && property.required;
     std::vector<std::string> here = path;
     here.push_back(name);
     if (type_of(inner) == "object") {

@@ -27,8 +27,8 @@ struct Slot {
   bool filled = false;
 };
 
-/// What the schema names and `params` does not have, in the order of the schema; of a table inside, its
-/// members. The schema must live longer.
+/// What the schema names and `params` does not have: what is required in the order of `required`, then the
+/// others by name; of a table inside, its members. The schema must live longer.
 std::vector<Slot> open_slots(const nlohmann::json& schema, const nlohmann::json& params);
 
 /// The role that a word gives to what follows it, and whether the slot has it.
