@@ -300,7 +300,8 @@ class Filler {
   void fill_numbers_in_order() {
     const auto values = unused(TokenKind::number);
     const auto wanted = open([](const Slot& slot) { return slot.required && slot.kind == SlotKind::number; });
-    if (values.size() != wanted.size()) return;
+    // With one that cannot be read, which of them is the first?
+    if (values.size() != wanted.size() || !unused(TokenKind::unread_number).empty()) return;
     for (std::size_t i = 0; i < values.size(); ++i)
       if (auto value = value_for(*wanted[i], tokens_[values[i]]))
         put(*wanted[i], *std::move(value), {.first = values[i], .last = values[i] + 1});
@@ -317,6 +318,7 @@ class Filler {
                                  : "";
     const bool numbers = type == "number" || type == "integer";
     if (!numbers && type != "string") return;
+    if (numbers && !unused(TokenKind::unread_number).empty()) return;
     json list = json::array();
     for (std::size_t i = 0; i < tokens_.size(); ++i) {
       if (used_[i]) continue;
@@ -344,6 +346,8 @@ class Filler {
         const auto number = number_of(token.value);
         if (!number) return false;
         list.push_back(*number);
+      } else if (token.kind == TokenKind::unread_number) {
+        return false;
       }
     }
     return true;

@@ -18,12 +18,6 @@ bool is_one_of(string_view text, const std::array<string_view, N>& list) {
   return std::ranges::find(list, text) != list.end();
 }
 
-constexpr std::array<string_view, 18> kNumberWords = {
-    "two",    "three",  "four",   "five",   "six",   "seven", "eight", "nine",   "ten",
-    "eleven", "twelve", "twenty", "thirty", "forty", "fifty", "sixty", "eighty", "ninety"};
-constexpr std::array<int, 18> kNumberValues = {2,  3,  4,  5,  6,  7,  8,  9,  10,
-                                               11, 12, 20, 30, 40, 50, 60, 80, 90};
-
 // What may stick to a number.
 constexpr std::array<string_view, 36> kUnits = {"%",
                                                 "km",
@@ -64,6 +58,9 @@ constexpr std::array<string_view, 36> kUnits = {"%",
                                                 "f",
                                                 "m/s"};
 
+// What makes another number of it.
+constexpr std::array<string_view, 7> kShortScales = {"k", "m", "b", "bn", "mn", "mln", "mio"};
+
 constexpr std::array<string_view, 12> kMonths = {"january",   "february", "march",    "april",
                                                  "may",       "june",     "july",     "august",
                                                  "september", "october",  "november", "december"};
@@ -83,25 +80,56 @@ string_view digits_of(string_view text) {
   return text.substr(0, i);
 }
 
+struct Digits {
+  bool negative = false;
+  bool currency = false;
+  string_view digits{};  // empty: it is no number
+  string_view behind{};
+};
+
+Digits digits_in(string_view text) {
+  Digits parts;
+  for (const string_view minus : {"-", "\xE2\x88\x92"}) {
+    if (!text.starts_with(minus)) continue;
+    parts.negative = true;
+    text.remove_prefix(minus.size());
+    break;
+  }
+  if (!parts.negative && text.starts_with('+')) text.remove_prefix(1);
+  for (const string_view currency : {"$", "\xE2\x82\xAC", "\xC2\xA3"}) {
+    if (!text.starts_with(currency)) continue;
+    parts.currency = true;
+    text.remove_prefix(currency.size());
+    break;
+  }
+  parts.digits = digits_of(text);
+  parts.behind = text.substr(parts.digits.size());
+  return parts;
+}
+
 }  // namespace
 
 std::optional<std::string> number_in(string_view text) {
-  const std::string lower = lowered(text);
-  if (const auto* word = std::ranges::find(kNumberWords, lower); word != kNumberWords.end())
-    return std::to_string(kNumberValues[static_cast<std::size_t>(word - kNumberWords.begin())]);
-  std::string out;
-  if (text.starts_with('-') || text.starts_with('+')) {
-    if (text.front() == '-') out = "-";
-    text.remove_prefix(1);
+  const Digits parts = digits_in(text);
+  if (parts.digits.empty()) return std::nullopt;
+  if (!parts.behind.empty()) {
+    // $5m and 5M are millions.
+    const std::string unit = lowered(parts.behind);
+    if (parts.behind == "M" || !is_one_of(unit, kUnits) || (parts.currency && unit != "usd" && unit != "eur"))
+      return std::nullopt;
   }
-  for (const string_view currency : {"$", "\xE2\x82\xAC", "\xC2\xA3"})
-    if (text.starts_with(currency)) text.remove_prefix(currency.size());
-  const string_view digits = digits_of(text);
-  if (digits.empty()) return std::nullopt;
-  const string_view unit = text.substr(digits.size());
-  if (!unit.empty() && !is_one_of(lowered(unit), kUnits)) return std::nullopt;
-  std::ranges::copy_if(digits, std::back_inserter(out), [](char c) { return c != ','; });
+  std::string out = parts.negative ? "-" : "";
+  std::ranges::copy_if(parts.digits, std::back_inserter(out), [](char c) { return c != ','; });
   return out;
+}
+
+bool is_unread_number(string_view text) {
+  const Digits parts = digits_in(text);
+  if (parts.digits.empty() || parts.behind.empty()) return false;
+  if (parts.behind.front() == '/') return only_digits(parts.behind.substr(1));
+  for (const string_view fraction : {"\xC2\xBC", "\xC2\xBD", "\xC2\xBE"})
+    if (parts.behind == fraction) return true;
+  return parts.currency || is_one_of(lowered(parts.behind), kShortScales);
 }
 
 std::optional<std::string> date_of(int year, int month, int day) {

@@ -7,8 +7,10 @@
 /// What a piece of a sentence without blanks looks like. Where it could be two things it is neither.
 namespace geminga::orchestrator {
 
-/// 12, -3.5, 1,000, $20, 45%, 10km, "seven": its digits.
+/// 12, -3.5, 1,000, $20, 45%, 10km: its digits.
 std::optional<std::string> number_in(std::string_view text);
+/// 2k, $5m, 5M, 3/4: another number than its digits.
+bool is_unread_number(std::string_view text);
 
 /// YYYY-MM-DD, where there is such a day.
 std::optional<std::string> date_of(int year, int month, int day);

@@ -6,6 +6,7 @@
 
 #include "orchestrator/matching/ascii.hpp"
 #include "orchestrator/matching/looks.hpp"
+#include "orchestrator/matching/number_words.hpp"
 #include "orchestrator/matching/stem.hpp"
 #include "orchestrator/matching/text.hpp"
 
@@ -32,6 +33,9 @@ void classify(Token& token) {
   } else if (auto number = number_in(token.text)) {
     token.kind = TokenKind::number;
     token.value = *std::move(number);
+  } else if (is_unread_number(token.text)) {
+    token.kind = TokenKind::unread_number;
+    token.value.clear();
   } else if (is_path(token.text)) {
     token.kind = TokenKind::path;
   }
@@ -190,39 +194,43 @@ std::size_t date_at(const std::vector<Token>& tokens, std::size_t at, std::strin
   return length;
 }
 
-/// Makes one token of `count`.
-void join(std::vector<Token>& tokens, std::size_t at, std::size_t count, TokenKind kind, std::string value,
-          string_view sentence) {
-  Token& token = tokens[at];
-  const Token& last = tokens[at + count - 1];
-  token.kind = kind;
-  token.value = std::move(value);
-  token.end = last.end;
-  token.clause_ends = last.clause_ends;
-  token.comma_follows = last.comma_follows;
-  token.capital = false;
-  token.text = std::string(sentence.substr(token.begin, token.end - token.begin));
-  tokens.erase(tokens.begin() + static_cast<std::ptrdiff_t>(at) + 1,
-               tokens.begin() + static_cast<std::ptrdiff_t>(at + count));
+/// True where a number and "am" or "pm" begin at `at`.
+bool time_at(const std::vector<Token>& tokens, std::size_t at, std::string& value) {
+  if (at + 1 == tokens.size() || (tokens[at].kind != TokenKind::number && tokens[at].kind != TokenKind::time))
+    return false;
+  const std::string next = lowered(tokens[at + 1].text);
+  if (next != "am" && next != "pm") return false;
+  auto time = time_in(tokens[at].text, next);
+  if (!time) return false;
+  value = *std::move(time);
+  return true;
+}
+
+void read_dates_and_times(std::vector<Token>& tokens, string_view sentence) {
+  std::vector<Token> out;
+  out.reserve(tokens.size());
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    std::string value;
+    std::size_t length = date_at(tokens, i, value);
+    TokenKind kind = TokenKind::date;
+    if (length == 0 && time_at(tokens, i, value)) {
+      length = 2;
+      kind = TokenKind::time;
+    }
+    out.push_back(std::move(tokens[i]));
+    if (length == 0) continue;
+    join(out.back(), tokens[i + length - 1], kind, std::move(value), sentence);
+    i += length - 1;
+  }
+  tokens = std::move(out);
 }
 
 }  // namespace
 
 std::vector<Token> read_tokens(string_view sentence) {
   std::vector<Token> tokens = TokenReader(sentence).read();
-  for (std::size_t i = 0; i < tokens.size(); ++i) {
-    std::string value;
-    if (const std::size_t length = date_at(tokens, i, value); length > 0) {
-      join(tokens, i, length, TokenKind::date, std::move(value), sentence);
-      continue;
-    }
-    if (i + 1 == tokens.size() || (tokens[i].kind != TokenKind::number && tokens[i].kind != TokenKind::time))
-      continue;
-    const std::string next = lowered(tokens[i + 1].text);
-    if (next != "am" && next != "pm") continue;
-    if (auto time = time_in(tokens[i].text, next))
-      join(tokens, i, 2, TokenKind::time, *std::move(time), sentence);
-  }
+  read_number_words(tokens, sentence);
+  read_dates_and_times(tokens, sentence);
   return tokens;
 }
 
