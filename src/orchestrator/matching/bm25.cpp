@@ -7,6 +7,7 @@
 
 #include "orchestrator/events/schema_check.hpp"
 #include "orchestrator/matching/matcher.hpp"
+#include "orchestrator/matching/text.hpp"
 
 namespace geminga::orchestrator {
 namespace {
@@ -148,7 +149,7 @@ void Bm25Index::weigh(Ranking& ranking) const {
   ranking.coverage = all > 0 ? covered / all : 0;
 }
 
-Ranking Bm25Index::rank(std::string_view sentence, std::size_t hits_max) const {
+Ranking Bm25Index::rank(const Sentence& sentence, std::size_t hits_max) const {
   Ranking ranking;
   for (QueryTerm& query : query_terms(sentence)) {
     const TermEntry* entry = find(query.term);

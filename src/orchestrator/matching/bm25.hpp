@@ -7,7 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "orchestrator/matching/text.hpp"
+#include "orchestrator/matching/query_terms.hpp"
 
 namespace geminga::orchestrator {
 
@@ -43,7 +43,7 @@ class Bm25Index {
   /// The tools are not kept.
   explicit Bm25Index(std::span<const ToolView> tools);
   /// At most `hits_max` hits; coverage, mass, named and margin are of the first.
-  [[nodiscard]] Ranking rank(std::string_view sentence, std::size_t hits_max) const;
+  [[nodiscard]] Ranking rank(const Sentence& sentence, std::size_t hits_max) const;
 
  private:
   struct Posting {

@@ -27,7 +27,7 @@ TEST(Bm25, FindsByNameDescriptionAndParametersHoweverDeep) {
       {"reading graphs", 0}, {"knowledge", 0}, {"echo", 1},  {"repeat", 1},
       {"decibels", 1},       {"snippets", 1},  {"image", 2}, {"logos", 2}};
   for (const auto& [sentence, tool] : rows) {
-    const Ranking ranking = index.rank(sentence, 5);
+    const Ranking ranking = index.rank(read_sentence(sentence), 5);
     ASSERT_FALSE(ranking.hits.empty()) << sentence;
     EXPECT_EQ(ranking.hits[0].tool, tool) << sentence;
   }
@@ -36,12 +36,12 @@ TEST(Bm25, FindsByNameDescriptionAndParametersHoweverDeep) {
 TEST(Bm25, CoverageCountsWordsThatNoToolKnowsButNotValues) {
   const auto tools = three_tools();
   const Bm25Index index(tools);
-  EXPECT_EQ(index.rank("read the graph", 5).coverage, 1);
-  EXPECT_EQ(index.rank("read the graph 42 \"some text\" in Berlin", 5).coverage, 1);
-  const double half = index.rank("read the graph sideways quickly", 5).coverage;
+  EXPECT_EQ(index.rank(read_sentence("read the graph"), 5).coverage, 1);
+  EXPECT_EQ(index.rank(read_sentence("read the graph 42 \"some text\" in Berlin"), 5).coverage, 1);
+  const double half = index.rank(read_sentence("read the graph sideways quickly"), 5).coverage;
   EXPECT_GT(half, 0.3);
   EXPECT_LT(half, 0.7);
-  const Ranking none = index.rank("compose a haiku", 5);
+  const Ranking none = index.rank(read_sentence("compose a haiku"), 5);
   EXPECT_TRUE(none.hits.empty());
   EXPECT_EQ(none.coverage, 0);
   EXPECT_EQ(none.mass, 0);
@@ -50,18 +50,19 @@ TEST(Bm25, CoverageCountsWordsThatNoToolKnowsButNotValues) {
 TEST(Bm25, TheNameIsHowMuchOfItTheSentenceSays) {
   const auto tools = three_tools();
   const Bm25Index index(tools);
-  EXPECT_EQ(index.rank("please read me the graphs", 5).named, 1);
-  EXPECT_EQ(index.rank("what does the graph know", 5).named, 0.5);
-  EXPECT_EQ(index.rank("repeat this", 5).named, 0) << "a word of a parameter is none of the name";
-  EXPECT_NEAR(index.rank("a tiny logo", 5).named, 1.0 / 3, 1e-9);
+  EXPECT_EQ(index.rank(read_sentence("please read me the graphs"), 5).named, 1);
+  EXPECT_EQ(index.rank(read_sentence("what does the graph know"), 5).named, 0.5);
+  EXPECT_EQ(index.rank(read_sentence("repeat this"), 5).named, 0)
+      << "a word of a parameter is none of the name";
+  EXPECT_NEAR(index.rank(read_sentence("a tiny logo"), 5).named, 1.0 / 3, 1e-9);
 }
 
 TEST(Bm25, MarginIsTheDistanceToTheSecond) {
   const auto tools = three_tools();
-  EXPECT_EQ(Bm25Index(tools).rank("knowledge", 5).margin, 1);
+  EXPECT_EQ(Bm25Index(tools).rank(read_sentence("knowledge"), 5).margin, 1);
   const std::vector<ToolView> twins = {{.server = "a", .tool = "x", .description = "same words"},
                                        {.server = "b", .tool = "x", .description = "same words"}};
-  const Ranking ranking = Bm25Index(twins).rank("same words", 1);
+  const Ranking ranking = Bm25Index(twins).rank(read_sentence("same words"), 1);
   EXPECT_EQ(ranking.margin, 0);
   ASSERT_EQ(ranking.hits.size(), 1U);
   EXPECT_EQ(ranking.hits[0].tool, 0U) << "a tie keeps the order of the tools";
@@ -72,20 +73,21 @@ TEST(Bm25, EarlierUseBreaksATieAndNoMore) {
       {.server = "a", .tool = "x", .description = "same words"},
       {.server = "b", .tool = "x", .description = "same words", .uses = 7},
       {.server = "c", .tool = "y", .description = "same words and better ones", .uses = 0}};
-  EXPECT_EQ(Bm25Index(tools).rank("same words", 5).hits[0].tool, 1U);
+  EXPECT_EQ(Bm25Index(tools).rank(read_sentence("same words"), 5).hits[0].tool, 1U);
   tools[1].uses = 1'000'000;
-  EXPECT_EQ(Bm25Index(tools).rank("same better words", 5).hits[0].tool, 2U);
-  EXPECT_TRUE(Bm25Index(tools).rank("nothing known", 5).hits.empty()) << "use alone is no match";
+  EXPECT_EQ(Bm25Index(tools).rank(read_sentence("same better words"), 5).hits[0].tool, 2U);
+  EXPECT_TRUE(Bm25Index(tools).rank(read_sentence("nothing known"), 5).hits.empty())
+      << "use alone is no match";
 }
 
 TEST(Bm25, TakesAnySchemaAndNoTools) {
-  EXPECT_TRUE(Bm25Index({}).rank("anything", 5).hits.empty());
+  EXPECT_TRUE(Bm25Index({}).rank(read_sentence("anything"), 5).hits.empty());
   const std::string deep = std::string(100'000, '[');
   for (const std::string& schema :
        {std::string("null"), std::string("[]"), std::string("{\"properties\":3}"), std::string("x"), deep,
         std::string(R"({"properties":{"a":{"description":7,"items":[1]}}})")}) {
     const std::vector<ToolView> tools = {{.server = "s", .tool = "echo", .input_schema = schema}};
-    EXPECT_EQ(Bm25Index(tools).rank("echo", 5).hits.size(), 1U);
+    EXPECT_EQ(Bm25Index(tools).rank(read_sentence("echo"), 5).hits.size(), 1U);
   }
 }
 

@@ -84,7 +84,7 @@ TEST(MatchingPage, ExamplesOfArgumentsAreTrue) {
       schema["required"].push_back(name);
     }
     json params = json::object();
-    fill_from_sentence(schema, "echo", sentence, params);
+    fill_from_sentence(schema, "echo", read_sentence(sentence), params);
     EXPECT_EQ(params, wanted) << sentence;
     ++rows;
   }

@@ -36,20 +36,24 @@ struct Span {
 
 class Filler {
  public:
-  Filler(const json& schema, string_view tool, string_view sentence, json& params)
+  Filler(const json& schema, string_view tool, const Sentence& sentence, json& params)
       : sentence_(sentence),
+        tokens_(sentence.tokens),
         params_(params),
-        tokens_(read_tokens(sentence)),
         used_(tokens_.size(), false),
         slots_(open_slots(schema, params)),
         tool_words_(name_words(tool)) {
     set_aside_what_params_have(params_);
-    for (std::size_t i = 0; i < tokens_.size(); ++i)
-      for (std::string& word : name_words(tokens_[i].text))
-        words_.push_back({.term = std::move(word), .token = i});
   }
 
   void run() {
+    // A value may stand in what was not read, or go on there.
+    if (!sentence_.cut) fill_from_sentence();
+    fill_defaults();
+  }
+
+ private:
+  void fill_from_sentence() {
     fill_choices();
     fill_flags();
     fill_labelled();
@@ -59,10 +63,8 @@ class Filler {
     fill_lists();
     fill_only_text();
     fill_free_text();
-    fill_defaults();
   }
 
- private:
   // --- tokens and slots ---
 
   /// What a rule has caught is no value for another argument.
@@ -73,7 +75,7 @@ class Filler {
     }
     const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
     if (text.empty()) return;
-    const std::size_t at = sentence_.find(text);
+    const std::size_t at = sentence_.text.find(text);
     if (at == string_view::npos) return;
     for (std::size_t i = 0; i < tokens_.size(); ++i)
       if (tokens_[i].begin >= at && tokens_[i].end <= at + text.size()) used_[i] = true;
@@ -86,6 +88,10 @@ class Filler {
     for (const std::string& name : slot.path) place = &(*place)[name];
     *place = std::move(value);
     slot.filled = true;
+    use(span);
+  }
+
+  void use(Span span) {
     std::fill(used_.begin() + static_cast<std::ptrdiff_t>(span.first),
               used_.begin() + static_cast<std::ptrdiff_t>(span.last), true);
   }
@@ -122,15 +128,15 @@ class Filler {
   }
 
   [[nodiscard]] std::string text_of(Span span) const {
-    return std::string(
-        sentence_.substr(tokens_[span.first].begin, tokens_[span.last - 1].end - tokens_[span.first].begin));
+    return std::string(sentence_.text.substr(tokens_[span.first].begin,
+                                             tokens_[span.last - 1].end - tokens_[span.first].begin));
   }
 
   // --- choices and flags ---
 
   /// Where the words of a choice stand in the sentence.
   [[nodiscard]] std::optional<Span> find_words(const std::vector<std::string>& words) const {
-    const auto found = std::ranges::search(words_, words, {}, &Word::term);
+    const auto found = std::ranges::search(sentence_.words, words, {}, &Sentence::Word::term);
     if (words.empty() || found.empty()) return std::nullopt;
     const Span span{.first = found.front().token, .last = found.back().token + 1};
     return used_[span.first] ? std::nullopt : std::optional(span);
@@ -200,7 +206,7 @@ class Filler {
     for (std::size_t d = 0; d < kReach && d < span.first; ++d) {
       const std::size_t i = span.first - 1 - d;
       if (is_value(i) || (tokens_[i].clause_ends && d > 0)) break;
-      if (tokens_[i].clause_ends && !sentence_.substr(tokens_[i].end).starts_with(':')) break;
+      if (tokens_[i].clause_ends && !sentence_.text.substr(tokens_[i].end).starts_with(':')) break;
       look(i, 1.0 / static_cast<double>(1 + d));
     }
     // "5 years": right behind it, and nothing in between.
@@ -214,6 +220,15 @@ class Filler {
     const double score = nearness(slot, span);
     if (score >= (slot.required ? kLabelledMin : kOptionalMin))
       offers.push_back({.score = score, .slot = &slot, .span = span, .value = *value});
+  }
+
+  /// An argument that is required and one that is not want the same value as much: neither is sure.
+  static bool is_contested(const std::vector<Offer>& offers, const Offer& offer) {
+    const auto rivals = std::ranges::equal_range(offers, offer.score, std::greater{}, &Offer::score);
+    return std::ranges::any_of(rivals, [&](const Offer& rival) {
+      return rival.span.first == offer.span.first && rival.slot->required != offer.slot->required &&
+             rival.slot->kind == offer.slot->kind && !rival.slot->filled;
+    });
   }
 
   void fill_labelled() {
@@ -231,9 +246,19 @@ class Filler {
         }
       }
     }
-    std::ranges::stable_sort(offers, std::greater{}, &Offer::score);
-    for (Offer& each : offers)
-      if (!each.slot->filled && !used_[each.span.first]) put(*each.slot, std::move(each.value), each.span);
+    std::ranges::stable_sort(offers, [](const Offer& a, const Offer& b) {
+      // What wants a number comes before what takes one as text.
+      return a.score != b.score ? a.score > b.score : a.value.is_number() && !b.value.is_number();
+    });
+    std::vector<Span> contested;
+    for (Offer& each : offers) {
+      if (each.slot->filled || used_[each.span.first]) continue;
+      if (is_contested(offers, each))
+        contested.push_back(each.span);
+      else
+        put(*each.slot, std::move(each.value), each.span);
+    }
+    for (const Span& span : contested) use(span);
   }
 
   // --- behind a preposition ---
@@ -337,9 +362,11 @@ class Filler {
     if (!list.empty()) put(slot, std::move(list), {});
   }
 
-  /// False where one of them is a number that cannot be read whole.
+  /// False where not all of them can be read.
   static bool add_elements(const std::string& text, bool numbers, json& list) {
-    for (const Token& token : read_tokens(text)) {
+    const Sentence inside = read_sentence(text);
+    if (inside.cut) return false;
+    for (const Token& token : inside.tokens) {
       if (!numbers) {
         list.push_back(token.value);
       } else if (token.kind == TokenKind::number) {
@@ -405,15 +432,9 @@ class Filler {
     }
   }
 
-  struct Word {
-    std::string term;
-    std::size_t token = 0;
-  };
-
-  string_view sentence_;
+  const Sentence& sentence_;
+  const std::vector<Token>& tokens_;
   json& params_;
-  std::vector<Token> tokens_;
-  std::vector<Word> words_;  // of all tokens
   std::vector<bool> used_;
   std::vector<Slot> slots_;
   std::vector<std::string> tool_words_;
@@ -421,7 +442,7 @@ class Filler {
 
 }  // namespace
 
-void fill_from_sentence(const json& schema, string_view tool, string_view sentence, json& params) {
+void fill_from_sentence(const json& schema, string_view tool, const Sentence& sentence, json& params) {
   if (!schema.is_object() || !params.is_object()) return;
   Filler(schema, tool, sentence, params).run();
 }

@@ -100,21 +100,21 @@ struct Matcher::Impl {
     return std::nullopt;
   }
 
-  [[nodiscard]] Call call_of(std::size_t tool, json params, std::string_view query) const;
+  [[nodiscard]] Call call_of(std::size_t tool, json params, const Sentence& sentence) const;
   [[nodiscard]] Decision decide(std::string_view query, Trace& trace) const;
-  void rank(std::string_view query, Trace& trace, Decision& decision) const;
-  [[nodiscard]] bool by_rules(std::string_view query, Trace& trace, Decision& decision) const;
+  void rank(const Sentence& sentence, Trace& trace, Decision& decision) const;
+  [[nodiscard]] bool by_rules(const Sentence& sentence, Trace& trace, Decision& decision) const;
   void by_rank(Trace& trace, Decision& decision) const;
   [[nodiscard]] std::string without_candidate(const Trace& trace) const;
   [[nodiscard]] std::string reason(const Trace& trace, const Candidate& best) const;
 };
 
 /// What a rule has filled stands; the sentence fills the rest.
-Call Matcher::Impl::call_of(std::size_t tool, json params, std::string_view query) const {
+Call Matcher::Impl::call_of(std::size_t tool, json params, const Sentence& sentence) const {
   Call call{.params = std::move(params)};
   const json& schema = schemas[tool];
   fit_types(schema, call.params);
-  fill_from_sentence(schema, tools[tool].tool, query, call.params);
+  fill_from_sentence(schema, tools[tool].tool, sentence, call.params);
   call.missing = missing_arguments(schema, call.params);
   call.refused = refused_arguments(schema, call.params);
   return call;
@@ -122,9 +122,9 @@ Call Matcher::Impl::call_of(std::size_t tool, json params, std::string_view quer
 
 /// True when a rule settles it; a rule whose tool lacks an argument is kept in `decision`, and later rules
 /// may do better.
-bool Matcher::Impl::by_rules(std::string_view query, Trace& trace, Decision& decision) const {
+bool Matcher::Impl::by_rules(const Sentence& sentence, Trace& trace, Decision& decision) const {
   for (std::size_t from = 1;;) {
-    const auto match = rules.match(query, from);
+    const auto match = rules.match(sentence.text, from);
     if (!match) return false;
     from = match->number + 1;
     RuleTrial& trial = trace.rules.emplace_back(RuleTrial{.match = *match, .outcome = {}});
@@ -138,7 +138,7 @@ bool Matcher::Impl::by_rules(std::string_view query, Trace& trace, Decision& dec
       trial.outcome = fmt::format("its confidence is below {:.2f}", options.threshold);
       continue;
     }
-    Call call = call_of(*tool, json::parse(match->params), query);
+    Call call = call_of(*tool, json::parse(match->params), sentence);
     trial.outcome = call.complete() ? "taken" : call.complaint();
     if (!call.complete() && decision.rule != 0) continue;
     decision.matched = call.complete();
@@ -185,22 +185,22 @@ void Matcher::Impl::by_rank(Trace& trace, Decision& decision) const {
         fmt::format(": confidence {:.2f} is below {:.2f}", decision.confidence, options.threshold);
     return;
   }
-  Call& call = *trace.call;
+  const Call& call = *trace.call;
   decision.method = with_model ? MatchMethod::embedding : MatchMethod::bm25;
   decision.server = best.server;
   decision.tool = best.tool;
   decision.params = text_of(call.params);
   decision.matched = call.complete();
   if (!call.complete()) decision.explanation += ", but " + call.complaint();
-  decision.missing_arguments = std::move(call.missing);
-  decision.refused_arguments = std::move(call.refused);
+  decision.missing_arguments = call.missing;
+  decision.refused_arguments = call.refused;
 }
 
 /// The order of the tools, and the evidence for the first.
-void Matcher::Impl::rank(std::string_view query, Trace& trace, Decision& decision) const {
-  trace.ranking = index.rank(query, semantic ? tools.size() : kCandidatesMax);
+void Matcher::Impl::rank(const Sentence& sentence, Trace& trace, Decision& decision) const {
+  trace.ranking = index.rank(sentence, semantic ? tools.size() : kCandidatesMax);
   if (semantic) {
-    auto hits = semantic->rank(query, trace.ranking, kCandidatesMax);
+    auto hits = semantic->rank(sentence.text, trace.ranking, kCandidatesMax);
     if (hits)
       trace.semantic = *std::move(hits);
     else
@@ -215,7 +215,7 @@ void Matcher::Impl::rank(std::string_view query, Trace& trace, Decision& decisio
   if (trace.semantic.empty())
     for (const Ranking::Hit& hit : trace.ranking.hits) add(hit.tool, hit.score);
   if (trace.order.empty()) return;
-  trace.call = call_of(trace.order.front(), json::object(), query);
+  trace.call = call_of(trace.order.front(), json::object(), sentence);
   const std::size_t required = missing_arguments(schemas[trace.order.front()], json::object()).size();
   const auto missing = static_cast<double>(std::min(required, trace.call->missing.size()));
   trace.evidence = {.coverage = trace.ranking.coverage,
@@ -227,12 +227,14 @@ void Matcher::Impl::rank(std::string_view query, Trace& trace, Decision& decisio
 
 Decision Matcher::Impl::decide(std::string_view query, Trace& trace) const {
   Decision decision;
-  rank(query, trace, decision);
-  if (!by_rules(query, trace, decision) && decision.rule == 0) by_rank(trace, decision);
+  const Sentence sentence = read_sentence(query);
+  rank(sentence, trace, decision);
+  if (!by_rules(sentence, trace, decision) && decision.rule == 0) by_rank(trace, decision);
   if (decision.matched) return decision;
   // The plan tells of each candidate what it would need.
   for (std::size_t i = 0; i < trace.order.size(); ++i)
-    decision.candidates[i].missing_arguments = call_of(trace.order[i], json::object(), query).missing;
+    decision.candidates[i].missing_arguments =
+        i == 0 ? trace.call->missing : call_of(trace.order[i], json::object(), sentence).missing;
   return decision;
 }
 
@@ -297,7 +299,7 @@ std::vector<ToolView> Matcher::nearest(std::string_view query, std::size_t count
     taken[tool] = true;
     found.push_back(impl_->tools[tool]);
   };
-  const Ranking ranking = impl_->index.rank(query, impl_->tools.size());
+  const Ranking ranking = impl_->index.rank(read_sentence(query), impl_->tools.size());
   if (impl_->semantic)
     if (const auto hits = impl_->semantic->rank(query, ranking, count))
       for (const SemanticIndex::Hit& hit : *hits) take(hit.tool);

@@ -7,6 +7,10 @@
 namespace geminga::orchestrator {
 namespace {
 
+std::vector<Token> tokens_of(std::string_view text) {
+  return read_sentence(text).tokens;
+}
+
 struct Row {
   const char* sentence;
   const char* numbers;  ///< all that are read, with blanks between; "?" stands for one that is not
@@ -114,7 +118,7 @@ constexpr Row kRows[] = {
 TEST(NumberWords, AreReadWholeOrNotAtAll) {
   for (const Row& row : kRows) {
     std::string numbers;
-    for (const Token& token : read_tokens(row.sentence)) {
+    for (const Token& token : tokens_of(row.sentence)) {
       if (token.kind != TokenKind::number && token.kind != TokenKind::unread_number) continue;
       numbers += (numbers.empty() ? "" : " ") + (token.kind == TokenKind::number ? token.value : "?");
     }
@@ -124,7 +128,7 @@ TEST(NumberWords, AreReadWholeOrNotAtAll) {
 
 TEST(NumberWords, AJoinedNumberKeepsItsPlace) {
   const std::string_view sentence = "take a hundred and five, please";
-  const auto tokens = read_tokens(sentence);
+  const auto tokens = tokens_of(sentence);
   ASSERT_EQ(tokens.size(), 3U);
   EXPECT_EQ(tokens[1].text, "a hundred and five");
   EXPECT_TRUE(tokens[1].comma_follows);
@@ -132,7 +136,7 @@ TEST(NumberWords, AJoinedNumberKeepsItsPlace) {
 }
 
 TEST(NumberWords, AreReadBeforeDates) {
-  const auto tokens = read_tokens("on twenty five December 2024");
+  const auto tokens = tokens_of("on twenty five December 2024");
   ASSERT_EQ(tokens.size(), 2U);
   EXPECT_EQ(tokens[1].value, "2024-12-25");
 }

@@ -1,6 +1,9 @@
 #include "orchestrator/matching/suits.hpp"
 
+#include <algorithm>
+
 #include "orchestrator/matching/arguments.hpp"
+#include "orchestrator/matching/ascii.hpp"
 
 namespace geminga::orchestrator {
 namespace {
@@ -52,7 +55,10 @@ std::optional<json> text_for(const Slot& slot, const Token& token) {
       if (wants_day(slot) || wants_hour(slot)) return std::nullopt;
       return json(token.value);
     case TokenKind::number:
-      if (wants_day(slot) || wants_hour(slot) || !format_of(slot).empty()) return std::nullopt;
+      // "the top five brands": five is no text.
+      if (wants_day(slot) || wants_hour(slot) || !format_of(slot).empty() ||
+          std::ranges::none_of(token.text, is_digit))
+        return std::nullopt;
       return json(token.text);
     case TokenKind::date:
       if (format_of(slot) == "date-time" && token.value.size() > 10) return json(token.value);

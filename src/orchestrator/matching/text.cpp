@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <unordered_set>
 
 #include "orchestrator/matching/ascii.hpp"
 #include "orchestrator/matching/stem.hpp"
@@ -44,80 +43,6 @@ void split_camel(std::string_view word, std::vector<std::string_view>& out) {
   out.push_back(word.substr(start));
 }
 
-/// Empty for a stop word.
-std::string term_of(std::string_view word) {
-  std::string lower = lowered(word);
-  if (is_stop_word(lower)) return {};
-  return stem(std::move(lower));
-}
-
-bool has_digit(std::string_view word) {
-  return std::ranges::any_of(word, is_digit);
-}
-
-/// A path, a URL, an address, a file name: marks inside a run of other characters.
-bool is_structured(std::string_view chunk) {
-  while (!chunk.empty() && std::string_view(".,;:!?)").find(chunk.back()) != std::string_view::npos)
-    chunk.remove_suffix(1);
-  return chunk.find_first_of("/\\@~*=.") != std::string_view::npos;
-}
-
-/// Walks over a sentence chunk by chunk (what stands between blanks) and keeps in mind what is inside quotes.
-class QueryReader {
- public:
-  explicit QueryReader(std::string_view sentence) : rest_(sentence) {}
-
-  std::vector<QueryTerm> read() {
-    while (!rest_.empty()) {
-      if (is_blank(rest_.front())) {
-        rest_.remove_prefix(1);
-        continue;
-      }
-      if (take_quoted()) continue;
-      std::size_t end = 0;
-      while (end < rest_.size() && !is_blank(rest_[end]) && rest_[end] != '"') ++end;
-      end = std::max<std::size_t>(end, 1);
-      add_chunk(rest_.substr(0, end), false);
-      rest_.remove_prefix(end);
-    }
-    return std::move(terms_);
-  }
-
- private:
-  /// "...", '...' or `...`; the single one only where it opens a word and closes one, or every apostrophe
-  /// would count.
-  bool take_quoted() {
-    const char quote = rest_.front();
-    if (quote != '"' && quote != '`' && quote != '\'') return false;
-    const std::size_t end = rest_.find(quote, 1);
-    if (end == std::string_view::npos || end == 1) return false;
-    if (quote == '\'' && end + 1 < rest_.size() && is_word_byte(rest_[end + 1])) return false;
-    // Several quoted words are text to work on; a single one may be the name of a tool.
-    const std::string_view inside = rest_.substr(1, end - 1);
-    if (std::ranges::none_of(inside, is_blank)) add_chunk(inside, true);
-    rest_.remove_prefix(end + 1);
-    return true;
-  }
-
-  void add_chunk(std::string_view chunk, bool value) {
-    value = value || is_structured(chunk);
-    for (const std::string_view word : words_of(chunk)) {
-      const bool inside = !first_word_;
-      first_word_ = false;
-      std::string term = term_of(word);
-      if (term.empty() || !seen_.insert(term).second) continue;
-      const bool name = inside && is_upper(word.front());
-      terms_.push_back(
-          {.term = std::move(term), .word = std::string(word), .value = value || name || has_digit(word)});
-    }
-  }
-
-  std::string_view rest_;
-  bool first_word_ = true;
-  std::unordered_set<std::string> seen_;
-  std::vector<QueryTerm> terms_;
-};
-
 }  // namespace
 
 std::vector<std::string_view> words_of(std::string_view text) {
@@ -132,15 +57,17 @@ std::vector<std::string_view> words_of(std::string_view text) {
   return words;
 }
 
+std::string term_of(std::string_view word) {
+  std::string lower = lowered(word);
+  if (is_stop_word(lower)) return {};
+  return stem(std::move(lower));
+}
+
 std::vector<std::string> terms_of(std::string_view text) {
   std::vector<std::string> terms;
   for (const std::string_view word : words_of(text))
     if (std::string term = term_of(word); !term.empty()) terms.push_back(std::move(term));
   return terms;
-}
-
-std::vector<QueryTerm> query_terms(std::string_view sentence) {
-  return QueryReader(sentence).read();
 }
 
 }  // namespace geminga::orchestrator

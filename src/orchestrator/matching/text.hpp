@@ -13,16 +13,7 @@ std::vector<std::string> terms_of(std::string_view text);
 /// The words of a text as they stand, identifiers split; pieces of `text`.
 std::vector<std::string_view> words_of(std::string_view text);
 
-struct QueryTerm {
-  std::string term;
-  std::string word;  ///< as it stood in the sentence
-  /// It looks like a value to work on rather than like a word for a tool: a number, something in quotes, a
-  /// path, a URL, a mail address, or a name in capitals inside the sentence. Such a word that no tool knows
-  /// does not speak against a match.
-  bool value = false;
-};
-
-/// The terms of a sentence, each once, in order. Quoted text of several words is left out.
-std::vector<QueryTerm> query_terms(std::string_view sentence);
+/// One word as such a term; empty for a stop word.
+std::string term_of(std::string_view word);
 
 }  // namespace geminga::orchestrator

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "orchestrator/matching/query_terms.hpp"
 #include "orchestrator/matching/stem.hpp"
 
 namespace geminga::orchestrator {
@@ -59,14 +60,15 @@ TEST(Terms, SplitsIdentifiersAndDropsStopWords) {
 
 std::vector<std::string> values(std::string_view sentence) {
   std::vector<std::string> found;
-  for (const QueryTerm& term : query_terms(sentence))
+  for (const QueryTerm& term : query_terms(read_sentence(sentence)))
     if (term.value) found.push_back(term.word);
   return found;
 }
 
 TEST(QueryTerms, EachOnce) {
   std::vector<std::string> terms;
-  for (const QueryTerm& term : query_terms("list files, LIST the File")) terms.push_back(term.term);
+  for (const QueryTerm& term : query_terms(read_sentence("list files, LIST the File")))
+    terms.push_back(term.term);
   EXPECT_THAT(terms, ElementsAre("list", "file"));
 }
 
@@ -81,18 +83,19 @@ TEST(QueryTerms, TellsValuesFromWords) {
 }
 
 TEST(QueryTerms, LeavesQuotedTextOut) {
-  EXPECT_THAT(query_terms("\"read the graph\""), IsEmpty());
-  EXPECT_THAT(query_terms("'delete all files'"), IsEmpty());
-  EXPECT_EQ(query_terms("echo \"read the graph\"").size(), 1U);
-  EXPECT_EQ(query_terms("the dog's bone and the cat's milk").size(), 4U) << "an apostrophe is no quote";
-  EXPECT_EQ(query_terms("a lone \" quote").size(), 2U);
+  EXPECT_THAT(query_terms(read_sentence("\"read the graph\"")), IsEmpty());
+  EXPECT_THAT(query_terms(read_sentence("'delete all files'")), IsEmpty());
+  EXPECT_EQ(query_terms(read_sentence("echo \"read the graph\"")).size(), 1U);
+  EXPECT_EQ(query_terms(read_sentence("the dog's bone and the cat's milk")).size(), 4U)
+      << "an apostrophe is no quote";
+  EXPECT_EQ(query_terms(read_sentence("a lone \" quote")).size(), 2U);
 }
 
 TEST(QueryTerms, TakesAnyBytes) {
   std::string all;
   for (int i = 0; i < 256; ++i) all += static_cast<char>(i);
-  (void)query_terms(all);
-  (void)query_terms(std::string(100'000, '"'));
+  (void)query_terms(read_sentence(all));
+  (void)query_terms(read_sentence(std::string(100'000, '"')));
 }
 
 }  // namespace

@@ -15,6 +15,8 @@ namespace {
 
 using std::string_view;
 
+constexpr std::size_t kWordsMax = 2 * kTokensMax;
+
 void classify(Token& token) {
   token.value = token.text;
   if (token.text.starts_with("http://") || token.text.starts_with("https://")) {
@@ -55,7 +57,7 @@ class TokenReader {
   explicit TokenReader(string_view sentence) : text_(sentence) {}
 
   std::vector<Token> read() {
-    while (at_ < text_.size()) {
+    while (at_ < text_.size() && tokens_.size() < kTokensMax) {
       if (is_blank(text_[at_])) {
         ++at_;
         continue;
@@ -65,6 +67,8 @@ class TokenReader {
     }
     return std::move(tokens_);
   }
+  /// Something was not read.
+  [[nodiscard]] bool cut() const { return !trimmed(text_.substr(at_)).empty(); }
 
  private:
   [[nodiscard]] string_view rest() const { return text_.substr(at_); }
@@ -88,32 +92,44 @@ class TokenReader {
   }
 
   bool take_quoted() {
-    for (const Quote& quote : kQuotes) {
-      if (!rest().starts_with(quote.open)) continue;
+    for (std::size_t i = 0; i < std::size(kQuotes); ++i) {
+      const Quote& quote = kQuotes[i];
+      if (never_closes_[i] || !rest().starts_with(quote.open)) continue;
       const std::size_t start = at_ + quote.open.size();
-      std::size_t end = text_.find(quote.close, start);
-      // An apostrophe inside a word closes nothing.
-      while (end != string_view::npos && quote.open != "\"" && end + quote.close.size() < text_.size() &&
-             is_word_byte(text_[end + quote.close.size()]) && quote.open != "`")
-        end = text_.find(quote.close, end + 1);
+      const std::size_t end = end_of(quote, start);
+      never_closes_[i] = end == string_view::npos;
       if (end == string_view::npos || end == start) continue;
-      const std::size_t begin = at_;
-      at_ = end + quote.close.size();
-      Token token{.kind = TokenKind::quoted, .text = std::string(text_.substr(start, end - start))};
-      while (!token.text.empty() && string_view(".,;").find(token.text.back()) != string_view::npos)
-        token.text.pop_back();
-      token.value = token.text;
-      token.term = stem(lowered(token.text));
-      add(std::move(token), begin, at_);
-      take_marks();
+      add_quoted(start, end, end + quote.close.size());
       return true;
     }
     return false;
   }
 
+  [[nodiscard]] std::size_t end_of(const Quote& quote, std::size_t start) const {
+    std::size_t end = text_.find(quote.close, start);
+    if (quote.open == "\"" || quote.open == "`") return end;
+    // An apostrophe inside a word closes nothing.
+    while (end != string_view::npos && end + quote.close.size() < text_.size() &&
+           is_word_byte(text_[end + quote.close.size()]))
+      end = text_.find(quote.close, end + 1);
+    return end;
+  }
+
+  void add_quoted(std::size_t start, std::size_t end, std::size_t behind) {
+    Token token{.kind = TokenKind::quoted, .text = std::string(text_.substr(start, end - start))};
+    while (!token.text.empty() && string_view(".,;").find(token.text.back()) != string_view::npos)
+      token.text.pop_back();
+    token.value = token.text;
+    token.term = stem(lowered(token.text));
+    add(std::move(token), at_, behind);
+    at_ = behind;
+    take_marks();
+  }
+
   bool take_list() {
-    if (!rest().starts_with('[')) return false;
+    if (never_closes_[kList] || !rest().starts_with('[')) return false;
     const std::size_t end = text_.find(']', at_);
+    never_closes_[kList] = end == string_view::npos;
     if (end == string_view::npos) return false;
     const std::string inside(text_.substr(at_ + 1, end - at_ - 1));
     add({.kind = TokenKind::list, .text = inside, .term = {}, .value = inside}, at_, end + 1);
@@ -162,9 +178,13 @@ class TokenReader {
     add(std::move(token), begin, begin + word.size());
   }
 
+  static constexpr std::size_t kList = std::size(kQuotes);
+
   string_view text_;
   std::size_t at_ = 0;
   std::vector<Token> tokens_;
+  // Quotes and lists that no longer end: looking for that each time would cost n * n.
+  std::array<bool, std::size(kQuotes) + 1> never_closes_{};
 };
 
 int small_number(const Token& token, int max) {
@@ -227,11 +247,18 @@ void read_dates_and_times(std::vector<Token>& tokens, string_view sentence) {
 
 }  // namespace
 
-std::vector<Token> read_tokens(string_view sentence) {
-  std::vector<Token> tokens = TokenReader(sentence).read();
-  read_number_words(tokens, sentence);
-  read_dates_and_times(tokens, sentence);
-  return tokens;
+Sentence read_sentence(string_view text) {
+  TokenReader reader(text);
+  Sentence sentence{.text = text, .tokens = reader.read(), .cut = reader.cut()};
+  read_number_words(sentence.tokens, text);
+  read_dates_and_times(sentence.tokens, text);
+  for (std::size_t i = 0; i < sentence.tokens.size(); ++i) {
+    for (const string_view word : words_of(sentence.tokens[i].text)) {
+      if (sentence.words.size() == kWordsMax) return sentence;
+      sentence.words.push_back({.term = stem(lowered(word)), .token = i});
+    }
+  }
+  return sentence;
 }
 
 std::vector<std::string> name_words(string_view name) {

@@ -5,6 +5,10 @@
 namespace geminga::orchestrator {
 namespace {
 
+std::vector<Token> tokens_of(std::string_view text) {
+  return read_sentence(text).tokens;
+}
+
 struct Row {
   const char* sentence;
   TokenKind kind;
@@ -50,7 +54,7 @@ constexpr Row kRows[] = {
 TEST(Tokens, EveryKindOfValueIsReadOnce) {
   for (const Row& row : kRows) {
     std::vector<std::string> values;
-    for (const Token& token : read_tokens(row.sentence))
+    for (const Token& token : tokens_of(row.sentence))
       if (token.kind == row.kind) values.push_back(token.value);
     ASSERT_EQ(values.size(), 1U) << row.sentence;
     EXPECT_EQ(values[0], row.value) << row.sentence;
@@ -60,7 +64,7 @@ TEST(Tokens, EveryKindOfValueIsReadOnce) {
 TEST(Tokens, WhatCouldBeTwoThingsIsNeither) {
   for (const char* sentence : {"on 05/04/2024", "version 1.2.3", "don't say it's 'fine", "24/7", "2024-02-30",
                                "4x4", "rock'n'roll", "3D"})
-    for (const Token& token : read_tokens(sentence))
+    for (const Token& token : tokens_of(sentence))
       EXPECT_TRUE(token.kind == TokenKind::word || token.kind == TokenKind::number ||
                   token.kind == TokenKind::unread_number)
           << sentence << ": " << token.text;
@@ -68,7 +72,7 @@ TEST(Tokens, WhatCouldBeTwoThingsIsNeither) {
 
 TEST(Tokens, KeepTheirPlaceAndTheMarksBehindThem) {
   const std::string_view sentence = "Find the Eiffel Tower, Paris's best: \"view\".";
-  const auto tokens = read_tokens(sentence);  // Find the Eiffel Tower Paris best view
+  const auto tokens = tokens_of(sentence);  // Find the Eiffel Tower Paris best view
   ASSERT_EQ(tokens.size(), 7U);
   for (const Token& token : tokens)
     EXPECT_TRUE(sentence.substr(token.begin, token.end - token.begin).contains(token.text));
@@ -84,8 +88,23 @@ TEST(Tokens, KeepTheirPlaceAndTheMarksBehindThem) {
 TEST(Tokens, AnyBytesMayComeIn) {
   for (const char* sentence : {"", " ", "\"", "'", "[", "\xFF\xFE", "=", "a=", "=a", "...", "\xE2\x80\x9C",
                                "$", "-", "1,", "::", "12:", "T", "[]", "()"})
-    for (const Token& token : read_tokens(sentence))
+    for (const Token& token : tokens_of(sentence))
       EXPECT_LE(token.end, std::string_view(sentence).size()) << sentence;
+}
+
+/// Looking for the end of each quote took a second for a query of 1 MiB, the largest that may be allowed.
+TEST(Tokens, QuotesThatNeverEndAreLookedForOnce) {
+  for (const char* piece : {"'a ",
+                            "\xE2\x80\x98"
+                            "a ",
+                            "[a ", "'a b'c "}) {
+    std::string sentence;
+    while (sentence.size() < (std::size_t{1} << 20U)) sentence += piece;
+    const Sentence read = read_sentence(sentence);
+    EXPECT_TRUE(read.cut);
+    EXPECT_LE(read.tokens.size(), kTokensMax);
+    EXPECT_LE(read.words.size(), 2 * kTokensMax);
+  }
 }
 
 TEST(Tokens, NamesAreCutIntoWords) {
