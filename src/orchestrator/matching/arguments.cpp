@@ -80,7 +80,9 @@ std::vector<std::string> missing_arguments(const json& schema, const json& param
 std::vector<RefusedArgument> refused_arguments(const json& schema, const json& params) {
   std::vector<RefusedArgument> refused;
   for (schema::Misfit& misfit : schema::misfits(schema, params))
-    if (!misfit.missing) refused.push_back({.name = std::move(misfit.path), .why = std::move(misfit.why)});
+    if (!misfit.missing)
+      refused.push_back({.name = misfit.path.empty() ? std::string(kAllArguments) : std::move(misfit.path),
+                         .why = std::move(misfit.why)});
   return refused;
 }
 

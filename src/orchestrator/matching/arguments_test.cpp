@@ -51,6 +51,14 @@ TEST(Arguments, TextThatIsNoneStays) {
   EXPECT_EQ(fraction["count"], "1.5");
 }
 
+TEST(Arguments, WhatIsRefusedHasAName) {
+  const json schema = json::parse(R"({"minProperties":1,"properties":{"a":{"maximum":3}}})");
+  EXPECT_EQ(refused_arguments(schema, json::parse(R"({"a":4})")).at(0).name, "a");
+  const auto whole = refused_arguments(schema, json::object());
+  ASSERT_EQ(whole.size(), 1U);
+  EXPECT_EQ(whole[0].name, kAllArguments);
+}
+
 TEST(Arguments, ANumberIsReadWholeOrNotAtAll) {
   EXPECT_EQ(number_of("-12"), json(-12));
   EXPECT_EQ(number_of("2.50"), json(2.5));

@@ -17,8 +17,6 @@ constexpr double kArgumentsWeight = 1.8;
 // word is.
 constexpr double kMassMax = 0.8;
 constexpr double kMarginMax = 0.3;
-// Of two tools that are equal, either may be meant.
-constexpr double kTieMax = 0.5;
 
 }  // namespace
 
@@ -31,7 +29,7 @@ double bm25_confidence(const Evidence& evidence) {
   const double sum = kBase + kCoverageWeight * coverage + kMassWeight * mass + kNameWeight * named +
                      kMarginWeight * margin + kArgumentsWeight * arguments;
   const double confidence = 1 / (1 + std::exp(-sum));
-  return margin > 0 ? confidence : std::min(confidence, kTieMax);
+  return margin > 0 ? confidence : std::min(confidence, kTieConfidenceMax);
 }
 
 }  // namespace geminga::orchestrator

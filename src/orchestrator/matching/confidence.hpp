@@ -17,4 +17,7 @@ struct Evidence {
 /// it is worth.
 double bm25_confidence(const Evidence& evidence);
 
+/// The most where two tools are equal: either may be meant.
+inline constexpr double kTieConfidenceMax = 0.5;
+
 }  // namespace geminga::orchestrator

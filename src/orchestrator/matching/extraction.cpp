@@ -75,10 +75,32 @@ class Filler {
     }
     const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
     if (text.empty()) return;
-    const std::size_t at = sentence_.text.find(text);
-    if (at == string_view::npos) return;
     for (std::size_t i = 0; i < tokens_.size(); ++i)
-      if (tokens_[i].begin >= at && tokens_[i].end <= at + text.size()) used_[i] = true;
+      if (!used_[i] && is_value(i) && is_same(tokens_[i], value, text)) {
+        used_[i] = true;
+        return;
+      }
+    for (std::size_t at = sentence_.text.find(text); at != string_view::npos;
+         at = sentence_.text.find(text, at + 1))
+      if (set_aside_between(at, at + text.size())) return;
+  }
+
+  /// "1,000" has been caught as 1000.
+  static bool is_same(const Token& token, const json& value, const std::string& text) {
+    if (token.value == text || token.text == text) return true;
+    return value.is_number() && token.kind == TokenKind::number && number_of(token.value) == value;
+  }
+
+  /// The tokens that stand there whole; false where there is none that is still free.
+  bool set_aside_between(std::size_t begin, std::size_t end) {
+    bool found = false;
+    const auto first = std::ranges::lower_bound(tokens_, begin, {}, &Token::begin);
+    for (auto i = static_cast<std::size_t>(first - tokens_.begin());
+         i < tokens_.size() && tokens_[i].end <= end; ++i) {
+      found = found || !used_[i];
+      used_[i] = true;
+    }
+    return found;
   }
 
   [[nodiscard]] bool is_value(std::size_t i) const { return tokens_[i].kind != TokenKind::word; }

@@ -145,6 +145,31 @@ TEST(Extraction, WhatIsFilledStaysAndItsWordsAreNotTakenTwice) {
   EXPECT_EQ(params, json::parse(R"({"a":3,"b":5,"text":"hi"})"));
 }
 
+struct CaughtRow {
+  const char* params;  ///< of a rule
+  const char* sentence;
+  const char* filled;
+};
+
+TEST(Extraction, WhatARuleHasCaughtIsSetAsideWhereverItStands) {
+  const CaughtRow rows[] = {
+      {R"({"a":5})", "dial 15 to 5", R"({"a":5,"b":15})"},
+      {R"({"a":3})", "3 times 3", R"({"a":3,"b":3})"},
+      {R"({"a":1000})", "add 1,000 to 7", R"({"a":1000,"b":7})"},
+      {R"({"a":2.5})", "add 2.50 to 7", R"({"a":2.5,"b":7})"},
+      {R"({"a":7,"c":"7"})", "7, 7 and 8", R"({"a":7,"b":8,"c":"7"})"},
+  };
+  for (const CaughtRow& row : rows) {
+    json params = json::parse(row.params);
+    fill_from_sentence(schema_of("a:number b:number"), "t", read_sentence(row.sentence), params);
+    EXPECT_EQ(params, json::parse(row.filled)) << row.sentence;
+  }
+  json params = json::parse(R"({"a":"hi there"})");
+  fill_from_sentence(schema_of("a:string b:string"), "t", read_sentence("say \"hi there\" and \"bye\""),
+                     params);
+  EXPECT_EQ(params, json::parse(R"({"a":"hi there","b":"bye"})"));
+}
+
 TEST(Extraction, TablesInsideAreFilled) {
   const json schema = json::parse(
       R"({"properties":{"origin":{"type":"object","properties":{"address":{"type":"string"}},"required":["address"]},

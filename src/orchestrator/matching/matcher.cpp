@@ -40,8 +40,7 @@ struct Call {
     std::string text;
     if (!missing.empty()) text = fmt::format("nothing fills {}", fmt::join(missing, ", "));
     for (const RefusedArgument& argument : refused)
-      text += fmt::format("{}{} is refused: {}", text.empty() ? "" : "; ",
-                          argument.name.empty() ? "the whole" : argument.name, argument.why);
+      text += fmt::format("{}{} is refused: {}", text.empty() ? "" : "; ", argument.name, argument.why);
     return text;
   }
 };
@@ -55,6 +54,11 @@ struct Trace {
   std::vector<std::size_t> order;  // the tools of the decision's candidates
   std::optional<Call> call;        // of the first of them
 };
+
+double confidence_of(const std::vector<SemanticIndex::Hit>& hits) {
+  const bool tie = hits.size() > 1 && hits[0].score <= hits[1].score;
+  return std::min(tie ? kTieConfidenceMax : 1.0, hits.front().score);
+}
 
 std::string text_of(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -176,8 +180,7 @@ void Matcher::Impl::by_rank(Trace& trace, Decision& decision) const {
     return;
   }
   const bool with_model = !trace.semantic.empty();
-  decision.confidence =
-      with_model ? std::min(1.0, trace.semantic.front().score) : bm25_confidence(trace.evidence);
+  decision.confidence = with_model ? confidence_of(trace.semantic) : bm25_confidence(trace.evidence);
   const Candidate& best = decision.candidates.front();
   decision.explanation = reason(trace, best);
   if (decision.confidence < options.threshold) {

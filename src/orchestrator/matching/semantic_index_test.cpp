@@ -53,6 +53,19 @@ TEST(Embedding, FindsWhatSharesNoWord) {
   EXPECT_EQ(explained["embedding"]["candidates"][0]["cosine"], 1.0);
 }
 
+TEST(Embedding, OfEqualToolsNoneIsCalled) {
+  std::vector<ToolView> tools = {kTools[0], kTools[0]};
+  tools[1].server = "t";
+  const MatcherOptions options{.embedder = std::make_shared<SkyEmbedder>()};
+  const Decision tied = Matcher(RuleSet{}, tools, options).match("tells the weather");
+  EXPECT_FALSE(tied.matched);
+  EXPECT_DOUBLE_EQ(tied.confidence, 0.5);
+  tools[1].uses = 1;
+  const Decision used = Matcher(RuleSet{}, tools, options).match("tells the weather");
+  EXPECT_TRUE(used.matched);
+  EXPECT_EQ(used.server, "t");
+}
+
 TEST(Embedding, WithoutItsModelTheWordsDecide) {
   const auto embedder = std::make_shared<SkyEmbedder>();
   const Matcher matcher(RuleSet{}, kTools, {.embedder = embedder});

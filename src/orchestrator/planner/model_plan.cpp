@@ -92,8 +92,7 @@ class Reader {
     const auto missing = missing_arguments(schema, params);
     if (!missing.empty()) complain(number, fmt::format("{} needs {}", tool.tool, fmt::join(missing, ", ")));
     for (const auto& refused : refused_arguments(schema, params))
-      complain(number, fmt::format("{} refuses {}: {}", tool.tool,
-                                   refused.name.empty() ? "its params" : refused.name, refused.why));
+      complain(number, fmt::format("{} refuses {}: {}", tool.tool, refused.name, refused.why));
   }
 
   const PlanQuestion& question_;
