@@ -19,7 +19,7 @@ Result<Key> key_of(const AuthSettings& settings) {
   if (settings.token_public_key.empty())
     return fail(ErrorCode::config_error,
                 "[auth] names roles but no key to prove them; set token_secret_key or token_public_key");
-  GEMINGA_TRY(const std::string bytes, read_key(settings.token_public_key));
+  GEMINGA_TRY(const std::string bytes, read_public_key(settings.token_public_key));
   return Key::public_key(bytes);
 }
 

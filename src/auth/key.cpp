@@ -2,9 +2,7 @@
 
 #include <array>
 #include <filesystem>
-#include <fstream>
 #include <optional>
-#include <sstream>
 
 #include <fmt/format.h>
 #include <openssl/bio.h>
@@ -18,6 +16,7 @@
 #include <openssl/x509.h>
 
 #include "base/base64.hpp"
+#include "base/secret_file.hpp"
 #include "base/try.hpp"
 
 namespace geminga::auth {
@@ -27,7 +26,6 @@ constexpr std::size_t kSecretBytesMin = 32;  // RFC 7518 section 3.2
 constexpr std::size_t kSecretBytes = 32;
 constexpr int kRsaBitsMin = 2'048;
 constexpr std::size_t kCoordinateBytes = 32;  // R and S of ES256
-constexpr std::uintmax_t kKeyFileBytesMax = 64 << 10;
 
 template <class T, void (*Free)(T*)>
 struct Freed {
@@ -89,31 +87,6 @@ std::string raw_of(std::string_view der) {
   return raw;
 }
 
-Result<std::string> read_file(const std::filesystem::path& path) {
-  std::error_code error;
-  const auto size = std::filesystem::file_size(path, error);
-  std::ifstream in(path, std::ios::binary);
-  if (error || !in)
-    return fail(
-        ErrorCode::config_error,
-        fmt::format("cannot read the key file {}; does it exist and may this user read it?", path.string()));
-  if (size == 0 || size > kKeyFileBytesMax)
-    return fail(ErrorCode::config_error,
-                fmt::format("the key file {} has {} bytes; that is no key", path.string(), size));
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
-/// The file that a location names; nothing where it holds the key itself.
-std::optional<std::filesystem::path> file_of(std::string_view location) {
-  constexpr std::string_view kFile = "file://";
-  if (location.starts_with(kFile)) return location.substr(kFile.size());
-  std::error_code ignored;
-  if (std::filesystem::is_regular_file(location, ignored)) return location;
-  return std::nullopt;
-}
-
 template <class Encode>
 std::string encoded(Encode encode) {
   unsigned char* out = nullptr;
@@ -123,7 +96,32 @@ std::string encoded(Encode encode) {
   return der;
 }
 
+Result<std::string> read_location(std::string_view location,
+                                  Result<std::string> (*read)(const std::filesystem::path&)) {
+  constexpr std::string_view kData = "data:";
+  constexpr std::string_view kBase64 = ";base64,";
+  if (const auto file = key_file(location)) return read(*file);
+  if (location.starts_with(kData)) {
+    const auto comma = location.find(kBase64);
+    if (comma != std::string_view::npos)
+      if (auto bytes = base::from_base64(location.substr(comma + kBase64.size()))) return bytes;
+    return fail(ErrorCode::config_error, "a key in a data URL has the form data:;base64,TEXT");
+  }
+  if (auto bytes = base::from_base64(location); bytes && bytes->size() >= kSecretBytesMin) return bytes;
+  return fail(
+      ErrorCode::config_error,
+      "the key is neither file:///path, the path of a file that is there, data:;base64,TEXT nor base64");
+}
+
 }  // namespace
+
+std::optional<std::filesystem::path> key_file(std::string_view location) {
+  constexpr std::string_view kFile = "file://";
+  if (location.starts_with(kFile)) return location.substr(kFile.size());
+  std::error_code ignored;
+  if (std::filesystem::is_regular_file(location, ignored)) return location;
+  return std::nullopt;
+}
 
 std::string_view to_string(Algorithm algorithm) noexcept {
   constexpr std::array<std::string_view, 3> kNames{"HS256", "RS256", "ES256"};
@@ -211,28 +209,11 @@ bool Key::verify(std::string_view bytes, std::string_view signature) const {
 }
 
 Result<std::string> read_key(std::string_view location) {
-  constexpr std::string_view kData = "data:";
-  constexpr std::string_view kBase64 = ";base64,";
-  if (const auto file = file_of(location)) return read_file(*file);
-  if (location.starts_with(kData)) {
-    const auto comma = location.find(kBase64);
-    if (comma != std::string_view::npos)
-      if (auto bytes = base::from_base64(location.substr(comma + kBase64.size()))) return bytes;
-    return fail(ErrorCode::config_error, "a key in a data URL has the form data:;base64,TEXT");
-  }
-  if (auto bytes = base::from_base64(location); bytes && bytes->size() >= kSecretBytesMin) return bytes;
-  return fail(
-      ErrorCode::config_error,
-      "the key is neither file:///path, the path of a file that is there, data:;base64,TEXT nor base64");
+  return read_location(location, &base::read_secret_file);
 }
 
-bool everyone_may_read(std::string_view location) {
-  using std::filesystem::perms;
-  const auto file = file_of(location);
-  if (!file) return false;
-  std::error_code ignored;
-  const auto status = std::filesystem::status(*file, ignored);
-  return std::filesystem::exists(status) && (status.permissions() & perms::others_read) != perms::none;
+Result<std::string> read_public_key(std::string_view location) {
+  return read_location(location, &base::read_public_file);
 }
 
 Result<std::string> new_secret_key() {

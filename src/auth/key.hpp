@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -49,12 +51,15 @@ class Key {
   bool can_sign_ = true;
 };
 
-/// The bytes of a key as Pulsar names it: "file:///path" or a path (the file's bytes as they are),
-/// "data:;base64,TEXT", or base64 text. Errors: config_error, which never shows the key.
+/// The bytes of a secret or private key as Pulsar names it: "file:///path" or a path (the file's bytes as
+/// they are, see base::read_secret_file), "data:;base64,TEXT", or base64 text. Errors: config_error, which
+/// never shows the key.
 Result<std::string> read_key(std::string_view location);
+/// The same for a public key, whose file everyone may read.
+Result<std::string> read_public_key(std::string_view location);
 
-/// Whether it names a file that everyone on this machine may read: right for a public key, not for a secret.
-bool everyone_may_read(std::string_view location);
+/// The file that a location names; nothing where it holds the key itself.
+std::optional<std::filesystem::path> key_file(std::string_view location);
 
 /// 32 bytes from the system's generator. Errors: unavailable.
 Result<std::string> new_secret_key();

@@ -96,15 +96,12 @@ TEST(Key, IsReadAsPulsarNamesIt) {
   EXPECT_EQ(read_key(file.string()).value(), secret);
   EXPECT_EQ(read_key(std::string("data:;base64,") + kSecret).value(), secret);
   EXPECT_EQ(read_key(kSecret).value(), secret);
-  using std::filesystem::perms;
-  for (const bool everyone : {true, false}) {
-    std::filesystem::permissions(file, everyone ? perms{0644} : perms{0640});
-    EXPECT_EQ(everyone_may_read("file://" + file.string()), everyone);
-    EXPECT_EQ(everyone_may_read(file.string()), everyone);
-  }
+  EXPECT_EQ(read_public_key(file.string()).value(), secret);
+  EXPECT_EQ(key_file("file://" + file.string()), file);
+  EXPECT_EQ(key_file(file.string()), file);
   std::filesystem::remove(file);
-  for (const std::string& no_file : {"file://" + file.string(), std::string(kSecret), std::string()})
-    EXPECT_FALSE(everyone_may_read(no_file)) << no_file;
+  for (const std::string& no_file : {file.string(), std::string(kSecret), std::string()})
+    EXPECT_EQ(key_file(no_file), std::nullopt) << no_file;
   EXPECT_EQ(read_key("file://" + file.string()).error().code, ErrorCode::config_error);
   for (const auto* wrong : {"", "data:;base64,???", "data:text", "/no/such/file"}) {
     const auto refused = read_key(wrong);

@@ -4,7 +4,6 @@
 #include <csignal>
 #include <cstdlib>
 #include <ctime>
-#include <fstream>
 #include <memory>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -18,6 +17,7 @@
 #include "base/log.hpp"
 #include "base/metrics.hpp"
 #include "base/process_metrics.hpp"
+#include "base/secret_file.hpp"
 #include "base/try.hpp"
 #include "broker/broker.hpp"
 #include "broker/metrics.hpp"
@@ -178,9 +178,6 @@ Result<net::OriginGuard> make_guard(const ServeSettings& settings, const Endpoin
 Result<net::HttpAuthorizer> make_authorizer(const Parts& parts, const ServeSettings& settings) {
   if (settings.auth == auth::AuthSettings{}) return nullptr;
   GEMINGA_TRY(auto authenticator, auth::Authenticator::create(settings.auth));
-  if (auth::everyone_may_read(settings.auth.token_secret_key))
-    log::warn(kLog, "everyone on this machine may read {} and make tokens with it; take that away: chmod o-r",
-              settings.auth.token_secret_key);
   net::AuthorizationOptions options;
   options.requests_per_second = settings.auth.requests_per_second;
   options.requests_at_once = settings.auth.requests_at_once;
@@ -219,21 +216,16 @@ std::string instance_of(const Parts& parts, const ServeSettings& settings) {
   return uuid ? *std::move(uuid) : std::string{};
 }
 
-/// The model's key: the first line of the file, or the variable. Errors: io_error (a file that was named and
-/// is not there).
+/// The model's key: the first line of the file, or the variable. Errors: config_error (a file that was named
+/// and holds none).
 Result<std::string> planner_key(const orchestrator::PlannerSettings& planner) {
   if (planner.url.empty()) return std::string{};
   if (planner.key_file.empty()) {
     const char* key = std::getenv(planner.key_env.c_str());
     return std::string(key == nullptr ? "" : key);
   }
-  std::ifstream in(planner.key_file);
-  std::string key;
-  if (!std::getline(in, key) || key.empty())
-    return fail(
-        ErrorCode::io_error,
-        fmt::format("[planner] key_file {} cannot be read or is empty; write the key into its first line",
-                    planner.key_file));
+  auto key = base::read_secret_line(planner.key_file);
+  if (!key) return std::unexpected(key.error().with("[planner] key_file"));
   return key;
 }
 

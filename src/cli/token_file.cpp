@@ -1,10 +1,11 @@
 #include "cli/token_file.hpp"
 
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 
 #include <fmt/format.h>
+
+#include "base/secret_file.hpp"
+#include "cli/output.hpp"
 
 namespace geminga::cli {
 namespace {
@@ -19,12 +20,10 @@ std::string trimmed(std::string_view text) {
 }
 
 Result<std::string> read_token(const std::string& file) {
-  std::ifstream in(file, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(in), {}};
-  if (!in.is_open())
-    return fail(ErrorCode::io_error,
-                fmt::format("cannot read the token file {}; does it exist and may this user read it?", file));
-  auto token = trimmed(text);
+  auto content = base::read_secret_file(file);
+  if (!content) return std::unexpected(content.error().with("the token"));
+  if (const std::string exposure = base::exposure_of(file); !exposure.empty()) note(exposure);
+  auto token = trimmed(*content);
   if (token.empty() || token.find_first_of(kBlanks) != std::string::npos)
     return fail(ErrorCode::invalid_argument, fmt::format("the file {} holds no token", file));
   return token;

@@ -10,7 +10,8 @@
 namespace geminga::cli {
 
 /// The token of --token-file, else of GEMINGA_TOKEN (itself, or file:///path as with Pulsar); empty: there is
-/// none. A token never stands on the command line, which others can see. Errors: io_error, invalid_argument.
+/// none. A token never stands on the command line, which others can see. Errors: config_error,
+/// invalid_argument.
 Result<std::string> token_of(const Arguments& arguments);
 
 }  // namespace geminga::cli

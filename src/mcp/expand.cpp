@@ -1,16 +1,14 @@
 #include "mcp/expand.hpp"
 
 #include <algorithm>
-#include <fstream>
 
 #include <fmt/format.h>
 
+#include "base/secret_file.hpp"
 #include "base/try.hpp"
 
 namespace geminga::mcp {
 namespace {
-
-constexpr std::size_t kSecretMax = 64 * 1024;
 
 bool is_name(std::string_view text) {
   const auto letter = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_'; };
@@ -20,15 +18,9 @@ bool is_name(std::string_view text) {
 
 // A file with one secret in it; the end of its line does not belong to it.
 Result<std::string> read_secret(std::string_view name) {
-  std::ifstream stream(std::string(name), std::ios::binary);
-  std::string content(kSecretMax + 1, '\0');
-  if (name.empty() || !stream || (!stream.read(content.data(), kSecretMax + 1) && stream.bad()))
-    return fail(ErrorCode::config_error, fmt::format("${{file:{}}} cannot be read", name));
-  content.resize(static_cast<std::size_t>(stream.gcount()));
-  if (content.size() > kSecretMax)
-    return fail(ErrorCode::config_error,
-                fmt::format("${{file:{}}} is over {} bytes, which is no secret", name, kSecretMax));
-  while (content.ends_with('\n') || content.ends_with('\r')) content.pop_back();
+  auto content = base::read_secret_file(name);
+  if (!content) return std::unexpected(content.error().with(fmt::format("${{file:{}}}", name)));
+  while (content->ends_with('\n') || content->ends_with('\r')) content->pop_back();
   return content;
 }
 

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
-#include <fstream>
-#include <sstream>
 #include <utility>
 
 #include <fmt/format.h>
@@ -12,6 +10,7 @@
 
 #include "base/event_loop.hpp"
 #include "base/log.hpp"
+#include "base/secret_file.hpp"
 #include "base/try.hpp"
 #include "mcp/oauth/crypto.hpp"
 #include "net/http_url.hpp"
@@ -29,12 +28,9 @@ std::int64_t now() {
 }
 
 Result<std::string> read_file(const std::filesystem::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  std::ostringstream text;
-  if (!stream || !(text << stream.rdbuf()))
-    return fail(ErrorCode::config_error,
-                fmt::format("{} (oauth.privateKeyFile in mcp.json) cannot be read", file.native()));
-  return text.str();
+  auto key = base::read_secret_file(file);
+  if (!key) return std::unexpected(key.error().with("oauth.privateKeyFile in mcp.json"));
+  return key;
 }
 
 }  // namespace
