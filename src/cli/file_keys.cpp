@@ -131,54 +131,11 @@ Result<> read(std::string_view text, Limits limits, milliseconds& into) {
   return {};
 }
 
-Result<> read(std::string_view text, Limits limits, std::vector<milliseconds>& into) {
-  std::vector<milliseconds> values;
-  for (bool more = !text.empty(); more;) {
-    const auto comma = text.find(',');
-    GEMINGA_TRY_VOID(read(text.substr(0, comma), limits, values.emplace_back()));
-    more = comma != std::string_view::npos;
-    if (more) text.remove_prefix(comma + 1);
-  }
-  if (values.empty() || values.size() > kListMax)
-    return fail(ErrorCode::config_error,
-                fmt::format(R"(it has {} values; write 1 to {}, for example ["5s", "30s"])", values.size(),
-                            kListMax));
-  into = std::move(values);
-  return {};
-}
-
-std::vector<std::string> parts_of(std::string_view list) {
-  std::vector<std::string> parts;
-  for (bool more = !list.empty(); more;) {
-    const auto comma = list.find(',');
-    parts.emplace_back(list.substr(0, comma));
-    more = comma != std::string_view::npos;
-    if (more) list.remove_prefix(comma + 1);
-  }
-  return parts;
-}
-
 Result<> read(std::string_view text, Limits limits, std::string& into) {
   if (text.empty() && limits.min > 0) return fail(ErrorCode::config_error, "it is empty");
   into = text;
   return {};
 }
-Result<> read(std::string_view text, Limits, std::set<std::string>& into) {
-  auto parts = parts_of(text);
-  if (std::ranges::find(parts, "") != parts.end())
-    return fail(ErrorCode::config_error, "a name in it is empty");
-  into = {parts.begin(), parts.end()};
-  return {};
-}
-Result<> read(std::string_view text, Limits, std::set<auth::Permission>& into) {
-  into.clear();
-  for (const auto& name : parts_of(text)) {
-    GEMINGA_TRY(const auth::Permission permission, auth::parse_permission(name));
-    into.insert(permission);
-  }
-  return {};
-}
-
 Result<> read(std::string_view text, Limits, mcp::Protocol& into) {
   GEMINGA_TRY(into, mcp::parse_protocol(text));
   return {};
@@ -201,13 +158,53 @@ Result<> read(std::string_view text, Limits, orchestrator::RetryMode& into) {
   return {};
 }
 
+/// A key that holds one value.
+template <class Value>
+Result<> read_all(std::span<const std::string> values, Limits limits, Value& into) {
+  if (values.size() != 1)
+    return fail(ErrorCode::config_error,
+                fmt::format("it is a list of {} values; write one value", values.size()));
+  return read(values.front(), limits, into);
+}
+Result<> read_all(std::span<const std::string> values, Limits limits, std::vector<milliseconds>& into) {
+  std::vector<milliseconds> read_values;
+  for (const std::string& value : values) GEMINGA_TRY_VOID(read(value, limits, read_values.emplace_back()));
+  if (values.empty() || values.size() > kListMax)
+    return fail(ErrorCode::config_error,
+                fmt::format(R"(it has {} values; write 1 to {}, for example ["5s", "30s"])", values.size(),
+                            kListMax));
+  into = std::move(read_values);
+  return {};
+}
+Result<> read_all(std::span<const std::string> values, Limits, std::set<std::string>& into) {
+  if (std::ranges::find(values, "") != values.end())
+    return fail(ErrorCode::config_error, "a name in it is empty");
+  into = {values.begin(), values.end()};
+  return {};
+}
+Result<> read_all(std::span<const std::string> values, Limits, std::set<auth::Permission>& into) {
+  into.clear();
+  for (const std::string& name : values) {
+    GEMINGA_TRY(const auth::Permission permission, auth::parse_permission(name));
+    into.insert(permission);
+  }
+  return {};
+}
+
 template <auto Member, std::int64_t Min = Limits{}.min, std::int64_t Max = Limits{}.max, class Target>
 constexpr FileKey<Target> row(std::string_view name, std::string_view help) {
   return {.name = name,
           .help = help,
-          .apply = [](Target& target,
-                      std::string_view text) { return read(text, {.min = Min, .max = Max}, target.*Member); },
+          .apply =
+              [](Target& target, std::span<const std::string> values) {
+                return read_all(values, {.min = Min, .max = Max}, target.*Member);
+              },
           .show = [](const Target& target) { return text_of(target.*Member); }};
+}
+template <class Target>
+constexpr FileKey<Target> placed(FileKey<Target> key, Place place) {
+  key.place = place;
+  return key;
 }
 template <auto Member, std::int64_t Min = Limits{}.min, std::int64_t Max = Limits{}.max>
 constexpr auto server(std::string_view name, std::string_view help) {
@@ -276,9 +273,11 @@ constexpr FileKey<OrchestratorSettings> kOrchestratorTable[] = {
         "calls_max", "tool calls in flight; above, signals wait on the bus"),
     orchestration<&OrchestratorSettings::namespaces_max, 1, 10'000>(
         "namespaces_max", "of tenants, each has a few threads; above, 429"),
-    orchestration<&OrchestratorSettings::webhook_secret_key, 0>(
-        "webhook_secret_key",
-        "webhooks are signed with it: a file, or data:;base64,TEXT; 32 to 64 bytes; empty: nobody is told"),
+    placed(orchestration<&OrchestratorSettings::webhook_secret_key, 0>(
+               "webhook_secret_key",
+               "webhooks are signed with it: a file, or data:;base64,TEXT; 32 to 64 bytes; empty: nobody is "
+               "told"),
+           Place::key),
     orchestration<&OrchestratorSettings::webhook_url, 0>(
         "webhook_url", "told of the end of each job that names nobody else; empty: none"),
     orchestration<&OrchestratorSettings::webhook_timeout, 1, kHour>("webhook_timeout", "of one attempt"),
@@ -292,10 +291,13 @@ constexpr auto authentication(std::string_view name, std::string_view help) {
 }
 
 constexpr FileKey<auth::AuthSettings> kAuthTable[] = {
-    authentication<&auth::AuthSettings::token_secret_key>(
-        "token_secret_key", "tokens are signed by HS256 with this key: file:///path or data:;base64,TEXT"),
-    authentication<&auth::AuthSettings::token_public_key>(
-        "token_public_key", "or by RS256 or ES256, with the private key of this one"),
+    placed(authentication<&auth::AuthSettings::token_secret_key>(
+               "token_secret_key",
+               "tokens are signed by HS256 with this key: file:///path or data:;base64,TEXT"),
+           Place::key),
+    placed(authentication<&auth::AuthSettings::token_public_key>(
+               "token_public_key", "or by RS256 or ES256, with the private key of this one"),
+           Place::key),
     authentication<&auth::AuthSettings::token_audience>("token_audience", "what 'aud' of a token must name"),
     authentication<&auth::AuthSettings::superuser_roles>("superuser_roles",
                                                          "may do everything in every tenant"),
@@ -319,7 +321,9 @@ constexpr FileKey<PlannerSettings> kPlannerTable[] = {
                                        "of an OpenAI-compatible API, up to and with /v1; empty: no model"),
     planning<&PlannerSettings::model, 0>("model", "as the API calls it"),
     planning<&PlannerSettings::key_env, 0>("key_env", "the variable of the environment that holds its key"),
-    planning<&PlannerSettings::key_file, 0>("key_file", "a file that holds it, in the variable's place"),
+    placed(
+        planning<&PlannerSettings::key_file, 0>("key_file", "a file that holds it, in the variable's place"),
+        Place::path),
     planning<&PlannerSettings::timeout, kSecond, kHour>("timeout", "of one attempt"),
     planning<&PlannerSettings::attempts, 1, 20>("attempts", "where the model is busy or gives no answer"),
     planning<&PlannerSettings::requests_max, 1, 1'000>("requests_max", "questions at once; the others wait"),

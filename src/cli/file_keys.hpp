@@ -8,6 +8,7 @@
 
 #include "auth/authenticator.hpp"
 #include "cli/embedded_settings.hpp"
+#include "cli/place.hpp"
 #include "mcp/server_config.hpp"
 #include "orchestrator/settings.hpp"
 
@@ -18,10 +19,12 @@ template <class Target>
 struct FileKey {
   std::string_view name;
   std::string_view help;
-  /// Takes the value as text, a list with commas. Errors: config_error with value and remedy.
-  Result<> (*apply)(Target& target, std::string_view text);
+  /// Takes the values of a list, or the one of a key that holds one. Errors: config_error with value and
+  /// remedy.
+  Result<> (*apply)(Target& target, std::span<const std::string> values);
   /// As it would stand in the file.
   std::string (*show)(const Target& target);
+  Place place = Place::none;
 };
 
 /// [servers.NAME]; `tools` is a list of tables and not among them.

@@ -270,6 +270,67 @@ TEST_F(Settings, AKeyFileIsRelativeToTheFileThatNamesIt) {
   std::filesystem::remove(key);
 }
 
+/// Tokens may be for any role: "CN=alice,OU=harbour" is one.
+TEST_F(Settings, ARoleMayHaveACommaInItsName) {
+  write(
+      "[auth]\ntoken_secret_key = 'k'\nsuperuser_roles = ['CN=alice,OU=a', 'root']\nmonitor_roles = 'x,y'\n");
+  const auto settings = load({}, true);
+  ASSERT_TRUE(settings) << settings.error().message;
+  EXPECT_EQ(settings->auth.superuser_roles, (std::set<std::string>{"CN=alice,OU=a", "root"}));
+  EXPECT_EQ(settings->auth.monitor_roles, (std::set<std::string>{"x,y"}));
+  EXPECT_NE(error("[orchestrator]\nmax_attempts = [1, 2]\n").find("write one value"), std::string::npos);
+}
+
+TEST_F(Settings, EveryPathInTheFileIsRelativeToItsFolderWhereverItWasStarted) {
+  ServeSettings settings;
+  const auto applied = apply_settings_file(settings, R"toml(
+data_dir = "data"
+bus = "embedded:data"
+mcp = "mcp.json"
+rules = "/elsewhere/rules.toml"
+[auth]
+token_secret_key = "not-there.key"
+[orchestrator]
+webhook_secret_key = "file://hooks.key"
+[planner]
+url = "http://127.0.0.1:1/v1"
+model = "m"
+key_file = "model.key"
+)toml",
+                                           "/etc/geminga/geminga.toml");
+  ASSERT_TRUE(applied) << applied.error().message;
+  EXPECT_EQ(settings.data_dir, "/etc/geminga/data");
+  EXPECT_EQ(settings.bus_url, "embedded:/etc/geminga/data");
+  EXPECT_EQ(settings.mcp, "/etc/geminga/mcp.json");
+  EXPECT_EQ(settings.rules, "/elsewhere/rules.toml");
+  EXPECT_EQ(settings.auth.token_secret_key, "/etc/geminga/not-there.key") << "though it is not there";
+  EXPECT_EQ(settings.orchestrator.webhook_secret_key, "file:///etc/geminga/hooks.key");
+  EXPECT_EQ(settings.planner.key_file, "/etc/geminga/model.key");
+}
+
+TEST_F(Settings, WhatIsNoPathStaysAsItIs) {
+  const std::string key(44, 'A');  // 33 bytes in base64
+  for (const std::string& value : {key, "data:;base64," + key}) {
+    ServeSettings settings;
+    ASSERT_TRUE(apply_settings_file(settings,
+                                    "bus = 'pulsar://h:6650'\n[auth]\ntoken_secret_key = '" + value + "'\n",
+                                    "/etc/geminga.toml"));
+    EXPECT_EQ(settings.auth.token_secret_key, value);
+    EXPECT_EQ(settings.bus_url, "pulsar://h:6650");
+  }
+}
+
+TEST_F(Settings, WhatNeedsAModelIsRefusedWithoutOne) {
+  const std::string at = file_.string();
+  EXPECT_NE(error("\n[planner]\nmodel = 'm'\n").find(":2: [planner] names a model or its key and no url"),
+            std::string::npos);
+  EXPECT_NE(error("[planner]\nkey_file = 'k'\n").find("write url = "), std::string::npos);
+  EXPECT_NE(error("[orchestrator]\nexecute_plans = true\n").find("write url and model into [planner]"),
+            std::string::npos);
+  EXPECT_EQ(error("[planner]\nurl = ''\nmodel = ''\n"), "");
+  EXPECT_EQ(error("[orchestrator]\nexecute_plans = true\n[planner]\nurl = 'http://h/v1'\nmodel = 'm'\n"), "");
+}
+
 TEST_F(Settings, WhatIsWrongInAuthIsNamed) {
   EXPECT_NE(error("[auth]\ntoken_secret = 'x'\n").find("token_secret_key"), std::string::npos);
   EXPECT_NE(error("[auth.roles.a]\ntenant = 't'\npermissions = ['write']\n").find("produce"),
@@ -321,8 +382,15 @@ TEST(FileKeys, ADefaultCanBeReadBack) {
   const auto read_back = [](const auto& key, auto target) {
     const auto before = target;
     std::string text = key.show(target);
+    const bool list = text.starts_with('[');
     std::erase_if(text, [](char c) { return c == '"' || c == '[' || c == ']' || c == ' '; });
-    EXPECT_TRUE(key.apply(target, text)) << key.name;
+    std::vector<std::string> values;
+    for (std::size_t comma = text.find(','); list && comma != std::string::npos; comma = text.find(',')) {
+      values.push_back(text.substr(0, comma));
+      text.erase(0, comma + 1);
+    }
+    if (!list || !text.empty()) values.push_back(text);
+    EXPECT_TRUE(key.apply(target, values)) << key.name;
     EXPECT_EQ(target, before) << key.name;
   };
   for (const auto& key : kOrchestratorKeys) read_back(key, orchestrator::OrchestratorSettings{});

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "cli/place.hpp"
 #include "cli/serve_settings.hpp"
 
 namespace geminga::cli {
@@ -19,7 +20,7 @@ struct Setting {
   std::string_view help = {};
   Result<> (*apply)(ServeSettings& settings, std::string_view text) = nullptr;
   std::string_view choices = {};  ///< "text,json"
-  bool path = false;              ///< in the file, relative to the file's folder
+  Place place = Place::none;
 };
 
 extern const std::span<const Setting> kSettings;

@@ -25,6 +25,7 @@ constexpr std::string_view kPlanner = "planner";
 /// Where an error is: "geminga.toml:12".
 struct Source {
   const std::string& name;
+  [[nodiscard]] std::filesystem::path folder() const { return std::filesystem::path(name).parent_path(); }
   [[nodiscard]] std::unexpected<Error> error(const toml::source_region& where, std::string_view text) const {
     return fail(ErrorCode::config_error, fmt::format("{}:{}: {}", name, where.begin.line, text));
   }
@@ -47,26 +48,27 @@ Result<std::string> scalar_text(const Source& source, std::string_view key, cons
 Result<> apply_setting(const Source& source, ServeSettings& settings, const Setting& setting,
                        const toml::node& node) {
   GEMINGA_TRY(std::string text, scalar_text(source, setting.key, node));
-  if (setting.path && !text.empty()) {
-    text = (std::filesystem::path(source.name).parent_path() / text).string();
-  }
+  text = placed_in(source.folder(), setting.place, text);
   if (auto applied = setting.apply(settings, text); !applied) {
     return source.error(node.source(), fmt::format("'{}': {}", setting.key, applied.error().message));
   }
   return {};
 }
 
-/// "a,b" for an array, the value's own text otherwise.
-Result<std::string> value_text(const Source& source, std::string_view key, const toml::node& node) {
+/// Of an array its elements.
+Result<std::vector<std::string>> texts_of(const Source& source, std::string_view key,
+                                          const toml::node& node) {
+  std::vector<std::string> texts;
   const toml::array* list = node.as_array();
-  if (list == nullptr) return scalar_text(source, key, node);
-  std::string text;
-  for (const auto& element : *list) {
-    GEMINGA_TRY(const std::string part, scalar_text(source, key, element));
-    if (&element != &list->front()) text += ',';
-    text += part;
+  if (list == nullptr) {
+    GEMINGA_TRY(std::string text, scalar_text(source, key, node));
+    return std::vector<std::string>{std::move(text)};
   }
-  return text;
+  for (const auto& element : *list) {
+    GEMINGA_TRY(std::string text, scalar_text(source, key, element));
+    texts.push_back(std::move(text));
+  }
+  return texts;
 }
 
 /// `also`: a key of this table that is read elsewhere.
@@ -82,8 +84,9 @@ Result<> apply_key(const Source& source, std::string_view where, std::span<const
     for (const auto& file_key : table) known.emplace_back(file_key.name);
     return source.unknown_key(key, where, known);
   }
-  GEMINGA_TRY(const std::string text, value_text(source, key.str(), value));
-  if (auto applied = found->apply(target, text); !applied)
+  GEMINGA_TRY(std::vector<std::string> texts, texts_of(source, key.str(), value));
+  for (std::string& text : texts) text = placed_in(source.folder(), found->place, text);
+  if (auto applied = found->apply(target, texts); !applied)
     return source.error(value.source(),
                         fmt::format("'{}' in {}: {}", key.str(), where, applied.error().message));
   return {};
@@ -161,14 +164,6 @@ Result<> read_keys(const Source& source, std::string_view name, std::span<const 
   return {};
 }
 
-/// A path in the file is relative to the file's folder; a URL or the key's own text is not a path.
-void place_key(const Source& source, std::string& location) {
-  if (location.empty() || location.find(':') != std::string::npos) return;
-  const auto file = std::filesystem::path(source.name).parent_path() / location;
-  std::error_code ignored;
-  if (std::filesystem::is_regular_file(file, ignored)) location = file.string();
-}
-
 Result<> read_roles(const Source& source, const toml::node& node, ServeSettings& settings) {
   const toml::table* table = node.as_table();
   if (table == nullptr)
@@ -192,8 +187,6 @@ Result<> read_auth(const Source& source, const toml::node& node, ServeSettings& 
     }
     GEMINGA_TRY_VOID(apply_key(source, "[auth]", kAuthKeys, key, value, settings.auth, kRoles));
   }
-  place_key(source, settings.auth.token_secret_key);
-  place_key(source, settings.auth.token_public_key);
   return {};
 }
 
@@ -240,6 +233,24 @@ Result<> read_tenants(const Source& source, const toml::node& node, ServeSetting
   return {};
 }
 
+/// What would wait for a model that nobody has named does nothing, and is an error.
+Result<> check_model(const Source& source, const ServeSettings& settings, const toml::table& table) {
+  const auto& planner = settings.planner;
+  if (!planner.url.empty()) return {};
+  const toml::node* node = table.get(kPlanner);
+  if (node != nullptr && !(planner.model.empty() && planner.key_file.empty()))
+    return source.error(
+        node->source(),
+        "[planner] names a model or its key and no url, so nobody would be asked; write url = "
+        "\"http://HOST:PORT/v1\" beside it, or take the rest away");
+  node = table.get(kOrchestrator);
+  if (node != nullptr && settings.orchestrator.execute_plans)
+    return source.error(node->source(),
+                        "'execute_plans' in [orchestrator]: without a model there are no plans to execute; "
+                        "write url and model into [planner]");
+  return {};
+}
+
 Result<> apply_table(const Source& source, ServeSettings& settings, const toml::table& table) {
   for (const auto& [key, value] : table) {
     if (key.str() == kServers) {
@@ -248,15 +259,10 @@ Result<> apply_table(const Source& source, ServeSettings& settings, const toml::
     }
     if (key.str() == kOrchestrator) {
       GEMINGA_TRY_VOID(read_keys(source, kOrchestrator, kOrchestratorKeys, value, settings.orchestrator));
-      place_key(source, settings.orchestrator.webhook_secret_key);
       continue;
     }
     if (key.str() == kPlanner) {
       GEMINGA_TRY_VOID(read_keys(source, kPlanner, kPlannerKeys, value, settings.planner));
-      // Like every path in the file, from where the file is.
-      auto& key_file = settings.planner.key_file;
-      if (!key_file.empty())
-        key_file = (std::filesystem::path(source.name).parent_path() / key_file).string();
       continue;
     }
     if (key.str() == kEmbedded) {
@@ -280,8 +286,9 @@ Result<> apply_table(const Source& source, ServeSettings& settings, const toml::
     GEMINGA_TRY_VOID(apply_setting(source, settings, *found, value));
   }
   // Only now are all roles known.
-  if (const toml::node* tenants = table.get(kTenants)) return read_tenants(source, *tenants, settings);
-  return {};
+  if (const toml::node* tenants = table.get(kTenants))
+    GEMINGA_TRY_VOID(read_tenants(source, *tenants, settings));
+  return check_model(source, settings, table);
 }
 
 }  // namespace
