@@ -10,6 +10,8 @@
 #include "auth/token.hpp"
 #include "base/base64.hpp"
 #include "base/clock.hpp"
+#include "base/secret_file.hpp"
+#include "base/try.hpp"
 #include "cli/output.hpp"
 #include "cli/remote.hpp"
 #include "cli/token_file.hpp"
@@ -19,6 +21,8 @@ namespace geminga::cli {
 namespace {
 
 using nlohmann::ordered_json;
+
+constexpr std::string_view kPublicKey = "public-key";
 
 /// A new file; a key that is there is never written over. `secret`: only its owner may read it.
 Outcome write_new(const std::string& path, std::string_view bytes, bool secret) {
@@ -59,8 +63,21 @@ Result<auth::Key> key_of(const Arguments& arguments, std::string_view other,
   const bool secret = arguments.has("secret-key");
   if (secret == arguments.has(other))
     return fail(ErrorCode::invalid_argument, fmt::format("name one key: --secret-key or --{}", other));
-  auto bytes = auth::read_key(arguments.text(secret ? "secret-key" : other));
+  const std::string location = arguments.text(secret ? "secret-key" : other);
+  if (!secret && other == kPublicKey) {
+    GEMINGA_TRY(const std::string bytes, auth::read_public_key(location));
+    return make(bytes);
+  }
+  const auto file = auth::key_file(location);
+  if (!file)
+    return fail(
+        ErrorCode::invalid_argument,
+        fmt::format("--{} takes a file, as file:///path or as a path that is there; a key on the command "
+                    "line would be seen by everyone on this machine",
+                    secret ? "secret-key" : other));
+  auto bytes = auth::read_key(location);
   if (!bytes) return std::unexpected(bytes.error());
+  if (const std::string exposure = base::exposure_of(*file); !exposure.empty()) note(exposure);
   return secret ? auth::Key::secret(*std::move(bytes)) : make(*bytes);
 }
 
@@ -116,7 +133,7 @@ std::expected<std::string, Failure> given_token(const Arguments& arguments) {
 }
 
 Outcome validate(const Arguments& arguments) {
-  const auto key = key_of(arguments, "public-key", &auth::Key::public_key);
+  const auto key = key_of(arguments, kPublicKey, &auth::Key::public_key);
   if (!key) return wrong_key(key.error());
   GEMINGA_CLI_TRY(const std::string token, given_token(arguments));
   const auto claims = auth::TokenVerifier(*key, {.audience = arguments.text("audience")}).verify(token);
@@ -143,7 +160,7 @@ Option audience_option(std::string help) {
 }  // namespace
 
 Verb tokens_verb() {
-  const Option secret = key_option("secret-key", "file:///path, or data:;base64,TEXT (HS256)");
+  const Option secret = key_option("secret-key", "a file, as file:///path or a path (HS256)");
   return {
       .name = "tokens",
       .summary = "make and check the tokens that say who asks",
@@ -160,7 +177,7 @@ Verb tokens_verb() {
           {.name = "create",
            .summary = "a token for a role, on stdout",
            .options = {secret,
-                       key_option("private-key", "file:///path, PKCS #8 (RS256 or ES256)"),
+                       key_option("private-key", "likewise, PKCS #8 (RS256 or ES256)"),
                        {.name = "subject",
                         .letter = 's',
                         .value = Value::text,
@@ -188,7 +205,9 @@ Verb tokens_verb() {
                         .value = Value::file,
                         .metavar = "FILE",
                         .help = "a new file, for you alone to read"},
-                       {.name = "base64", .letter = 'b', .help = "as base64, as data:;base64,TEXT takes it"}},
+                       {.name = "base64",
+                        .letter = 'b',
+                        .help = "as base64, for data:;base64,TEXT in geminga.toml"}},
            .run = create_secret_key},
           {.name = "create-key-pair",
            .summary = "a new pair of keys for RS256 or ES256",
