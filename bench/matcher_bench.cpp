@@ -4,6 +4,7 @@
 // numbers, tab-separated, for whoever fits the confidence anew.
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <filesystem>
 #include <map>
 #include <random>
@@ -221,7 +222,11 @@ std::vector<Row> decide_by_set(const std::vector<ToolView>& tools,
 }  // namespace
 
 int main(int argc, char** argv) {
-  const bool show_rows = argc > 1 && std::string_view(argv[1]) == "--rows";
+  const bool show_rows = argc == 2 && std::string_view(argv[1]) == "--rows";
+  if (argc > 1 && !show_rows) {
+    fmt::print(stderr, "matcher_bench knows --rows and nothing else\n");
+    return 2;
+  }
   const std::filesystem::path data = std::filesystem::path(GEMINGA_SOURCE_DIR) / "tests/data/matching";
   const auto tools = testing::load_tools(data / "tools.json");
   const auto sentences = testing::load_sentences(data / "sentences.tsv");
