@@ -77,16 +77,22 @@ Result<std::string> streamed(std::string_view body) {
 
 }  // namespace
 
-std::string chat_request(std::string_view model, const std::vector<ChatMessage>& messages, bool stream) {
+std::string chat_request(std::string_view model, const std::vector<ChatMessage>& messages, bool stream,
+                         const ChatExtras& extras) {
   json list = json::array();
   for (const ChatMessage& message : messages)
     list.push_back({{"role", message.role}, {"content", message.content}});
-  const json body = {{"model", model},
-                     {"messages", std::move(list)},
-                     {"temperature", 0},
-                     {"stream", stream},
-                     {"response_format", {{"type", "json_object"}}}};
+  json body = {{"model", model}, {"messages", std::move(list)}, {"stream", stream}};
+  if (extras.temperature) body["temperature"] = 0;
+  if (extras.response_format) body["response_format"] = {{"type", "json_object"}};
   return body.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+ChatExtras without_refused(ChatExtras sent, int status, std::string_view body) {
+  if (status != 400 && status != 422) return sent;
+  if (body.contains("temperature")) sent.temperature = false;
+  if (body.contains("response_format")) sent.response_format = false;
+  return sent;
 }
 
 Result<std::string> chat_answer(std::string_view content_type, std::string_view body) {

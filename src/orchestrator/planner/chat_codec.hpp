@@ -15,8 +15,19 @@ struct ChatMessage {
   std::string content{};
 };
 
-/// The body of a request that wants one JSON object back.
-std::string chat_request(std::string_view model, const std::vector<ChatMessage>& messages, bool stream);
+/// What makes for better plans, and what some servers and models refuse.
+struct ChatExtras {
+  bool temperature = true;      ///< 0: the likeliest words
+  bool response_format = true;  ///< one JSON object
+  bool operator==(const ChatExtras&) const = default;
+};
+
+/// The body of a request.
+std::string chat_request(std::string_view model, const std::vector<ChatMessage>& messages, bool stream,
+                         const ChatExtras& extras = {});
+
+/// `sent` without what the body of a 400 or 422 names; the same where it names none of them.
+ChatExtras without_refused(ChatExtras sent, int status, std::string_view body);
 
 /// The words of the assistant from the body of a 200, streamed or not. Errors: unavailable (the answer is
 /// cut, or the model stopped at its own limit, or refused; asking again may help), parse_error (it is no such

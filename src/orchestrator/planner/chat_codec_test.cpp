@@ -19,6 +19,17 @@ TEST(ChatCodec, ARequestHasModelMessagesAndForm) {
   EXPECT_EQ(body["response_format"]["type"], "json_object");
   EXPECT_EQ(body["messages"][0], (json{{"role", "system"}, {"content", "be \"good\""}}));
   EXPECT_EQ(json::parse(chat_request("m", {}, false))["stream"], false);
+  const json bare =
+      json::parse(chat_request("m", {}, false, {.temperature = false, .response_format = false}));
+  EXPECT_FALSE(bare.contains("temperature") || bare.contains("response_format"));
+}
+
+TEST(ChatCodec, WhatARefusalNamesIsLeftOut) {
+  EXPECT_EQ(without_refused({}, 400, "no 'temperature' please"), (ChatExtras{.temperature = false}));
+  EXPECT_EQ(without_refused({}, 422, R"({"loc":["response_format"]})"),
+            (ChatExtras{.response_format = false}));
+  EXPECT_EQ(without_refused({}, 400, "no such model"), ChatExtras{});
+  EXPECT_EQ(without_refused({}, 503, "temperature too high"), ChatExtras{}) << "the server's own";
 }
 
 struct Row {

@@ -22,7 +22,8 @@ constexpr std::size_t kWaitingMax = 1'000;
 
 /// Asking again may help.
 bool is_passing(int status) {
-  return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
+  return status == 408 || status == 409 || status == 425 || status == 429 || status == 500 || status == 502 ||
+         status == 503 || status == 504;
 }
 
 }  // namespace
@@ -37,6 +38,7 @@ struct OpenAiPlanner::Impl : std::enable_shared_from_this<OpenAiPlanner::Impl> {
     std::uint32_t attempts = 0;  // of the messages as they are
     std::uint32_t requests = 0;  // all of them
     bool mended = false;
+    ChatExtras sent;
     std::unique_ptr<base::Timer> pause;
   };
   using AskingPtr = std::shared_ptr<Asking>;
@@ -51,6 +53,7 @@ struct OpenAiPlanner::Impl : std::enable_shared_from_this<OpenAiPlanner::Impl> {
   const OpenAiPlannerOptions options;
   base::Clock& clock;
   net::HttpClient client;
+  ChatExtras extras;  // without what the server has refused
   std::set<AskingPtr> asking;
   std::deque<AskingPtr> waiting;
   bool stopped = false;
@@ -59,6 +62,7 @@ struct OpenAiPlanner::Impl : std::enable_shared_from_this<OpenAiPlanner::Impl> {
   void send(const AskingPtr& each);
   void returned(const AskingPtr& each, Result<net::ClientResponse> response);
   void answered(const AskingPtr& each, const net::ClientResponse& response);
+  bool drop_refused(const AskingPtr& each, const net::ClientResponse& response);
   void again(const AskingPtr& each, std::optional<milliseconds> wanted, const std::string& why);
   void end(const AskingPtr& each, Result<Plan> plan);
   void end_all();
@@ -86,7 +90,8 @@ void OpenAiPlanner::Impl::send(const AskingPtr& each) {
   request.headers.add("Content-Type", "application/json");
   request.headers.add("Accept", settings.stream ? "text/event-stream" : "application/json");
   if (!options.key.empty()) request.headers.add("Authorization", "Bearer " + options.key);
-  request.body = chat_request(settings.model, each->messages, settings.stream);
+  each->sent = extras;
+  request.body = chat_request(settings.model, each->messages, settings.stream, extras);
   request.timeout = settings.timeout;
   request.connect_timeout = std::min(request.connect_timeout, settings.timeout);
   request.max_response_bytes = kAnswerBytesMax;
@@ -105,9 +110,25 @@ void OpenAiPlanner::Impl::returned(const AskingPtr& each, Result<net::ClientResp
     return end(each, fail(ErrorCode::unavailable, response.error().message));
   }
   if (response->status == 200) return answered(each, *response);
+  if (drop_refused(each, *response)) return send(each);
   const std::string why = chat_error(response->status, response->body);
   if (!is_passing(response->status)) return end(each, fail(ErrorCode::unavailable, why));
   again(each, mcp::parse_retry_after(response->headers.get("Retry-After")), why);
+}
+
+/// True where the question may be asked once more with less in it: each thing is refused once at most.
+bool OpenAiPlanner::Impl::drop_refused(const AskingPtr& each, const net::ClientResponse& response) {
+  const ChatExtras rest = without_refused(each->sent, response.status, response.body);
+  if (rest == each->sent) return false;
+  --each->attempts;
+  const ChatExtras before = extras;
+  extras.temperature = extras.temperature && rest.temperature;
+  extras.response_format = extras.response_format && rest.response_format;
+  if (extras != before)
+    log::info("orchestrator", "the model's server refuses {}{}{}, which is left out from now on",
+              rest.temperature ? "" : "temperature", rest.temperature || rest.response_format ? "" : " and ",
+              rest.response_format ? "" : "response_format");
+  return true;
 }
 
 void OpenAiPlanner::Impl::answered(const AskingPtr& each, const net::ClientResponse& response) {

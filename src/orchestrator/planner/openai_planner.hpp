@@ -19,7 +19,8 @@ struct OpenAiPlannerOptions {
 };
 
 /// Asks a model behind an OpenAI-compatible API. An attempt that did not get through, timed out or was
-/// answered 408, 429, 500, 502, 503 or 504 is made again after a pause, or after what Retry-After says; words
+/// answered 408, 409, 425, 429, 500, 502, 503 or 504 is made again after a pause, or after what Retry-After
+/// says; one that was refused for its temperature or response_format (400, 422) at once without them; words
 /// that are no valid plan are sent back once with what is wrong with them. At most `requests_max` questions
 /// are asked at once, the others wait in their order.
 class OpenAiPlanner final : public Planner {
