@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "orchestrator/matching/ascii.hpp"
+#include "orchestrator/matching/json_member.hpp"
 #include "schema/json_schema.hpp"
 
 namespace geminga::orchestrator {
@@ -14,12 +15,6 @@ namespace {
 using nlohmann::json;
 
 constexpr int kDepthMax = 16;
-
-const json* member(const json& object, std::string_view name) {
-  if (!object.is_object()) return nullptr;
-  const auto found = object.find(name);
-  return found == object.end() ? nullptr : &*found;
-}
 
 const json* property_schema(const json& schema, std::string_view name) {
   const json* properties = member(schema, "properties");

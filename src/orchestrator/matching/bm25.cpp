@@ -8,6 +8,7 @@
 #include "orchestrator/events/schema_check.hpp"
 #include "orchestrator/matching/matcher.hpp"
 #include "orchestrator/matching/text.hpp"
+#include "orchestrator/matching/usage.hpp"
 
 namespace geminga::orchestrator {
 namespace {
@@ -60,15 +61,9 @@ std::vector<std::string> name_of(const ToolView& tool) {
 }
 
 std::vector<float> bonuses(std::span<const ToolView> tools) {
-  std::uint64_t most = 0;
-  for (const ToolView& tool : tools) most = std::max(most, tool.uses);
-  std::vector<float> out(tools.size(), 0.0F);
-  if (most == 0) return out;
-  for (std::size_t i = 0; i < tools.size(); ++i) {
-    const double share =
-        std::log1p(static_cast<double>(tools[i].uses)) / std::log1p(static_cast<double>(most));
-    out[i] = static_cast<float>(kUseBonusMax * share);
-  }
+  std::vector<float> out;
+  out.reserve(tools.size());
+  for (const double share : usage_of(tools)) out.push_back(static_cast<float>(kUseBonusMax * share));
   return out;
 }
 

@@ -168,6 +168,10 @@ TEST(Extraction, WhatARuleHasCaughtIsSetAsideWhereverItStands) {
   fill_from_sentence(schema_of("a:string b:string"), "t", read_sentence("say \"hi there\" and \"bye\""),
                      params);
   EXPECT_EQ(params, json::parse(R"({"a":"hi there","b":"bye"})"));
+  params = json::parse(R"({"word":"celsius"})");
+  fill_from_sentence(schema_of("word:string unit:celsius|kelvin"), "t",
+                     read_sentence("write celsius behind degrees celsius"), params);
+  EXPECT_EQ(params, json::parse(R"({"word":"celsius","unit":"celsius"})"));
 }
 
 TEST(Extraction, TablesInsideAreFilled) {

@@ -5,6 +5,7 @@
 
 #include "base/try.hpp"
 #include "orchestrator/matching/matcher.hpp"
+#include "orchestrator/matching/usage.hpp"
 
 namespace geminga::orchestrator {
 namespace {
@@ -12,15 +13,6 @@ namespace {
 constexpr double kCosineWeight = 0.7;
 constexpr double kWordsWeight = 0.2;
 constexpr double kUsageWeight = 0.1;
-
-std::vector<double> usage_of(std::span<const ToolView> tools) {
-  std::uint64_t most = 0;
-  for (const ToolView& tool : tools) most = std::max(most, tool.uses);
-  std::vector<double> usage(tools.size(), 0.0);
-  for (std::size_t i = 0; most > 0 && i < tools.size(); ++i)
-    usage[i] = std::log1p(static_cast<double>(tools[i].uses)) / std::log1p(static_cast<double>(most));
-  return usage;
-}
 
 }  // namespace
 

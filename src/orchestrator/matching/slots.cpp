@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "orchestrator/matching/json_member.hpp"
 #include "orchestrator/matching/stem.hpp"
 #include "orchestrator/matching/text.hpp"
 #include "orchestrator/matching/values.hpp"
@@ -54,12 +55,6 @@ constexpr RoleWord kRoleWords[] = {
     {"regarding", Role::topic}, {"on", Role::topic},    {"into", Role::language}, {"to", Role::language},
     {"in", Role::language},     {"by", Role::author},   {"of", Role::author},
 };
-
-const json* member(const json& object, const char* name) {
-  if (!object.is_object()) return nullptr;
-  const auto found = object.find(name);
-  return found == object.end() ? nullptr : &*found;
-}
 
 /// "A value or null" is how many servers write what may be left out.
 const json& plain(const json& schema) {
@@ -138,7 +133,7 @@ void collect(const json& schema, const json& params, const std::vector<std::stri
   for (const Property& property : in_order(schema, *properties)) {
     const std::string& name = *property.name;
     const json& inner = plain(*property.schema);
-    const json* given = member(params, name.c_str());
+    const json* given = member(params, name);
     const bool needed = required && property.required;
     std::vector<std::string> here = path;
     here.push_back(name);
@@ -188,10 +183,13 @@ bool is_preposition(string_view word) {
          std::ranges::find(kOthers, word) != std::end(kOthers);
 }
 
+bool contains(const std::vector<std::string>& list, string_view word) {
+  return std::ranges::find(list, word) != list.end();
+}
+
 bool named(const Slot& slot, std::initializer_list<string_view> words) {
-  return std::ranges::any_of(words, [&](string_view word) {
-    return std::ranges::find(slot.labels, stem(std::string(word))) != slot.labels.end();
-  });
+  return std::ranges::any_of(
+      words, [&](string_view word) { return contains(slot.labels, stem(std::string(word))); });
 }
 
 }  // namespace geminga::orchestrator

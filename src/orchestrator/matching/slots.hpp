@@ -37,6 +37,8 @@ bool introduces(std::string_view preposition, const Slot& slot);
 bool is_end_of_way(const Slot& slot);
 /// True for every word that introduces() knows.
 bool is_preposition(std::string_view word);
+/// Whether a list of words, such as labels, has it.
+bool contains(const std::vector<std::string>& list, std::string_view word);
 /// True where one of `words` is a word of the slot's name.
 bool named(const Slot& slot, std::initializer_list<std::string_view> words);
 
