@@ -112,6 +112,7 @@ constexpr Row kRows[] = {
     {"x:number power:number", "raise 2 by 9", R"({"x":2,"power":9})"},
     {"start:string/date end:string/date alpha?:number", "sales 2024-05-01 2024-05-04",
      R"({"start":"2024-05-01","end":"2024-05-04"})"},
+    {"query:string", "search for 4k monitors", R"({"query":"4k monitors"})"},
     {"brand:string count?:integer", "the top five brands", "{}"},
     {"user_id:string", "show the user with the ID 7890", R"({"user_id":"7890"})"},
     // lists

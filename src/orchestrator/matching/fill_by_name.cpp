@@ -171,8 +171,8 @@ std::optional<Span> phrase_at(const Filling& filling, std::size_t first, const S
                      std::ranges::find(slot.roles, Role::author) != slot.roles.end();
   if (place || !slot.required) return std::nullopt;
   std::size_t last = first;
-  while (last < filling.tokens.size() && !filling.used[last] &&
-         filling.tokens[last].kind == TokenKind::word && last - first < kPhraseMax) {
+  while (last < filling.tokens.size() && !filling.used[last] && !filling.is_value(last) &&
+         last - first < kPhraseMax) {
     if (is_preposition(filling.tokens[last].term)) break;
     ++last;
     if (filling.tokens[last - 1].clause_ends) break;

@@ -30,7 +30,10 @@ struct Filling {
   std::vector<Slot> slots;
   std::vector<std::string> tool_words;
 
-  [[nodiscard]] bool is_value(std::size_t i) const { return tokens[i].kind != TokenKind::word; }
+  /// A number that cannot be read is a word like others: "search for 4k monitors".
+  [[nodiscard]] bool is_value(std::size_t i) const {
+    return tokens[i].kind != TokenKind::word && tokens[i].kind != TokenKind::unread_number;
+  }
   [[nodiscard]] std::vector<std::size_t> unused(TokenKind kind) const;
   /// Words in capitals from `first` on: "New York, NY", "Eiffel Tower".
   [[nodiscard]] Span name_at(std::size_t first, bool across_comma) const;
