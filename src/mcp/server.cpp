@@ -92,12 +92,13 @@ void Server::start() {
 void Server::connect() {
   upstream_ = surroundings_.connect(config_);
   start_timer_.set_after(config_.settings.start_timeout, [this] {
-    upstream_->close();
     down({ErrorCode::timeout,
           fmt::format("server '{}' did not finish initialize and tools/list within {} ms; start_timeout in "
                       "[servers.{}] of "
                       "geminga.toml allows more",
                       config_.name, config_.settings.start_timeout.count(), config_.name)});
+    // Where nothing of it is under way it is gone before close() returns.
+    if (upstream_ != nullptr) upstream_->close();
   });
   upstream_->start({.on_ready = [this](const ServerIdentity& identity,
                                        std::vector<Tool> tools) { ready(identity, std::move(tools)); },

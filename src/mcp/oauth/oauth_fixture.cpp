@@ -47,6 +47,14 @@ OAuthFixture::OAuthFixture() {
   server_ = *net::HttpServer::listen({.thread_name = "oauth-fixture"}, std::move(router));
 }
 
+OAuthFixture::~OAuthFixture() {
+  {
+    const std::lock_guard lock(mutex_);
+    unanswered_.clear();
+  }
+  server_->stop(std::chrono::milliseconds{100});
+}
+
 void OAuthFixture::add(const std::string& what) {
   const std::lock_guard lock(mutex_);
   ++counts_[what];
@@ -82,6 +90,24 @@ void OAuthFixture::authorize(const HttpRequest& request, Responder responder) {
 }
 
 void OAuthFixture::token(const HttpRequest& request, Responder responder) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (silent_token) return static_cast<void>(unanswered_.emplace_back(request, std::move(responder)));
+  }
+  give_token(request, std::move(responder));
+}
+
+void OAuthFixture::speak_again() {
+  std::vector<std::pair<HttpRequest, Responder>> waiting;
+  {
+    const std::lock_guard lock(mutex_);
+    silent_token = false;
+    waiting.swap(unanswered_);
+  }
+  for (auto& [request, responder] : waiting) give_token(request, std::move(responder));
+}
+
+void OAuthFixture::give_token(const HttpRequest& request, Responder responder) {
   const auto target = net::parse_target("/?" + request.body);
   const std::lock_guard lock(mutex_);
   form_ = {target->query.begin(), target->query.end()};

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <set>
 #include <string>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -18,7 +20,7 @@ namespace geminga::mcp::oauth {
 class OAuthFixture {
  public:
   OAuthFixture();
-  ~OAuthFixture() { server_->stop(std::chrono::milliseconds{100}); }
+  ~OAuthFixture();
 
   [[nodiscard]] std::string url() const { return origin() + "/mcp"; }
   [[nodiscard]] std::string origin() const { return "http://" + server_->endpoint(); }
@@ -26,6 +28,8 @@ class OAuthFixture {
   [[nodiscard]] int count(const std::string& what) const;
   /// The form that came last to /token.
   [[nodiscard]] std::map<std::string, std::string> last_form() const;
+  /// Answers what /token was asked while it was silent, and from then on at once.
+  void speak_again();
   /// No access token is good any more.
   void revoke();
 
@@ -35,11 +39,13 @@ class OAuthFixture {
   std::string redirect_changes;  ///< appended to the address that a browser is sent to
   bool refreshes = true;
   int expires_in = 3'600;
+  std::atomic<bool> silent_token{false};  ///< /token does not answer until speak_again()
 
  private:
   void add(const std::string& what);
   void authorize(const net::HttpRequest& request, net::Responder responder);
   void token(const net::HttpRequest& request, net::Responder responder);
+  void give_token(const net::HttpRequest& request, net::Responder responder);
   void mcp(const net::HttpRequest& request, net::Responder responder);
 
   mutable std::mutex mutex_;
@@ -48,6 +54,7 @@ class OAuthFixture {
   std::string granted_;                        // scope of the code that is out
   std::map<std::string, std::string> tokens_;  // with their scopes
   int tokens_made_ = 0;
+  std::vector<std::pair<net::HttpRequest, net::Responder>> unanswered_;
   std::unique_ptr<net::HttpServer> server_;
 };
 

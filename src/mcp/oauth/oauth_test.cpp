@@ -129,6 +129,18 @@ TEST_F(OAuthTest, MachinesNeedNobody) {
   EXPECT_EQ(remote_.count("/authorize"), 0);
 }
 
+TEST_F(OAuthTest, AStartThatWaitsForATokenOverItsTimeIsOneThatFailed) {
+  remote_.silent_token = true;
+  options_.settings["r"].start_timeout = std::chrono::milliseconds{500};
+  open_for_machines();
+  ASSERT_TRUE(wait_for_state("r", ServerState::failed));
+  EXPECT_THAT(status("r").reason, HasSubstr("within 500 ms"));
+  EXPECT_TRUE(eventually([this] { return status("r").restarts >= 1; })) << "and it is tried again";
+  remote_.speak_again();
+  EXPECT_TRUE(is_ready());
+  EXPECT_EQ(text_of(call("r", "plain")), "done");
+}
+
 TEST_F(OAuthTest, AToolThatWantsMoreInvitesForMore) {
   open_remote();
   ASSERT_TRUE(agree());
