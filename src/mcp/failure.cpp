@@ -58,18 +58,19 @@ CallFailure ended_without_answer(Error error, bool left) {
           .error = std::move(error)};
 }
 
-CallFailure rpc_failure(int code, std::string_view message) {
-  // -32020 to -32099 are the protocol's own: it was refused before the tool was called.
+CallFailure rpc_failure(int code, std::string_view message, bool stateless) {
+  // -32020 to -32099 are the protocol's own by now: it was refused before the tool was called. Servers of
+  // before say with them what they like, also what passes.
   const bool final = code == wire::mcp::kInvalidRequest || code == wire::mcp::kMethodNotFound ||
-                     code == wire::mcp::kInvalidParams || (code <= -32020 && code >= -32099);
+                     code == wire::mcp::kInvalidParams || (stateless && code <= -32020 && code >= -32099);
   return {
       .kind = final ? FailureClass::final : FailureClass::unknown,
       .error = {ErrorCode::rpc_error, fmt::format("the server answered with error {}: {}", code, message)},
       .rpc_code = code};
 }
 
-CallFailure rpc_failure(const wire::mcp::Message& error) {
-  CallFailure failure = rpc_failure(error.error_code, error.error_message);
+CallFailure rpc_failure(const wire::mcp::Message& error, bool stateless) {
+  CallFailure failure = rpc_failure(error.error_code, error.error_message, stateless);
   if (error.body != nullptr) failure.rpc_data = wire::mcp::to_text(*error.body);
   return failure;
 }
@@ -91,8 +92,8 @@ CallFailure http_failure(int status, const net::HttpHeaders& headers, std::strin
   const bool may_speak = class_of_status(status) == FailureClass::final || status == 404;
   if (auto messages = wire::mcp::decode(body); may_speak && messages && messages->size() == 1 &&
                                                messages->front().kind == wire::mcp::MessageKind::error) {
-    CallFailure failure = rpc_failure(messages->front());
-    failure.kind = FailureClass::final;
+    CallFailure failure = rpc_failure(messages->front(), /*stateless=*/true);
+    failure.kind = FailureClass::final;  // its status says so
     failure.http_status = status;
     return failure;
   }

@@ -19,9 +19,9 @@ namespace geminga::mcp {
 /// The request had left (or not) when the connection ended, the time ran out or somebody cancelled.
 CallFailure ended_without_answer(Error error, bool left);
 
-/// A JSON-RPC error.
-CallFailure rpc_failure(int code, std::string_view message);
-CallFailure rpc_failure(const wire::mcp::Message& error);
+/// A JSON-RPC error; `stateless`: of a server that speaks protocol 2026-07-28, which has codes of its own.
+CallFailure rpc_failure(int code, std::string_view message, bool stateless);
+CallFailure rpc_failure(const wire::mcp::Message& error, bool stateless);
 
 /// An HTTP status other than 2xx.
 CallFailure http_failure(int status, const net::HttpHeaders& headers, std::string_view body);

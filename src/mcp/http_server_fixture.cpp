@@ -109,6 +109,11 @@ void HttpServerFixture::take_post(HttpRequest request, Responder responder) {
     for (const char* name : {"mcp-method", "mcp-name", "mcp-param-region", "mcp-session-id"})
       headers_[name] = request.header(name);
   }
+  if (method == "server/discover" && silent_discovery) {
+    const std::lock_guard lock(mutex_);
+    unanswered_.push_back(std::move(responder));
+    return;
+  }
   if (stateless) return take_stateless(message, request, std::move(responder));
   if (method == "initialize") return initialize(message.at("id"), std::move(responder));
   if (!knows_session(request)) return responder.respond(HttpResponse::text(404, "no such session"));

@@ -36,10 +36,11 @@ class HttpServerFixture {
   std::atomic<bool> with_sessions{true};
   std::atomic<bool> offers_listening{true};
   std::atomic<bool> extra_tool{false};
-  std::atomic<bool> stateless{false};    ///< speaks protocol 2026-07-28 only; `region` wants a header
-  std::atomic<bool> marks_region{true};  ///< and says so where it is listed
-  std::atomic<bool> resumes{true};       ///< else a stream that is to go on gets 405
-  std::atomic<int> status_for_calls{0};  ///< instead of an answer; 0: an answer
+  std::atomic<bool> stateless{false};         ///< speaks protocol 2026-07-28 only; `region` wants a header
+  std::atomic<bool> marks_region{true};       ///< and says so where it is listed
+  std::atomic<bool> silent_discovery{false};  ///< server/discover is never answered
+  std::atomic<bool> resumes{true};            ///< else a stream that is to go on gets 405
+  std::atomic<int> status_for_calls{0};       ///< instead of an answer; 0: an answer
   std::atomic<int> status_for_initialize{0};
 
  private:

@@ -91,6 +91,34 @@ TEST_F(StatelessHttpTest, AServerThatSpeaksAnotherWayByNowIsAskedAnew) {
   remote_.stateless = true;
   EXPECT_EQ(call("r", "echo").error().kind, FailureClass::not_executed);
   EXPECT_TRUE(eventually([&] { return status("r").protocol_version == "2026-07-28"; })) << status("r").reason;
+  EXPECT_EQ(status("r").restarts, 0U);
+}
+
+TEST_F(StatelessHttpTest, ARefusalOfOneCallEndsNoOther) {
+  open_remote();
+  std::promise<CallOutcome> beside;
+  const CallId id = registry_->call("r", "slow", "", {},
+                                    [&](CallOutcome outcome) { beside.set_value(std::move(outcome)); });
+  ASSERT_TRUE(eventually([&] { return remote_.count("tools/call") == 1; }));
+  for (const int code : {400, 404, 405}) {
+    remote_.status_for_calls = code;
+    EXPECT_EQ(call("r", "echo").error().http_status, code);
+  }
+  remote_.status_for_calls = 0;
+  EXPECT_EQ(text_of(call("r", "echo", {{"text", "a"}})), "a");
+  EXPECT_EQ(status("r").in_flight, 1U);
+  EXPECT_EQ(status("r").restarts, 0U);
+  registry_->cancel(id);
+  EXPECT_FALSE(beside.get_future().get());
+}
+
+TEST_F(StatelessHttpTest, AServerThatSaysNothingToTheQuestionHowItSpeaksIsMetByHandshakeInItsNextLife) {
+  remote_.stateless = false;
+  remote_.silent_discovery = true;
+  options_.settings["r"].start_timeout = milliseconds{500};
+  open_remote();
+  EXPECT_TRUE(wait_for_state("r", ServerState::ready)) << status("r").reason;
+  EXPECT_EQ(status("r").protocol_version, "2025-06-18");
 }
 
 }  // namespace

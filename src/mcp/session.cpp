@@ -26,6 +26,7 @@ Session::Session(std::string server, std::unique_ptr<Transport> transport, base:
       meta_(
           wire::mcp::request_meta(kClientName, kClientVersion, options.elicitation == Elicitation::defaults)),
       patience_(loop),
+      ask_timer_(loop),
       list_timer_(loop),
       refresh_timer_(loop),
       listen_timer_(loop) {}
@@ -98,19 +99,21 @@ void Session::fail_all(const Error& error) {
     pending.done(std::unexpected(ended_without_answer(error, !lost_.contains(id) && transport_->left(id))));
   lost_.clear();
   while (!calls_.empty()) {  // those that wait for their task, or with a refusal for the list
-    const bool executed = calls_.begin()->second.task.has_value();
+    const bool executed = may_have_run(calls_.begin()->second);
     end_call(calls_.begin()->first, std::unexpected(ended_without_answer(error, executed)));
   }
 }
 
 void Session::end() {
   down_ = true;
-  for (base::Timer* timer : {&patience_, &list_timer_, &refresh_timer_, &listen_timer_}) timer->cancel();
+  for (base::Timer* timer : {&patience_, &ask_timer_, &list_timer_, &refresh_timer_, &listen_timer_})
+    timer->cancel();
 }
 
 void Session::close() {
   if (down_) return;
   end();
+  learn_from_end();
   for (const auto& [number, one] : calls_)
     if (one.request != 0 && !lost_.contains(one.request) && transport_->left(one.request))
       tell_cancelled(one.request, "the client is stopping");
@@ -145,7 +148,7 @@ void Session::take(const wire::mcp::Message& message) {
     case MessageKind::response:
       return finish(message.number.value_or(0), message.body);
     case MessageKind::error:
-      return finish(message.number.value_or(0), std::unexpected(rpc_failure(message)));
+      return finish(message.number.value_or(0), std::unexpected(rpc_failure(message, stateless_)));
   }
 }
 
@@ -183,7 +186,9 @@ void Session::take_notification(const wire::mcp::Message& message) {
     const auto granted = params.find("notifications");
     is_told_ = granted != params.end() && granted->is_object() && granted->contains("toolsListChanged") &&
                granted->at("toolsListChanged") == true;
-    if (is_told_) refresh_timer_.cancel();
+    if (!is_told_) return;
+    refresh_timer_.cancel();
+    listen_pause_ = {};
   } else if (message.method == "notifications/cancelled") {
     const auto id = params.is_object() ? params.find("requestId") : params.end();
     if (listen_request_ != 0 && id != params.end() && *id == listen_request_)

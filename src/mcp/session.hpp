@@ -30,12 +30,14 @@ struct SessionOptions {
   Elicitation elicitation = Elicitation::refuse;
   /// A list of tools is asked for again after the time that the server gives it, but no sooner than this.
   std::chrono::milliseconds refresh_min{60'000};
+  std::chrono::milliseconds farewell{10'000};  ///< how long the answer to tasks/cancel is waited for
 };
 
 /// The client's side of MCP over any transport.
 /// States: discovery (is it a server without sessions?) -> handshake where it is not -> listing -> ready ->
 /// down. A session that the server has lost goes back to handshake; requests that it did not look at are sent
-/// once more in the new one.
+/// once more in the new one. Where a refusal looks as if another server had come to the address, a ready one
+/// goes back to discovery: what runs goes on, and calls wait until the list has been read again.
 class Session final : public Upstream {
  public:
   /// `era`: what is known from earlier lives of the server, and for later ones.
@@ -67,6 +69,7 @@ class Session final : public Upstream {
     int rounds = 0;            // of questions that were answered
     bool listed_again = false;
     std::optional<wire::mcp::Task> task;  // that does the work by now
+    std::set<std::string> answered;       // its questions that were
     int polls_failed = 0;                 // in a row
     std::unique_ptr<base::Timer> poll;
   };
@@ -93,6 +96,9 @@ class Session final : public Upstream {
   void handshake();
   void take_initialize(const Answer& answer);
   void handshake_done();
+  void begun(std::vector<Tool> tools);
+  void ask_anew();
+  void asked_in_vain();
   void learn_from_end();
 
   // session_tools.cpp
@@ -106,9 +112,13 @@ class Session final : public Upstream {
   void list_again_later(std::chrono::milliseconds wish);
   void listen();
   void listen_ended(const Answer& answer);
+  void forget_lists();
 
   // session_call.cpp
   void send_round(std::int64_t number);
+  void send_waiting();
+  [[nodiscard]] bool may_have_run(const ToolCall& one) const;
+  [[nodiscard]] bool may_be_another_server(const CallFailure& failure) const;
   void take_answer(std::int64_t number, const Answer& answer);
   void take_refusal(std::int64_t number, const CallFailure& failure);
   void answer_input(std::int64_t number, const nlohmann::json& result);
@@ -117,6 +127,8 @@ class Session final : public Upstream {
   void poll_later(std::int64_t number, std::chrono::milliseconds delay);
   void poll(std::int64_t number);
   void update_task(std::int64_t number);
+  void take_updated(std::int64_t number, const Answer& answer);
+  void cancel_task(const std::string& task);
   void task_request(std::int64_t number, std::string_view method, nlohmann::json params, AnswerDone done);
   void end_call(std::int64_t number, CallOutcome outcome);
 
@@ -140,6 +152,12 @@ class Session final : public Upstream {
   bool in_handshake_ = false;
   std::int64_t initialize_ = 0;
   base::Timer patience_;  // with a server that says nothing to what it does not know
+  // While it begins anew.
+  bool asking_ = false;
+  bool was_stateless_ = false;         // until it was asked
+  base::MonotonicTime ask_next_{};     // not before
+  base::Timer ask_timer_;              // until then, or ends the asking
+  std::vector<std::int64_t> waiting_;  // calls, until the list has been read
 
   std::int64_t next_id_ = 1;
   std::map<std::int64_t, Pending> pending_;
@@ -158,13 +176,13 @@ class Session final : public Upstream {
   Headers listed_headers_;
   std::optional<std::chrono::milliseconds> fresh_for_;
   std::int64_t list_request_ = 0;
-  base::Timer list_timer_;                      // ends a listing
-  base::Timer refresh_timer_;                   // begins one
-  std::vector<std::int64_t> waiting_for_list_;  // calls
+  base::Timer list_timer_;     // ends a listing
+  base::Timer refresh_timer_;  // begins one
   // What the server tells unasked, where it is asked to.
   bool tells_list_changes_ = false;
   std::int64_t listen_request_ = 0;
   bool is_told_ = false;
+  std::chrono::milliseconds listen_pause_{};  // doubles with each time in a row that it is not
   base::Timer listen_timer_;
 };
 

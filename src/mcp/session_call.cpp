@@ -17,6 +17,7 @@ using nlohmann::json;
 
 constexpr int kRoundsMax = 10;
 constexpr int kPollsFailedMax = 5;
+constexpr std::size_t kHeaderBytesMax = 8'192;  // of arguments; many servers take no more in all
 
 CallOutcome to_outcome(const json& body) {
   auto result = wire::mcp::read_call_result(body);
@@ -24,6 +25,22 @@ CallOutcome to_outcome(const json& body) {
   return CallAnswer{.content = std::move(result->content),
                     .structured = std::move(result->structured),
                     .is_error = result->is_error};
+}
+
+std::optional<CallFailure> over_bound(const RequestHead& head) {
+  std::size_t bytes = 0;
+  for (const auto& [name, value] : head.headers) {
+    bytes += name.size() + value.size();
+    if (bytes > kHeaderBytesMax)
+      return CallFailure{
+          .kind = FailureClass::final,
+          .error = {
+              ErrorCode::too_large,
+              fmt::format("'{}' wants arguments as headers of the request, and with {} of {} bytes they "
+                          "are over {} bytes; call it with shorter ones",
+                          head.name, name, value.size(), kHeaderBytesMax)}};
+  }
+  return std::nullopt;
 }
 
 CallFailure breach(std::string message) {
@@ -55,13 +72,17 @@ bool Session::abandon(std::int64_t call, std::string_view reason) {
   const auto node = calls_.extract(call);
   if (node.empty()) return true;
   const ToolCall& one = node.mapped();
-  const bool waits = one.request != 0 && pending_.contains(one.request);
-  const bool left = one.task || !waits || (!lost_.contains(one.request) && transport_->left(one.request));
+  const bool left = may_have_run(one);
   give_up(one.request, reason);
-  if (one.task && !down_)
-    request({.method = "tasks/cancel", .name = one.task->id}, {{"taskId", one.task->id}},
-            [](const Answer&) {});
+  if (one.task) cancel_task(one.task->id);
   return left;
+}
+
+// Refused, or not sent yet, it waits for the list: of such a call the server has done nothing, unless it had
+// asked for more before.
+bool Session::may_have_run(const ToolCall& one) const {
+  if (one.task || one.rounds > 0) return true;
+  return pending_.contains(one.request) && !lost_.contains(one.request) && transport_->left(one.request);
 }
 
 void Session::end_call(std::int64_t number, CallOutcome outcome) {
@@ -75,12 +96,18 @@ void Session::end_call(std::int64_t number, CallOutcome outcome) {
 void Session::send_round(std::int64_t number) {
   const auto found = calls_.find(number);
   if (found == calls_.end() || down_) return;
+  if (asking_) return waiting_.push_back(number);
   ToolCall& one = found->second;
   RequestHead head{.method = "tools/call", .name = one.call.tool};
   if (const auto wanted = headers_.find(one.call.tool); wanted != headers_.end())
     head.headers = wire::mcp::param_headers(wanted->second, one.params.at("arguments"));
+  if (const auto failure = over_bound(head)) return end_call(number, std::unexpected(*failure));
   one.request = request(std::move(head), one.params,
                         [this, number](const Answer& answer) { take_answer(number, answer); });
+}
+
+void Session::send_waiting() {
+  for (const std::int64_t number : std::exchange(waiting_, {})) send_round(number);
 }
 
 void Session::take_answer(std::int64_t number, const Answer& answer) {
@@ -109,21 +136,24 @@ void Session::take_refusal(std::int64_t number, const CallFailure& failure) {
   const int code = failure.rpc_code.value_or(0);
   // The tool wants other headers than it said when it was listed.
   if (stateless_ && code == wire::mcp::kHeaderMismatch && !std::exchange(one.listed_again, true)) {
-    waiting_for_list_.push_back(number);
+    waiting_.push_back(number);
     return list();
   }
-  // The server is not what it was: it is to be asked anew how it speaks.
+  if (!may_be_another_server(failure)) return end_call(number, std::unexpected(failure));
+  CallFailure refused = failure;
+  if (failure.http_status != 400 || code != 0) refused.kind = FailureClass::not_executed;
+  ask_anew();  // first, so that what waits behind this call is not sent to be refused as well
+  end_call(number, std::unexpected(std::move(refused)));
+}
+
+// Protocol 2026-07-28 refuses with codes of its own. What else says no to a request without a session, or
+// knows no such address, may be a server of before (or none).
+bool Session::may_be_another_server(const CallFailure& failure) const {
+  const int code = failure.rpc_code.value_or(0);
+  if (code == wire::mcp::kUnsupportedVersion) return true;
+  if (!stateless_) return code == wire::mcp::kHeaderMismatch;
   const int status = failure.http_status.value_or(0);
-  const bool another_now = code == wire::mcp::kUnsupportedVersion ||
-                           (!stateless_ && code == wire::mcp::kHeaderMismatch) ||
-                           (stateless_ && code == 0 && (status == 400 || status == 404 || status == 405));
-  if (!another_now || down_) return end_call(number, std::unexpected(failure));
-  CallFailure again = failure;
-  again.kind = FailureClass::not_executed;
-  end_call(number, std::unexpected(std::move(again)));
-  *era_ = Era::unknown;
-  worth_another_try_ = true;
-  down(failure.error);
+  return code == 0 && (status == 400 || status == 404 || status == 405);
 }
 
 // --- the server asks for more
@@ -179,7 +209,8 @@ void Session::take_task(std::int64_t number, const Result<wire::mcp::Task>& task
     case wire::mcp::TaskStatus::completed:
       return end_call(number, to_outcome(task->result));
     case wire::mcp::TaskStatus::failed:
-      return end_call(number, std::unexpected(rpc_failure(task->error_code, task->error_message)));
+      return end_call(number,
+                      std::unexpected(rpc_failure(task->error_code, task->error_message, stateless_)));
     case wire::mcp::TaskStatus::cancelled:
       return end_call(
           number, std::unexpected(CallFailure{
@@ -228,26 +259,49 @@ void Session::poll(std::int64_t number) {
   });
 }
 
+// A question may be there again although its answer is on the way: it is answered once.
 void Session::update_task(std::int64_t number) {
   ToolCall& one = calls_.at(number);
-  const std::string id = one.task->id;
+  std::erase_if(one.task->requests, [&one](const auto& entry) { return one.answered.contains(entry.first); });
+  if (one.task->requests.empty()) return poll_later(number, one.task->poll_after);
   auto responses = input_for(one.task->requests);
   if (++one.rounds > kRoundsMax)
     responses = std::unexpected(
         breach(fmt::format("server '{}' asked for more {} times and goes on", server_, kRoundsMax)));
   if (!responses) {
-    request({.method = "tasks/cancel", .name = id}, {{"taskId", id}}, [](const Answer&) {});
+    cancel_task(one.task->id);
     return end_call(number, std::unexpected(std::move(responses).error()));
   }
   task_request(number, "tasks/update", {{"inputResponses", *std::move(responses)}},
-               [this, number](const Answer& answer) {
-                 const auto found = calls_.find(number);
-                 if (found == calls_.end()) return;
-                 found->second.request = 0;
-                 if (!answer && answer.error().rpc_code)
-                   return end_call(number, std::unexpected(answer.error()));
-                 poll_later(number, found->second.task->poll_after);
-               });
+               [this, number](const Answer& answer) { take_updated(number, answer); });
+}
+
+void Session::take_updated(std::int64_t number, const Answer& answer) {
+  const auto found = calls_.find(number);
+  if (found == calls_.end()) return;
+  ToolCall& one = found->second;
+  one.request = 0;
+  if (answer) {
+    for (const auto& [key, question] : one.task->requests) one.answered.insert(key);
+  } else if (answer.error().rpc_code) {  // it goes no further, and what it has done by now nobody knows
+    CallFailure failure = answer.error();
+    failure.kind = FailureClass::outcome_unknown;
+    cancel_task(one.task->id);
+    return end_call(number, std::unexpected(std::move(failure)));
+  }
+  poll_later(number, one.task->poll_after);
+}
+
+// Whoever gave the call up does not wait for the answer; neither does it stay on our books for ever.
+void Session::cancel_task(const std::string& task) {
+  if (down_) return;
+  auto patience = std::make_shared<base::Timer>(loop_);
+  const std::int64_t id = request({.method = "tasks/cancel", .name = task}, {{"taskId", task}},
+                                  [patience](const Answer&) { patience->cancel(); });
+  patience->set_after(options_.farewell, [this, id] {
+    std::int64_t unanswered = id;
+    forget(unanswered);
+  });
 }
 
 }  // namespace geminga::mcp

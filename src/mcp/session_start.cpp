@@ -17,6 +17,7 @@ namespace {
 // A server of before may say nothing at all to a request that it does not know. One that is only slow loses
 // nothing: whichever answer says yes counts.
 constexpr std::chrono::milliseconds kPatience{3'000};
+constexpr std::chrono::milliseconds kAskAgain{2'000};
 
 bool speaks(const std::vector<std::string>& versions, std::string_view version) {
   return std::ranges::find(versions, version) != versions.end();
@@ -78,6 +79,9 @@ void Session::not_discovered(const CallFailure& failure) {
   }
   const bool is_modern = code == wire::mcp::kUnsupportedVersion || code == wire::mcp::kHeaderMismatch ||
                          code == wire::mcp::kMissingClientCapability;
+  const bool says_nothing_new =
+      !not_understood(failure) || (is_modern && code != wire::mcp::kUnsupportedVersion);
+  if (asking_ && was_stateless_ && says_nothing_new) return asked_in_vain();
   if (is_modern || !not_understood(failure)) return down(Error(failure.error).with("server/discover"));
   if (initialize_ == 0) handshake();
 }
@@ -92,17 +96,63 @@ void Session::take_stateless(wire::mcp::DiscoverResult found) {
   has_tools_ = found.has_tools;
   tells_list_changes_ = found.tells_list_changes;
   if (has_tools_) return list();
-  ready_ = true;
-  events_.on_ready(identity_, {});
+  begun({});
 }
 
-// The next life begins with what this one did not try.
+// It has said how it speaks and what it has.
+void Session::begun(std::vector<Tool> tools) {
+  ready_ = true;
+  asking_ = false;
+  ask_timer_.cancel();
+  if (stateless_ && tells_list_changes_) listen();
+  events_.on_ready(identity_, std::move(tools));
+  send_waiting();
+}
+
+// The next life begins with what this one did not try: a server that says nothing to what it does not know
+// is met by handshake. Where one has died of the question, at once.
 void Session::learn_from_end() {
-  if (ready_) return;
-  const bool died_of_discovery =
-      discovery_ != 0 && *era_ == Era::unknown && !transport_->stream_per_request();
-  worth_another_try_ = died_of_discovery;
-  *era_ = died_of_discovery ? Era::handshake : Era::unknown;
+  if (ready_ && !asking_) return;
+  const bool said_nothing = discovery_ != 0 && *era_ == Era::unknown && !ready_;
+  worth_another_try_ = said_nothing && !transport_->stream_per_request();
+  *era_ = said_nothing ? Era::handshake : Era::unknown;
+}
+
+// --- a server that may be another one by now
+// --------------------------------------------------------------------------------------------------------
+
+// A refusal of one call says little about the server, so it is asked; and not each time.
+void Session::ask_anew() {
+  if (asking_ || down_ || !ready_) return;
+  const base::MonotonicTime now = base::Clock::system().monotonic_now();
+  if (now < ask_next_) return ask_timer_.set(ask_next_, [this] { ask_anew(); });
+  ask_next_ = now + kAskAgain;
+  log::info("mcp", "server '{}' may be another one by now and is asked anew how it speaks", server_);
+  asking_ = true;
+  was_stateless_ = stateless_;
+  discovered_twice_ = false;
+  *era_ = Era::unknown;
+  forget_lists();
+  ask_timer_.set_after(options_.list_timeout, [this] {
+    if (was_stateless_ && initialize_ == 0 && discovery_ != 0) {
+      forget(discovery_);
+      return asked_in_vain();
+    }
+    down({ErrorCode::timeout, fmt::format("server '{}' was asked anew how it speaks and did not say within "
+                                          "{} ms",
+                                          server_, options_.list_timeout.count())});
+  });
+  discover();
+}
+
+// What stands in the way of the question says nothing about the server: it is taken for what it was.
+void Session::asked_in_vain() {
+  *era_ = Era::stateless;
+  asking_ = false;
+  ask_timer_.cancel();
+  list();
+  if (tells_list_changes_) listen();
+  send_waiting();
 }
 
 // --- handshake
@@ -133,6 +183,7 @@ void Session::take_initialize(const Answer& answer) {
   *era_ = Era::handshake;
   identity_ = {result->server_name, result->server_version, result->protocol_version};
   has_tools_ = result->has_tools;
+  tells_list_changes_ = false;  // it does so unasked
   transport_->send(wire::mcp::encode_notification("notifications/initialized", ""),
                    [this] { handshake_done(); });
 }
@@ -146,7 +197,7 @@ void Session::handshake_done() {
     transport_->send_request(id, pending.text, pending.head);
   }
   if (has_tools_) return list();
-  if (!std::exchange(ready_, true)) events_.on_ready(identity_, {});
+  if (!ready_ || asking_) begun({});
 }
 
 }  // namespace geminga::mcp

@@ -15,7 +15,8 @@ namespace {
 
 constexpr std::size_t kToolsMax = 10'000;
 constexpr std::chrono::hours kRefreshMax{1};
-constexpr std::chrono::milliseconds kListenAgain{2'000};
+constexpr std::chrono::milliseconds kListenAgainMin{2'000};
+constexpr std::chrono::milliseconds kListenAgainMax{600'000};
 
 }  // namespace
 
@@ -60,10 +61,10 @@ void Session::take_page(const Answer& answer) {
   for (auto& description : page->tools) {
     if (may_be_called(description)) listed_.push_back(to_tool(server_, std::move(description)));
   }
-  if (page->next_cursor.empty()) return list_done();
   if (listed_.size() > kToolsMax)
     return list_failed(
         {ErrorCode::protocol_error, fmt::format("server '{}' lists over {} tools", server_, kToolsMax)});
+  if (page->next_cursor.empty()) return list_done();
   if (!cursors_.insert(page->next_cursor).second) {
     return list_failed(
         {ErrorCode::protocol_error,
@@ -96,11 +97,11 @@ void Session::list_timed_out() {
 void Session::list_failed(Error error) {
   listing_ = false;
   list_timer_.cancel();
-  if (!ready_) return down(std::move(error));
+  if (!ready_ || asking_) return down(std::move(error));
   log::warn("mcp", "server '{}' keeps the tools it had: {}", server_, error.message);
   if (std::exchange(list_again_, false)) return list();
   list_again_later(options_.refresh_min);
-  for (const std::int64_t number : std::exchange(waiting_for_list_, {})) send_round(number);
+  send_waiting();
 }
 
 void Session::list_done() {
@@ -109,12 +110,18 @@ void Session::list_done() {
   if (std::exchange(list_again_, false)) return list();
   headers_ = std::move(listed_headers_);
   if (fresh_for_) list_again_later(*fresh_for_);
-  if (!std::exchange(ready_, true)) {
-    if (tells_list_changes_) listen();
-    return events_.on_ready(identity_, std::move(listed_));
-  }
+  if (!ready_ || asking_) return begun(std::move(listed_));
   events_.on_tools(std::move(listed_));
-  for (const std::int64_t number : std::exchange(waiting_for_list_, {})) send_round(number);
+  send_waiting();
+}
+
+// Another server may have come: what is known of the list, and how changes are heard of, was of the one
+// before.
+void Session::forget_lists() {
+  for (base::Timer* timer : {&list_timer_, &refresh_timer_, &listen_timer_}) timer->cancel();
+  listing_ = list_again_ = is_told_ = false;
+  if (list_request_ != 0) forget(list_request_);
+  if (listen_request_ != 0) forget(listen_request_);
 }
 
 // Where nobody tells us of changes, the list is asked for when the server's own time for it is over; never
@@ -131,6 +138,7 @@ void Session::list_again_later(std::chrono::milliseconds wish) {
 // -----------------------------------------------------------------------------
 
 void Session::listen() {
+  if (listen_request_ != 0) return;
   listen_request_ =
       request({.method = "subscriptions/listen"}, {{"notifications", {{"toolsListChanged", true}}}},
               [this](const Answer& answer) { listen_ended(answer); });
@@ -140,14 +148,15 @@ void Session::listen_ended(const Answer& answer) {
   listen_request_ = 0;
   const bool was_told = std::exchange(is_told_, false);
   if (down_) return;
-  if (!was_told) {
+  if (!was_told && listen_pause_ == std::chrono::milliseconds{}) {
     log::info("mcp", "server '{}' does not tell of changes: {}", server_,
               answer ? "it ended the stream" : answer.error().error.message);
-    return list_again_later(options_.refresh_min);
   }
-  listen_timer_.set_after(kListenAgain, [this] {
+  const auto least = std::min(kListenAgainMin, options_.refresh_min);
+  listen_pause_ = was_told ? least : std::clamp(2 * listen_pause_, least, kListenAgainMax);
+  listen_timer_.set_after(listen_pause_, [this] {
     listen();
-    list();  // it may have changed meanwhile
+    list();  // it may have changed meanwhile, and perhaps nobody will say so
   });
 }
 

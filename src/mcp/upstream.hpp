@@ -24,7 +24,7 @@ struct ServerIdentity {
 class Upstream {
  public:
   struct Events {
-    /// The tools are listed; calls may begin.
+    /// The tools are listed; calls may begin. Once more where another server has come to the same address.
     std::function<void(const ServerIdentity&, std::vector<Tool>)> on_ready;
     /// They have changed.
     std::function<void(std::vector<Tool>)> on_tools;
