@@ -2,6 +2,7 @@
 #include "mcp/session.hpp"
 
 #include <algorithm>
+#include <fstream>
 #include <future>
 
 #include "mcp/http_server_fixture.hpp"
@@ -105,26 +106,58 @@ TEST_F(SessionTest, ATaskThatAsksForMoreThanThereIsIsCancelled) {
   EXPECT_TRUE(eventually([&] { return log_lines("cancel task-1") == 1; }));
 }
 
-TEST_F(SessionTest, ChangesOfTheListAreHeardOfWhereTheServerTells) {
-  options_.list_refresh_min = milliseconds{10};
-  open_stateless({"--tells-changes", "--ttl-ms", "0"});
+// A second server beside `s`, whose list is asked for over and over, is the clock of what does not happen.
+class ListTest : public RegistryFixture {
+ protected:
+  void open_beside_clock(std::vector<std::string> more) {
+    options_.list_refresh_min = milliseconds{10};
+    open({{"s", server("s", std::move(more))}, {"clock", server("clock", {"--ttl-ms", "0"})}});
+  }
+  [[nodiscard]] std::size_t listings(const std::string& server) const {
+    std::ifstream stream(folder_ / ("log of " + server));
+    std::size_t count = 0;
+    for (std::string line; std::getline(stream, line);)
+      count += line.find(" listed ") != std::string::npos ? 1 : 0;
+    return count;
+  }
+  /// So long that `s` would have been asked as often, were it asked like the other.
+  bool clock_runs() {
+    const std::size_t before = listings("clock");
+    return eventually([&] { return listings("clock") >= before + 5; });
+  }
+
+ private:
+  [[nodiscard]] json server(const std::string& name, std::vector<std::string> more) const {
+    more.insert(more.begin(), {"--stateless", "--log", (folder_ / ("log of " + name)).native()});
+    return fixture_server(std::move(more));
+  }
+};
+
+TEST_F(ListTest, ChangesAreHeardOfWhereTheServerTells) {
+  open_beside_clock({"--tells-changes", "--ttl-ms", "3600000"});
   ASSERT_TRUE(call("s", "list_changed"));
   EXPECT_TRUE(eventually([&] { return registry_->catalogue()->find("s", "added") != nullptr; }));
-  EXPECT_LE(log_lines("listed"), 3U) << "nobody asks who is told";
+  EXPECT_EQ(listings("s"), 2U);
 }
 
-TEST_F(SessionTest, AListIsAskedForAgainWhenItsTimeIsOver) {
-  options_.list_refresh_min = milliseconds{50};
-  open_stateless({"--ttl-ms", "0"});
+TEST_F(ListTest, NobodyAsksWhoIsTold) {
+  open_beside_clock({"--tells-changes", "--ttl-ms", "0"});
+  EXPECT_TRUE(eventually([&] {
+    const std::size_t before = listings("s");
+    return clock_runs() && listings("s") == before;
+  }));
+}
+
+TEST_F(ListTest, AListIsAskedForAgainWhenItsTimeIsOver) {
+  open_beside_clock({"--ttl-ms", "0"});
   ASSERT_TRUE(call("s", "list_changed")) << "and nobody is told";
   EXPECT_TRUE(eventually([&] { return registry_->catalogue()->find("s", "added") != nullptr; }));
 }
 
-TEST_F(SessionTest, AListWithAnHourIsLeftAlone) {
-  options_.list_refresh_min = milliseconds{10};
-  open_stateless({"--ttl-ms", "3600000"});
-  ASSERT_TRUE(call("s", "echo"));
-  EXPECT_EQ(log_lines("listed"), 1U);
+TEST_F(ListTest, AListWithAnHourIsLeftAlone) {
+  open_beside_clock({"--ttl-ms", "3600000"});
+  ASSERT_TRUE(clock_runs());
+  EXPECT_EQ(listings("s"), 1U);
 }
 
 }  // namespace

@@ -87,6 +87,13 @@ std::string ok(const std::string& body, const std::string& extra = "") {
 
 class HttpClientTest : public testing::Test {
  protected:
+  // A proxy that the machine has would stand between these tests and their servers.
+  static void SetUpTestSuite() {
+    for (const char* name : {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy",
+                             "NO_PROXY", "HTTP_PROXY"})
+      ::unsetenv(name);
+  }
+
   Result<ClientResponse> fetch(ClientRequest request) {
     auto [id, future] = start(std::move(request));
     return wait(future);
