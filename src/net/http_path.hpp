@@ -7,6 +7,8 @@
 
 #include <geminga/error.hpp>
 
+#include "base/percent.hpp"
+
 namespace geminga::net {
 
 /// A request target in its decoded parts.
@@ -23,9 +25,7 @@ struct HttpTarget {
 /// Errors: parse_error.
 Result<HttpTarget> parse_target(std::string_view target);
 
-/// Decodes %XX. Errors: parse_error (malformed, or not UTF-8 afterwards).
-Result<std::string> percent_decode(std::string_view text);
-/// Encodes everything but unreserved characters (RFC 3986 section 2.3); for one segment or one query value.
-std::string percent_encode(std::string_view text);
+using base::percent_decode;
+using base::percent_encode;
 
 }  // namespace geminga::net

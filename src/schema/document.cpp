@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <re2/re2.h>
 
+#include "base/percent.hpp"
+
 namespace geminga::schema {
 namespace {
 
@@ -28,23 +30,6 @@ std::string to_re2(std::string_view pattern) {
       out += pattern[i];
       if (escape) out += pattern[++i];
     }
-  }
-  return out;
-}
-
-std::optional<std::string> percent_decoded(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out += text[i];
-      continue;
-    }
-    const std::string_view digits = text.substr(i + 1, 2);
-    unsigned char byte = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), byte, 16);
-    if (digits.size() < 2 || error != std::errc{} || end != digits.data() + 2) return std::nullopt;
-    out += static_cast<char>(byte);
-    i += 2;
   }
   return out;
 }
@@ -81,7 +66,7 @@ const json* Document::find(std::string_view reference) {
         reference.remove_prefix(text.size());
   if (reference.empty() || reference == "#") return &root_;
   if (!reference.starts_with('#')) return nullptr;
-  const auto fragment = percent_decoded(reference.substr(1));
+  const auto fragment = base::percent_decode(reference.substr(1));
   if (!fragment) return nullptr;
   if (!fragment->starts_with('/')) {
     if (!anchors_) collect_anchors(root_, anchors_.emplace());

@@ -81,10 +81,15 @@ std::string quote(std::string_view text) {
   return to_text(nlohmann::json(text));
 }
 
-std::string string_member(const nlohmann::json& object, std::string_view key) {
-  if (!object.is_object()) return {};
+const nlohmann::json* member(const nlohmann::json& object, std::string_view key) {
+  if (!object.is_object()) return nullptr;
   const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+  return found == object.end() || found->is_null() ? nullptr : &*found;
+}
+
+std::string string_member(const nlohmann::json& object, std::string_view key) {
+  const nlohmann::json* value = member(object, key);
+  return value != nullptr && value->is_string() ? value->get<std::string>() : std::string();
 }
 
 }  // namespace geminga::wire::mcp

@@ -26,6 +26,9 @@ std::string quote(std::string_view text);
 /// A copy in which every byte that belongs to no UTF-8 sequence is U+FFFD.
 std::string replace_invalid_utf8(std::string_view text);
 
+/// `object[key]`; nullptr where it is absent or null, or `object` is none.
+const nlohmann::json* member(const nlohmann::json& object, std::string_view key);
+
 /// The text of `object[key]` when it is a string, else "".
 std::string string_member(const nlohmann::json& object, std::string_view key);
 

@@ -16,12 +16,6 @@ using nlohmann::json;
 
 constexpr std::array<std::string_view, 4> kVersions{"2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"};
 
-const json* member(const json& object, const char* key) {
-  if (!object.is_object()) return nullptr;
-  const auto found = object.find(key);
-  return found == object.end() || found->is_null() ? nullptr : &*found;
-}
-
 std::optional<bool> flag(const json* annotations, const char* key) {
   const json* value = annotations == nullptr ? nullptr : member(*annotations, key);
   return value != nullptr && value->is_boolean() ? std::optional(value->get<bool>()) : std::nullopt;
@@ -145,6 +139,7 @@ Result<CallResult> read_call_result(const json& result) {
                 "the answer to tools/call has neither content nor structuredContent");
   read.content = content == nullptr ? "[]" : to_text(*content);
   if (structured != nullptr) read.structured = to_text(*structured);
+  read.structured_value = structured;
   const json* is_error = member(result, "isError");
   read.is_error = is_error != nullptr && is_error->is_boolean() && is_error->get<bool>();
   return read;

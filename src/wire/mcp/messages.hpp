@@ -71,6 +71,7 @@ struct CallResult {
   std::string content{};
   std::string structured{};
   bool is_error = false;
+  const nlohmann::json* structured_value = nullptr;  ///< the same in what was read, which must stay
 };
 /// Errors: protocol_error.
 Result<CallResult> read_call_result(const nlohmann::json& result);

@@ -16,12 +16,6 @@ constexpr const char* kTasks = "io.modelcontextprotocol/tasks";
 constexpr std::chrono::milliseconds kPollMin{50};
 constexpr std::chrono::milliseconds kPollMax{60'000};
 
-const json* member(const json& object, const char* key) {
-  if (!object.is_object()) return nullptr;
-  const auto found = object.find(key);
-  return found == object.end() || found->is_null() ? nullptr : &*found;
-}
-
 std::vector<std::string> texts(const json* list) {
   std::vector<std::string> read;
   if (list == nullptr || !list->is_array()) return read;
