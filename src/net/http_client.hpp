@@ -10,6 +10,7 @@
 #include <geminga/error.hpp>
 
 #include "net/http_message.hpp"
+#include "net/public_address.hpp"
 
 namespace geminga::base {
 class EventLoop;
@@ -28,6 +29,8 @@ struct ClientRequest {
   /// others have named. Where the environment names a proxy, that makes every such connection, and its rules
   /// hold instead.
   bool public_only = false;
+  /// With public_only: addresses that reach these will do too.
+  AddressKind or_kind = AddressKind::everybody;
   std::size_t max_response_bytes = std::size_t{16} << 20U;  ///< not for a body that on_data takes
   /// Runs before any on_data, with the final status.
   std::function<void(int status, const HttpHeaders& headers)> on_head{};

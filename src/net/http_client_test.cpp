@@ -245,6 +245,20 @@ TEST_F(HttpClientTest, PublicOnlyRefusesWhateverNameThisMachineHas) {
   EXPECT_EQ(server.connections, 0);
 }
 
+TEST_F(HttpClientTest, PublicOnlyMayTakeOneKindOfAddressMore) {
+  RawServer server([](int socket) {
+    read_request(socket);
+    answer(socket, ok("here"));
+  });
+  const auto code = [&](AddressKind kind) {
+    return code_of(fetch({.url = server.url(), .public_only = true, .or_kind = kind}));
+  };
+  EXPECT_TRUE(fetch({.url = server.url(), .public_only = true, .or_kind = AddressKind::this_machine}));
+  EXPECT_EQ(code(AddressKind::private_network), ErrorCode::forbidden);
+  EXPECT_EQ(code(AddressKind::special), ErrorCode::forbidden);
+  EXPECT_EQ(server.connections, 1);
+}
+
 TEST_F(HttpClientTest, PublicOnlyIsCheckedWhereNoProxyMakesTheConnection) {
   RawServer proxy([](int socket) { ::shutdown(socket, SHUT_RDWR); });
   const auto refused = [&](const char* name, const std::string& value, const std::string& url) {

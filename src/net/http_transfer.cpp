@@ -51,9 +51,11 @@ std::size_t HttpTransfer::on_header(char* data, std::size_t size, std::size_t co
 }
 
 curl_socket_t HttpTransfer::on_open_socket(void* self, curlsocktype, curl_sockaddr* address) {
-  if (is_public_address(address->addr))
+  auto& transfer = *static_cast<HttpTransfer*>(self);
+  const AddressKind kind = kind_of(address->addr);
+  if (kind == AddressKind::everybody || kind == transfer.request.or_kind)
     return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-  static_cast<HttpTransfer*>(self)->refused_address_ = true;
+  transfer.refused_address_ = true;
   return CURL_SOCKET_BAD;
 }
 

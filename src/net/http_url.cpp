@@ -36,9 +36,12 @@ Result<> check_url(const std::string& text) {
   return fail(ErrorCode::invalid_argument, fmt::format("'{}' is no http or https URL", loggable_url(text)));
 }
 
+AddressKind kind_of_url(const std::string& text) {
+  return kind_of_host(part(parse_url(text), CURLUPART_HOST));
+}
+
 bool is_loopback_url(const std::string& text) {
-  const std::string host = part(parse_url(text), CURLUPART_HOST);
-  return host == "localhost" || host == "[::1]" || host.starts_with("127.");
+  return kind_of_url(text) == AddressKind::this_machine;
 }
 
 std::string loggable_url(const std::string& text) {

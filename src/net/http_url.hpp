@@ -4,10 +4,14 @@
 
 #include <geminga/error.hpp>
 
+#include "net/public_address.hpp"
+
 namespace geminga::net {
 
 /// Errors: invalid_argument unless it is an http or https URL.
 Result<> check_url(const std::string& url);
+/// See kind_of_host().
+AddressKind kind_of_url(const std::string& url);
 /// True where its host is this machine by name or address; no proxy leads there.
 bool is_loopback_url(const std::string& url);
 /// scheme://host:port/path: what may stand in logs and errors, without user, query and fragment.

@@ -57,5 +57,18 @@ TEST(PublicAddress, OnlyWhatAnybodyCanReach) {
   EXPECT_FALSE(is_public_address(reinterpret_cast<const sockaddr&>(unix_socket)));
 }
 
+TEST(PublicAddress, WhomTheHostOfAUrlReaches) {
+  for (const char* host : {"localhost", "LocalHost", "localhost.", "a.localhost", "127.0.0.1", "127.8.9.1",
+                           "[::1]", "[::ffff:127.0.0.1]"})
+    EXPECT_EQ(kind_of_host(host), AddressKind::this_machine) << host;
+  for (const char* host : {"10.1.2.3", "172.16.0.1", "192.168.1.1", "100.64.0.1", "[fc00::1]", "[fd12::1]"})
+    EXPECT_EQ(kind_of_host(host), AddressKind::private_network) << host;
+  for (const char* host : {"169.254.169.254", "0.0.0.0", "224.0.0.1", "[fe80::1]", "[::]", "[no]"})
+    EXPECT_EQ(kind_of_host(host), AddressKind::special) << host;
+  for (const char* host : {"example.com", "127.0.0.1.example.com", "127.example.com", "notlocalhost",
+                           "1.1.1.1", "[2606:4700::1]", ""})
+    EXPECT_EQ(kind_of_host(host), AddressKind::everybody) << host;
+}
+
 }  // namespace
 }  // namespace geminga::net

@@ -40,7 +40,6 @@ Authorizer::Authorizer(std::string server, std::string url, Settings settings, S
       url_(std::move(url)),
       settings_(std::move(settings)),
       surroundings_(std::move(surroundings)),
-      public_only_(!settings_.private_network && !net::is_loopback_url(url_)),
       store_(surroundings_.token_file) {
   if (auto kept = store_.load(url_)) held_ = *std::move(kept);
 }
@@ -86,13 +85,13 @@ void Authorizer::begin(const Refusal& refusal) {
 }
 
 void Authorizer::look_up() {
-  discover(*surroundings_.client, url_, challenge_.resource_metadata, public_only_,
+  discover(*surroundings_.client, url_, challenge_.resource_metadata, settings_.private_network,
            [self = shared_from_this()](Result<Discovered> found) { self->with_server(std::move(found)); });
 }
 
 // To where others have named.
 void Authorizer::send(net::ClientRequest request, void (Authorizer::*take)(Result<net::ClientResponse>)) {
-  request.public_only = public_only_ && !same_origin(request.url, url_);
+  keep_in_reach(request, url_, settings_.private_network);
   surroundings_.client->send(std::move(request),
                              [self = shared_from_this(), take](Result<net::ClientResponse> response) {
                                if (self->closed_) return;

@@ -80,7 +80,6 @@ class Authorizer : public std::enable_shared_from_this<Authorizer> {
   const std::string url_;
   const Settings settings_;
   const Surroundings surroundings_;
-  const bool public_only_;  // where others may send us
   const TokenStore store_;
   Credentials held_;
   std::int64_t refreshed_at_ = 0;  // seconds of the epoch

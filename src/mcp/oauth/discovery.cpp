@@ -17,9 +17,9 @@ constexpr std::size_t kDocumentMax = 256 * 1024;
 // Asks one address after the other.
 class Discovery : public std::enable_shared_from_this<Discovery> {
  public:
-  Discovery(net::HttpClient& client, std::string url, bool public_only,
+  Discovery(net::HttpClient& client, std::string url, bool private_network,
             std::function<void(Result<Discovered>)> done)
-      : client_(client), url_(std::move(url)), public_only_(public_only), done_(std::move(done)) {}
+      : client_(client), url_(std::move(url)), private_network_(private_network), done_(std::move(done)) {}
 
   void begin(const std::string& named) {
     if (!named.empty()) {
@@ -40,8 +40,8 @@ class Discovery : public std::enable_shared_from_this<Discovery> {
                                .headers = {{"Accept", "application/json"}},
                                .connect_timeout = kTimeout,
                                .timeout = kTimeout,
-                               .public_only = public_only_ && !same_origin(urls[at], url_),
                                .max_response_bytes = kDocumentMax};
+    keep_in_reach(request, url_, private_network_);
     client_.send(std::move(request), [self = shared_from_this(), urls = std::move(urls), at, take,
                                       missing](Result<net::ClientResponse> response) mutable {
       if (!response) return self->done_(fail(ErrorCode::unavailable, with_remedy(response.error()).message));
@@ -93,7 +93,7 @@ class Discovery : public std::enable_shared_from_this<Discovery> {
 
   net::HttpClient& client_;
   const std::string url_;
-  const bool public_only_;
+  const bool private_network_;
   const std::function<void(Result<Discovered>)> done_;
   std::string issuer_;
   bool is_guess_ = false;  // the MCP server has not said who its authorization server is
@@ -108,13 +108,16 @@ Error with_remedy(Error error) {
   return error;
 }
 
-bool same_origin(const std::string& a, const std::string& b) {
-  return net::url_parts(a).origin == net::url_parts(b).origin;
+void keep_in_reach(net::ClientRequest& request, const std::string& url, bool private_network) {
+  request.public_only = !private_network && net::url_parts(request.url).origin != net::url_parts(url).origin;
+  const net::AddressKind home = net::kind_of_url(url);
+  // What is told to one machine by its link is nobody else's business, whatever the server's address.
+  request.or_kind = home == net::AddressKind::special ? net::AddressKind::everybody : home;
 }
 
-void discover(net::HttpClient& client, const std::string& url, const std::string& named, bool public_only,
+void discover(net::HttpClient& client, const std::string& url, const std::string& named, bool private_network,
               std::function<void(Result<Discovered>)> done) {
-  std::make_shared<Discovery>(client, url, public_only, std::move(done))->begin(named);
+  std::make_shared<Discovery>(client, url, private_network, std::move(done))->begin(named);
 }
 
 }  // namespace geminga::mcp::oauth
