@@ -4,9 +4,12 @@
 #include <cstdint>
 #include <expected>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include <nlohmann/json_fwd.hpp>
 
 #include <geminga/error.hpp>
 
@@ -28,6 +31,8 @@ struct CallAnswer {
   std::string content = "[]";  ///< the content list
   std::string structured{};    ///< structuredContent; empty where there is none
   bool is_error = false;       ///< the tool itself failed; the content says why
+  /// `structured` once more as a value, within this module, so that nobody reads it twice; null with callers.
+  std::shared_ptr<const nlohmann::json> structured_value{};
 };
 
 struct CallFailure {

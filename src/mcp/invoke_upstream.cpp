@@ -216,20 +216,24 @@ class Handle final : public Upstream {
 }  // namespace
 
 CallAnswer read_invoke_answer(std::string_view body) {
-  auto value = wire::mcp::parse_json(body);
-  if (!value) return {.content = text_content(body)};
-  const json* answer = &*value;
+  auto read_body = wire::mcp::parse_json(body);
+  if (!read_body) return {.content = text_content(body)};
+  const auto value = std::make_shared<const json>(*std::move(read_body));
+  const json* answer = value.get();
   if (answer->is_object() && !answer->contains("content") && answer->contains("result") &&
       answer->at("result").is_object() && answer->at("result").contains("content"))
     answer = &answer->at("result");
   if (auto read = wire::mcp::read_call_result(*answer))
     return {.content = std::move(read->content),
             .structured = std::move(read->structured),
-            .is_error = read->is_error};
+            .is_error = read->is_error,
+            .structured_value = {value, read->structured_value}};
   if (answer->is_string()) return {.content = text_content(answer->get_ref<const std::string&>())};
   if (!answer->is_object()) return {.content = text_content(wire::mcp::to_text(*answer))};
   if (const auto error = error_in(*answer)) return {.content = text_content(*error), .is_error = true};
-  return {.content = text_content(wire::mcp::to_text(*answer)), .structured = wire::mcp::to_text(*answer)};
+  return {.content = text_content(wire::mcp::to_text(*answer)),
+          .structured = wire::mcp::to_text(*answer),
+          .structured_value = {value, answer}};
 }
 
 std::unique_ptr<Upstream> make_invoke_upstream(net::HttpClient& client, std::string name,

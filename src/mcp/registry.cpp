@@ -17,25 +17,17 @@
 #include "base/log.hpp"
 #include "base/try.hpp"
 #include "mcp/child_process.hpp"
-#include "mcp/http_transport.hpp"
-#include "mcp/invoke_upstream.hpp"
 #include "mcp/oauth/authorizer.hpp"
 #include "mcp/server.hpp"
 #include "mcp/session.hpp"
-#include "mcp/stdio_transport.hpp"
+#include "mcp/upstreams.hpp"
 #include "net/http_client.hpp"
-#include "net/http_path.hpp"
 
 namespace geminga::mcp {
 namespace {
 
 // The reaper needs at most 0.6 s of grace and a moment more; what has not gone by then is left to it.
 constexpr std::chrono::milliseconds kStopDeadline{1'900};
-
-// Of one server; empty where there is no folder for it.
-std::filesystem::path file_in(const std::filesystem::path& folder, const ServerConfig& config) {
-  return folder.empty() ? folder : folder / (net::percent_encode(config.name) + ".json");
-}
 
 class RegistryImpl final : public Registry {
  public:
@@ -60,12 +52,7 @@ class RegistryImpl final : public Registry {
  private:
   using ServerPtr = std::shared_ptr<Server>;
 
-  using AuthorizerPtr = std::shared_ptr<oauth::Authorizer>;
-
-  [[nodiscard]] AuthorizerPtr authorizer_for(const ServerConfig& config);
   [[nodiscard]] Server::Surroundings surroundings(const ServerConfig& config);
-  [[nodiscard]] std::unique_ptr<Upstream> connect(const ServerConfig& config, const AuthorizerPtr& authorizer,
-                                                  const std::shared_ptr<Era>& era);
   void apply(ServerSet set);
   void start_server(const ServerConfig& config, std::vector<Tool> known_tools);
   void close_server(const ServerPtr& server);
@@ -102,6 +89,7 @@ class RegistryImpl final : public Registry {
   std::once_flag stopped_;
   mutable base::EventLoop loop_{"mcp"};  // goes before what its tasks touch
   std::unique_ptr<net::HttpClient> http_ = std::make_unique<net::HttpClient>(loop_);
+  Upstreams upstreams_{loop_, *http_, options_};
 };
 
 // --- start and stop
@@ -160,50 +148,21 @@ void RegistryImpl::stop() {
     http_->stop();
     loop_.run([this] { closing_.clear(); });
     loop_.stop();
+    upstreams_.finish_writing();
   });
 }
 
-// Its tokens, over all lives of the server; nullptr where none may be got.
-RegistryImpl::AuthorizerPtr RegistryImpl::authorizer_for(const ServerConfig& config) {
-  const auto* http = std::get_if<HttpEndpoint>(&config.endpoint);
-  if (http == nullptr || !http->oauth.enabled) return nullptr;
-  return std::make_shared<oauth::Authorizer>(
-      config.name, http->url, http->oauth,
-      oauth::Authorizer::Surroundings{.loop = &loop_,
-                                      .client = http_.get(),
-                                      .token_file = file_in(options_.token_folder, config),
-                                      .on_authorized = [this, name = config.name] {
-                                        const auto found = servers_.find(name);
-                                        if (found != servers_.end()) found->second->try_again();
-                                      }});
-}
-
-std::unique_ptr<Upstream> RegistryImpl::connect(const ServerConfig& config, const AuthorizerPtr& authorizer,
-                                                const std::shared_ptr<Era>& era) {
-  const ServerSettings& settings = config.settings;
-  const auto* http = std::get_if<HttpEndpoint>(&config.endpoint);
-  if (http != nullptr && settings.protocol == Protocol::invoke)
-    return make_invoke_upstream(*http_, config.name, *http, settings);
-  auto transport =
-      http != nullptr
-          ? make_http_transport(loop_, *http_, config.name, *http, settings.max_message_bytes, authorizer)
-          : make_stdio_transport(loop_, config.name, std::get<StdioEndpoint>(config.endpoint),
-                                 {options_.reaper_program, options_.reaper_arguments},
-                                 settings.max_message_bytes);
-  return std::make_unique<Session>(config.name, std::move(transport), loop_,
-                                   SessionOptions{.list_timeout = settings.start_timeout,
-                                                  .elicitation = settings.elicitation,
-                                                  .refresh_min = options_.list_refresh_min},
-                                   era);
-}
-
 Server::Surroundings RegistryImpl::surroundings(const ServerConfig& config) {
-  const AuthorizerPtr authorizer = authorizer_for(config);
+  const auto authorizer = upstreams_.authorizer(config, [this, name = config.name] {
+    const auto found = servers_.find(name);
+    if (found != servers_.end()) found->second->try_again();
+  });
   return {.loop = &loop_,
           .connect = [this, authorizer, era = std::make_shared<Era>(Era::unknown)](
-                         const ServerConfig& which) { return connect(which, authorizer, era); },
+                         const ServerConfig& which) { return upstreams_.connect(which, authorizer, era); },
           .authorizer = authorizer,
-          .pins_file = file_in(options_.tools_folder, config),
+          .pins_file = upstreams_.pins_file(config),
+          .write_later = [this](std::function<void()> write) { upstreams_.write_later(std::move(write)); },
           .restart_delay_min = options_.restart_delay_min,
           .restart_delay_max = options_.restart_delay_max,
           .on_tools = [this] { rebuild_catalogue(); },
@@ -245,6 +204,7 @@ void RegistryImpl::apply(ServerSet set) {
   file_status_.warnings = std::move(set.warnings);
   file_status_.config_error.clear();
 
+  upstreams_.finish_writing();  // a server that starts anew reads what the one before has kept
   applying_ = true;
   auto before = std::exchange(servers_, {});
   for (const ServerConfig& config : set.servers) {

@@ -1,18 +1,13 @@
 #include "mcp/server.hpp"
 
 #include <algorithm>
-#include <ranges>
 #include <utility>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
-#include <nlohmann/json.hpp>
 
 #include "base/log.hpp"
 #include "mcp/failure.hpp"
 #include "mcp/oauth/authorizer.hpp"
-#include "schema/json_schema.hpp"
-#include "wire/mcp/json_text.hpp"
 
 namespace geminga::mcp {
 namespace {
@@ -20,7 +15,6 @@ namespace {
 constexpr std::chrono::seconds kLivedLongEnough{10};  // a death after this is not the next in a row
 constexpr int kProgressExtendsMax = 10;               // a call may take this many time-outs, with progress
 constexpr std::chrono::milliseconds kLimitedRetry{100};
-constexpr std::size_t kMisfitsNamed = 3;
 
 base::MonotonicTime now() {
   return base::Clock::system().monotonic_now();
@@ -39,17 +33,6 @@ CallOutcome limited(std::string message, std::chrono::milliseconds retry_after) 
   return std::unexpected(CallFailure{.kind = FailureClass::limited,
                                      .error = {ErrorCode::overloaded, std::move(message)},
                                      .retry_after = retry_after});
-}
-
-/// "structuredContent.n: found ..., expected ..."; empty where nothing is wrong.
-std::string complaint_of(const std::vector<schema::Misfit>& misfits) {
-  std::string text;
-  for (const schema::Misfit& misfit : misfits | std::views::take(kMisfitsNamed)) {
-    const bool is_member = !misfit.path.empty() && !misfit.path.starts_with('[');
-    text += fmt::format("{}structuredContent{}{}: {}", text.empty() ? "" : "; ", is_member ? "." : "",
-                        misfit.path, misfit.why);
-  }
-  return misfits.size() > kMisfitsNamed ? text + "; and more" : text;
 }
 
 /// What an outcome says of the server.
@@ -76,8 +59,8 @@ Server::Server(ServerConfig config, Surroundings surroundings, std::vector<Tool>
     : config_(std::move(config)),
       surroundings_(std::move(surroundings)),
       tools_(std::move(known_tools)),
-      pins_(surroundings_.pins_file),
-      pinned_(pins_.load(config_.name)),
+      pins_(config_.name, config_.settings.tools_hash, ToolPins(surroundings_.pins_file),
+            surroundings_.write_later),
       throttle_(config_.settings),
       start_timer_(*surroundings_.loop),
       restart_timer_(*surroundings_.loop) {}
@@ -127,36 +110,17 @@ void Server::take_tools(std::vector<Tool> tools) {
     log::warn("mcp", "server '{}' lists {} names more than once; one of each counts", config_.name,
               repeated.size());
   tools.erase(repeated.begin(), repeated.end());
-  compare_with_pins(tools);
-  if (tools == tools_) return;
-  tools_ = std::move(tools);
-  output_schemas_.clear();
+  PinnedTools::Verdict verdict = pins_.take(std::move(tools));
+  for (const std::string& remark : verdict.remarks) log::warn("mcp", "{}", remark);
+  if (verdict.usable == tools_) return;
+  tools_ = std::move(verdict.usable);
+  answers_.clear();
   surroundings_.on_tools();
 }
 
-// Whoever let a server in has let in the tools that it had then. What becomes of them later is shown; where
-// the configuration names a hash, nothing else may be called.
-void Server::compare_with_pins(std::vector<Tool>& tools) {
-  tools_hash_ = hash_of(tools);
-  const std::string& wanted = config_.settings.tools_hash;
-  const bool accepted = wanted.empty() || wanted == tools_hash_;
-  auto lines = differences(pinned_.value_or(std::vector<Tool>()), tools);
-  if (accepted && !lines.empty()) {
-    if (auto saved = pins_.save(tools); !saved) log::warn("mcp", "{}", saved.error().message);
-    if (!pinned_) lines.clear();  // the first list is no change
-    pinned_ = tools;
-  }
-  if (!lines.empty() && lines != tools_changed_) {
-    log::warn("mcp", "the tools of server '{}' are not what they were ({}): {}", config_.name, tools_hash_,
-              fmt::join(lines, "; "));
-  }
-  if (!lines.empty() || !accepted) tools_changed_ = std::move(lines);
-  if (accepted) return;
-  log::warn("mcp", "server '{}' may be called as far as its tools are those of tools_hash = \"{}\"",
-            config_.name, wanted);
-  const bool known = pinned_ && hash_of(*pinned_) == wanted;
-  std::erase_if(
-      tools, [&](const Tool& tool) { return !known || std::ranges::find(*pinned_, tool) == pinned_->end(); });
+const Tool* Server::find_tool(const std::string& name) const {
+  const auto found = std::ranges::lower_bound(tools_, name, {}, &Tool::name);
+  return found != tools_.end() && found->name == name ? &*found : nullptr;
 }
 
 void Server::down(Error error) {
@@ -276,7 +240,7 @@ void Server::pump() {
 void Server::dispatch(std::uint64_t id, ActiveCall& call) {
   call.in_flight = true;
   ++in_flight_;
-  if (!std::ranges::binary_search(tools_, call.tool, {}, &Tool::name)) {
+  if (find_tool(call.tool) == nullptr) {
     return finish(id, failed(FailureClass::final, ErrorCode::unknown_tool,
                              fmt::format("server '{}' has no tool '{}'", config_.name, call.tool)));
   }
@@ -311,34 +275,17 @@ void Server::finish(std::uint64_t id, CallOutcome outcome) {
   pump();
 }
 
-// --- answers that are to have a form
-// ------------------------------------------------------------------------------
-
-/// nullptr: it has none.
-const nlohmann::json* Server::output_schema_of(const std::string& name) {
-  const auto tool = std::ranges::lower_bound(tools_, name, {}, &Tool::name);
-  if (tool == tools_.end() || tool->name != name || tool->output_schema.empty()) return nullptr;
-  auto& schema = output_schemas_[name];
-  if (schema == nullptr) {
-    auto parsed = wire::mcp::parse_json(tool->output_schema);
-    schema = std::make_shared<const nlohmann::json>(parsed ? *std::move(parsed) : nlohmann::json(true));
-  }
-  return schema.get();
-}
-
-CallOutcome Server::checked(const std::string& tool, CallOutcome outcome) {
-  if (!outcome || outcome->is_error || !config_.settings.check_structured) return outcome;
-  const nlohmann::json* schema = output_schema_of(tool);
-  if (schema == nullptr) return outcome;
-  const auto structured = wire::mcp::parse_json(outcome->structured);
-  const std::string complaint =
-      structured ? complaint_of(schema::misfits(*schema, *structured, schema::Formats::are_notes))
-                 : "there is no structuredContent";
+CallOutcome Server::checked(const std::string& name, CallOutcome outcome) {
+  const Tool* tool = find_tool(name);
+  std::string complaint;
+  if (outcome && tool != nullptr && config_.settings.check_structured)
+    complaint = answers_.complaint(*tool, *outcome);
+  if (outcome) outcome->structured_value.reset();
   if (complaint.empty()) return outcome;
   return failed(FailureClass::final, ErrorCode::schema_mismatch,
                 fmt::format("'{}' on server '{}' answered with what does not fit its outputSchema: {}; "
                             "check_structured = false in [servers.{}] of geminga.toml takes it all the same",
-                            tool, config_.name, complaint, config_.name));
+                            name, config_.name, complaint, config_.name));
 }
 
 void Server::ended(const CallOutcome& outcome) {
@@ -410,8 +357,8 @@ ServerStatus Server::status() const {
           .server_version = identity_.version,
           .protocol_version = identity_.protocol_version,
           .breaker = std::string(throttle_.breaker(now())),
-          .tools_hash = tools_hash_,
-          .tools_changed = tools_changed_,
+          .tools_hash = pins_.hash(),
+          .tools_changed = pins_.changes(),
           .tools = tools_.size(),
           .in_flight = in_flight_,
           .queued = queued_,

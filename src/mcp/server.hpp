@@ -10,12 +10,11 @@
 #include <string>
 #include <vector>
 
-#include <nlohmann/json_fwd.hpp>
-
 #include "base/event_loop.hpp"
+#include "mcp/answer_check.hpp"
+#include "mcp/pinned_tools.hpp"
 #include "mcp/registry.hpp"
 #include "mcp/throttle.hpp"
-#include "mcp/tool_pins.hpp"
 #include "mcp/upstream.hpp"
 
 namespace geminga::mcp::oauth {
@@ -33,6 +32,7 @@ class Server {
     std::function<std::unique_ptr<Upstream>(const ServerConfig&)> connect;
     std::shared_ptr<oauth::Authorizer> authorizer;  ///< that connect() uses; nullptr: none
     std::filesystem::path pins_file{};              ///< see ToolPins
+    PinnedTools::WriteLater write_later;
     std::chrono::milliseconds restart_delay_min{};
     std::chrono::milliseconds restart_delay_max{};
     std::function<void()> on_tools;    ///< its tools have changed
@@ -72,9 +72,8 @@ class Server {
   void connect();
   void ready(const ServerIdentity& identity, std::vector<Tool> tools);
   void take_tools(std::vector<Tool> tools);
-  void compare_with_pins(std::vector<Tool>& tools);
+  [[nodiscard]] const Tool* find_tool(const std::string& name) const;
   [[nodiscard]] CallOutcome checked(const std::string& tool, CallOutcome outcome);
-  [[nodiscard]] const nlohmann::json* output_schema_of(const std::string& tool);
   void down(Error error);
   void upstream_gone();
   void restart();
@@ -91,11 +90,8 @@ class Server {
   const ServerConfig config_;
   const Surroundings surroundings_;
   std::vector<Tool> tools_;  // sorted by name
-  const ToolPins pins_;
-  std::optional<std::vector<Tool>> pinned_;
-  std::string tools_hash_;
-  std::vector<std::string> tools_changed_;
-  std::map<std::string, std::shared_ptr<const nlohmann::json>> output_schemas_;  // of tools_, once needed
+  PinnedTools pins_;
+  AnswerCheck answers_;  // of tools_
   std::unique_ptr<Upstream> upstream_;
   ServerState state_ = ServerState::starting;
   bool settled_ = false;

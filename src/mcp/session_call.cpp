@@ -19,12 +19,13 @@ constexpr int kRoundsMax = 10;
 constexpr int kPollsFailedMax = 5;
 constexpr std::size_t kHeaderBytesMax = 8'192;  // of arguments; many servers take no more in all
 
-CallOutcome to_outcome(const json& body) {
-  auto result = wire::mcp::read_call_result(body);
+CallOutcome to_outcome(const wire::mcp::JsonPtr& answer) {
+  auto result = wire::mcp::read_call_result(body_of(answer));
   if (!result) return std::unexpected(CallFailure{.kind = FailureClass::unknown, .error = result.error()});
   return CallAnswer{.content = std::move(result->content),
                     .structured = std::move(result->structured),
-                    .is_error = result->is_error};
+                    .is_error = result->is_error,
+                    .structured_value = wire::mcp::JsonPtr(answer, result->structured_value)};
 }
 
 std::optional<CallFailure> over_bound(const RequestHead& head) {
@@ -116,10 +117,10 @@ void Session::take_answer(std::int64_t number, const Answer& answer) {
   found->second.request = 0;
   if (!answer) return take_refusal(number, answer.error());
   const json& body = body_of(*answer);
-  if (!stateless_) return end_call(number, to_outcome(body));
+  if (!stateless_) return end_call(number, to_outcome(*answer));
   switch (wire::mcp::result_type(body)) {
     case wire::mcp::ResultType::complete:
-      return end_call(number, to_outcome(body));
+      return end_call(number, to_outcome(*answer));
     case wire::mcp::ResultType::input_required:
       return answer_input(number, body);
     case wire::mcp::ResultType::task:
@@ -207,7 +208,7 @@ void Session::take_task(std::int64_t number, const Result<wire::mcp::Task>& task
   one.polls_failed = 0;
   switch (task->status) {
     case wire::mcp::TaskStatus::completed:
-      return end_call(number, to_outcome(task->result));
+      return end_call(number, to_outcome(std::make_shared<const json>(task->result)));
     case wire::mcp::TaskStatus::failed:
       return end_call(number,
                       std::unexpected(rpc_failure(task->error_code, task->error_message, stateless_)));

@@ -9,8 +9,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/log.hpp"
+#include "mcp/kept_file.hpp"
 #include "mcp/oauth/crypto.hpp"
-#include "mcp/small_file.hpp"
 #include "wire/mcp/json_text.hpp"
 
 namespace geminga::mcp {
@@ -111,10 +111,10 @@ std::optional<std::vector<Tool>> ToolPins::load(const std::string& server) const
   }
 }
 
-Result<> ToolPins::save(const std::vector<Tool>& tools) const {
+Result<> ToolPins::save(const std::vector<Tool>& tools, const std::string& hash) const {
   if (file_.empty()) return {};
-  return replace_file(file_, json{{"hash", hash_of(tools)}, {"tools", list_of(tools)}}.dump(
-                                 2, ' ', true, json::error_handler_t::replace));
+  return keep_file(file_, json{{"hash", hash}, {"tools", list_of(tools)}}.dump(
+                              2, ' ', true, json::error_handler_t::replace));
 }
 
 }  // namespace geminga::mcp

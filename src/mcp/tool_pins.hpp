@@ -27,8 +27,8 @@ class ToolPins {
 
   /// Sorted by name; nothing where there is no file that can be read.
   [[nodiscard]] std::optional<std::vector<Tool>> load(const std::string& server) const;
-  /// Errors: io_error.
-  [[nodiscard]] Result<> save(const std::vector<Tool>& tools) const;
+  /// `hash` is theirs. Blocks. Errors: those of base::FileSystem.
+  [[nodiscard]] Result<> save(const std::vector<Tool>& tools, const std::string& hash) const;
   [[nodiscard]] const std::filesystem::path& file() const { return file_; }
 
  private:

@@ -51,7 +51,7 @@ TEST(ToolPins, AFileKeepsThem) {
   const std::filesystem::path folder = ::mkdtemp(name.data());
   const ToolPins pins(folder / "tools" / "s.json");
   EXPECT_FALSE(pins.load("s"));
-  ASSERT_TRUE(pins.save(two()));
+  ASSERT_TRUE(pins.save(two(), hash_of(two())));
   EXPECT_EQ(pins.load("s"), two());
   struct stat status{};
   ASSERT_EQ(::stat(pins.file().c_str(), &status), 0);
@@ -60,7 +60,7 @@ TEST(ToolPins, AFileKeepsThem) {
     std::ofstream(pins.file()) << damaged;
     EXPECT_FALSE(pins.load("s")) << damaged;
   }
-  EXPECT_TRUE(ToolPins("").save(two()));
+  EXPECT_TRUE(ToolPins("").save(two(), ""));
   std::filesystem::remove_all(folder);
 }
 

@@ -279,9 +279,12 @@ void Authorizer::keep(Tokens tokens) {
   held_.tokens = std::move(tokens);
   held_.server_url = url_;
   log::info("mcp", "server '{}' has a token", server_);
-  if (auto saved = store_.save(held_, held_.client.secret != settings_.client_secret); !saved)
-    log::warn("mcp", "the token of server '{}' is lost when this process ends: {}", server_,
-              saved.error().message);
+  const bool with_secret = held_.client.secret != settings_.client_secret;
+  surroundings_.write_later([store = store_, held = held_, with_secret, server = server_] {
+    if (auto saved = store.save(held, with_secret); !saved)
+      log::warn("mcp", "the token of server '{}' is lost when this process ends: {}", server,
+                saved.error().message);
+  });
   end({});
 }
 

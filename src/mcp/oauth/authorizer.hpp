@@ -28,7 +28,8 @@ class Authorizer : public std::enable_shared_from_this<Authorizer> {
   struct Surroundings {
     base::EventLoop* loop = nullptr;
     net::HttpClient* client = nullptr;
-    std::filesystem::path token_file{};   ///< empty: tokens live as long as this object
+    std::filesystem::path token_file{};                      ///< empty: tokens live as long as this object
+    std::function<void(std::function<void()>)> write_later;  ///< runs what writes the file, in order
     std::function<void()> on_authorized;  ///< a person has agreed, and there is a new token
   };
   struct Refusal {

@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/log.hpp"
-#include "mcp/small_file.hpp"
+#include "mcp/kept_file.hpp"
 #include "wire/mcp/json_text.hpp"
 
 namespace geminga::mcp::oauth {
@@ -70,7 +70,7 @@ std::optional<Credentials> TokenStore::load(const std::string& server_url) const
 
 Result<> TokenStore::save(const Credentials& credentials, bool with_secret) const {
   if (file_.empty()) return {};
-  return replace_file(file_, text_of(credentials, with_secret));
+  return keep_file(file_, text_of(credentials, with_secret));
 }
 
 }  // namespace geminga::mcp::oauth

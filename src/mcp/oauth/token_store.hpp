@@ -27,7 +27,8 @@ class TokenStore {
 
   /// Nothing where there is no file, or one of another server.
   [[nodiscard]] std::optional<Credentials> load(const std::string& server_url) const;
-  /// Neither a key nor a secret that the configuration gives is written. Errors: io_error.
+  /// Neither a key nor a secret that the configuration gives is written. Blocks.
+  /// Errors: those of base::FileSystem.
   Result<> save(const Credentials& credentials, bool with_secret) const;
 
  private:
