@@ -1,4 +1,5 @@
 // OAuth as a configured server has it: a registry, a server that wants tokens, and a person with a browser.
+#include <cstdlib>
 #include <fstream>
 #include <future>
 
@@ -194,6 +195,22 @@ TEST_F(OAuthTest, MetadataOfSomebodyElseEndsIt) {
   EXPECT_THAT(status("r").reason, HasSubstr("evil.example.com"));
   EXPECT_EQ(status("r").authorization_url, "");
   EXPECT_EQ(remote_.count("/register"), 0);
+}
+
+TEST_F(OAuthTest, AServerOnThisMachineMayNameAnotherOneOnIt) {
+  OAuthFixture other;
+  remote_.resource_changes["authorization_servers"] = {other.origin()};
+  open_remote();
+  EXPECT_THAT(invitation(), HasSubstr(other.origin()));
+  EXPECT_EQ(other.count("/register"), 1);
+}
+
+TEST_F(OAuthTest, AServerOnThisMachineSendsUsNotIntoTheNetworkAroundIt) {
+  for (const char* name : {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"}) ::unsetenv(name);
+  remote_.resource_changes["authorization_servers"] = {"https://10.255.255.1"};
+  open_remote();
+  ASSERT_TRUE(wait_for_state("r", ServerState::failed));
+  EXPECT_THAT(status("r").reason, HasSubstr("\"privateNetwork\": true"));
 }
 
 TEST_F(OAuthTest, WhereNobodyIsRegisteredTheRemedyIsNamed) {
