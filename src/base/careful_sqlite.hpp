@@ -28,11 +28,12 @@ inline std::string careful_sqlite_uri(const std::filesystem::path& file) {
 
 /// SQLite brings its log into the file now and then, behind a commit, and says nothing when a sync fails in
 /// that: the next one may then succeed though pages were lost. Here such a failure is the commit's, which may
-/// be durable all the same. A disk that is full is none: the log stays longer.
-inline void checkpoint_carefully(sqlite3* connection) {
+/// be durable all the same. A disk that is full is none: the log stays longer. `Pages` of the log make it
+/// worth the while: more of them are fewer syncs and a larger file.
+template <int Pages = 1'000>
+void checkpoint_carefully(sqlite3* connection) {
   constexpr auto kBehindCommit = [](void*, sqlite3* database, const char* name, int pages) -> int {
-    constexpr int kPagesMax = 1'000;
-    if (pages < kPagesMax) return SQLITE_OK;
+    if (pages < Pages) return SQLITE_OK;
     const int result = sqlite3_wal_checkpoint_v2(database, name, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
     const int kind = result & 0xff;
     return kind == SQLITE_IOERR || kind == SQLITE_CORRUPT ? result : SQLITE_OK;

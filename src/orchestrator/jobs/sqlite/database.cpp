@@ -15,13 +15,6 @@ namespace {
 
 constexpr int kCheckpointPages = 4'000;
 
-/// SQLite's own checkpoint after a commit keeps its errors to itself; a failed sync must come out.
-int checkpoint(void*, sqlite3* handle, const char* name, int pages) {
-  if (pages < kCheckpointPages) return SQLITE_OK;
-  const int code = sqlite3_wal_checkpoint_v2(handle, name, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
-  return (code & 0xff) == SQLITE_IOERR ? code : SQLITE_OK;
-}
-
 class PreparedStatement final : public sql::KeptStatement {
  public:
   PreparedStatement(Database& database, sqlite3_stmt* handle) : database_(database), handle_(handle) {}
@@ -85,7 +78,7 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& fi
   std::unique_ptr<Database> database(
       new Database(std::unique_ptr<sqlite3, CloseDatabase>(raw), file.string(), clock));
   if (code != SQLITE_OK) return std::unexpected(database->error_of(code));
-  base::checkpoint_carefully(raw);
+  base::checkpoint_carefully<kCheckpointPages>(raw);
   sqlite3_extended_result_codes(raw, 1);
   sqlite3_busy_timeout(raw, 10'000);
   // A file that is no database shows itself at the first statement.
@@ -97,7 +90,6 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& fi
     GEMINGA_TRY_VOID(database->execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL"));
     // No commit may fail because there is no descriptor or no space for a file that nobody keeps.
     GEMINGA_TRY_VOID(database->execute("PRAGMA temp_store=MEMORY"));
-    sqlite3_wal_hook(raw, checkpoint, nullptr);
   }
   return database;
 }
