@@ -44,17 +44,23 @@ BlockingPool::BlockingPool(std::string thread_name, std::size_t threads) : impl_
 }
 
 BlockingPool::~BlockingPool() {
+  stop();
+}
+
+void BlockingPool::stop() {
   {
     const std::lock_guard lock(impl_->mutex);
     impl_->stopping = true;
   }
   impl_->wake_up.notify_all();
-  for (std::thread& thread : impl_->threads) thread.join();
+  for (std::thread& thread : impl_->threads)
+    if (thread.joinable()) thread.join();
 }
 
 void BlockingPool::post(std::move_only_function<void()> task) {
   {
     const std::lock_guard lock(impl_->mutex);
+    if (impl_->stopping) return;
     impl_->queue.push_back(std::move(task));
   }
   impl_->wake_up.notify_one();

@@ -7,16 +7,18 @@
 namespace geminga::net {
 
 /// A fixed number of threads for work that waits (Admin calls, receive, SQL), so that no loop does. Tasks
-/// start in the order posted. The destructor runs what is queued and joins.
+/// start in the order posted.
 class BlockingPool {
  public:
   BlockingPool(std::string thread_name, std::size_t threads);
-  ~BlockingPool();
+  ~BlockingPool();  ///< stops; on a thread of the pool only after stop()
   BlockingPool(const BlockingPool&) = delete;
   BlockingPool& operator=(const BlockingPool&) = delete;
 
-  /// Any thread.
+  /// Any thread. After stop() the task is dropped.
   void post(std::move_only_function<void()> task);
+  /// Runs what is queued and joins. Idempotent; not on a thread of the pool.
+  void stop();
 
  private:
   struct Impl;

@@ -23,6 +23,7 @@ namespace geminga::orchestrator {
 namespace {
 
 constexpr std::chrono::milliseconds kStoreWait{10'000};
+constexpr std::chrono::milliseconds kBeginAgain{1'000};
 
 Result<> check(const OrchestratorOptions& options) {
   if (!options.bus) return fail(ErrorCode::invalid_argument, "the orchestrator needs an open bus");
@@ -128,15 +129,21 @@ struct Orchestrator::Impl : std::enable_shared_from_this<Orchestrator::Impl> {
   const std::shared_ptr<EventStreams> events;
   std::shared_ptr<Api> api;
   std::atomic<bool> matching = false;
+  std::unique_ptr<base::Timer> begin_again;  // the core's loop
   std::mutex stop_mutex;
   bool stopped = false;  // under stop_mutex
 
   Result<> start(net::Router& router);
   Result<> expire_leases();
+  /// Has the pool begin_matching().
+  void post_begin();
   void begin_matching();
   [[nodiscard]] std::string not_ready_reason() const;
   [[nodiscard]] std::string status() const;
   void stop(std::chrono::milliseconds allowed);
+
+ private:
+  void stop_services(std::chrono::milliseconds allowed);
 };
 
 Result<> Orchestrator::Impl::expire_leases() {
@@ -205,12 +212,15 @@ Result<> Orchestrator::Impl::start(net::Router& router) {
                                            }});
   api->add_routes(router);
   core->registry.when_settled([weak = weak_from_this()] {
-    if (const auto self = weak.lock())
-      self->pool->post([weak] {
-        if (const auto still = weak.lock()) still->begin_matching();
-      });
+    if (const auto self = weak.lock()) self->post_begin();
   });
   return {};
+}
+
+void Orchestrator::Impl::post_begin() {
+  pool->post([weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->begin_matching();
+  });
 }
 
 void Orchestrator::Impl::begin_matching() {
@@ -219,10 +229,13 @@ void Orchestrator::Impl::begin_matching() {
   core->loop.run([this] { matcher->refresh(); });
   auto begun = matcher->consume();
   if (begun) begun = fallback->consume();
-  if (!begun)
-    log::error("orchestrator", "the matcher could not begin: {}", begun.error().message);
-  else
-    matching = true;
+  matching = begun.has_value();
+  if (begun) return;
+  log::error("orchestrator", "the matcher could not begin and tries again: {}", begun.error().message);
+  core->loop.run([this] {
+    if (!begin_again) begin_again = std::make_unique<base::Timer>(core->loop);
+    begin_again->set_after(kBeginAgain, [this] { post_begin(); });
+  });
 }
 
 std::string Orchestrator::Impl::not_ready_reason() const {
@@ -252,8 +265,15 @@ std::string Orchestrator::Impl::status() const {
 }
 
 void Orchestrator::Impl::stop(std::chrono::milliseconds allowed) {
-  const std::lock_guard lock(stop_mutex);
-  if (std::exchange(stopped, true)) return;
+  {
+    const std::lock_guard lock(stop_mutex);
+    if (std::exchange(stopped, true)) return;
+    stop_services(allowed);
+  }
+  pool->stop();  // without the lock, for which one of its tasks may wait
+}
+
+void Orchestrator::Impl::stop_services(std::chrono::milliseconds allowed) {
   const auto now = core->clock.monotonic_now();
   const auto grace = now + allowed * 4 / 10;
   const auto soon = now + allowed * 6 / 10;
@@ -267,6 +287,7 @@ void Orchestrator::Impl::stop(std::chrono::milliseconds allowed) {
     pruner->stop();
     topic_metrics->stop();
     matcher->unwatch();
+    begin_again.reset();
   });
   for (auto* intake : {&matcher->intake(), &fallback->intake(), &webhooks->intake()}) intake->pause();
   fallback->freeze();

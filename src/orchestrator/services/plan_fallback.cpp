@@ -23,7 +23,9 @@ PlanFallback::PlanFallback(std::shared_ptr<Core> core, std::shared_ptr<MatcherSe
       plans_(core_->metrics.counter("geminga_orchestrator_plans_total", "Plans of the fallback")) {}
 
 Result<> PlanFallback::consume() {
-  core_->loop.run([this] { timer_ = std::make_unique<base::Timer>(core_->loop); });
+  core_->loop.run([this] {
+    if (!timer_) timer_ = std::make_unique<base::Timer>(core_->loop);
+  });
   return intake_->open([weak = weak_from_this()](const Item& item) {
     if (const auto self = weak.lock()) self->work(item);
   });
