@@ -47,11 +47,12 @@ Ending ending_of(mcp::CallOutcome outcome, bool cancelled) {
   if (outcome) {
     ending.outcome = outcome->is_error ? Outcome::tool_error : Outcome::ok;
     ending.answer = *std::move(outcome);
-    if (ending.answer.is_error) ending.error = text_of_content(ending.answer.content);
+    if (ending.answer.is_error) ending.error = bounded_error(text_of_content(ending.answer.content));
     return ending;
   }
   ending.outcome = cancelled ? Outcome::cancelled : outcome_of(outcome.error().kind);
-  ending.error = cancelled ? "the job was cancelled" : outcome.error().error.message;
+  ending.error =
+      cancelled ? "the job was cancelled" : bounded_error(std::move(outcome.error().error.message));
   ending.retry_after = outcome.error().retry_after.value_or(std::chrono::milliseconds{0});
   return ending;
 }

@@ -16,7 +16,7 @@ namespace {
 
 /// Room for properties and for what JSON adds to a message at its limit.
 constexpr std::size_t kBodyMax = (5U << 20U) - (64U << 10U);
-constexpr std::size_t kCutEvent = 1U << 20U;
+constexpr std::size_t kCutEvent = 512U << 10U;  // a control character has six bytes in JSON
 constexpr std::size_t kErrorMax = 2'048;
 constexpr char kTilde = '~';
 constexpr std::uint32_t kBrowseStep = 200;
@@ -211,6 +211,7 @@ Result<> DeadLetters::browse_in(const std::string& name_space, std::optional<Mes
                                 const Page& page, std::vector<StoredDeadLetter>& letters) {
   auto admin = core_->bus.admin();
   while (!full(letters, page)) {
+    if (core_->stopping) return fail(ErrorCode::closed, "the orchestrator is stopping");
     GEMINGA_TRY(const auto messages,
                 admin.browse(core_->topic(TopicRole::dead_letters, name_space), after, kBrowseStep));
     if (messages.empty()) return {};

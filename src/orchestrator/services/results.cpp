@@ -47,7 +47,7 @@ ResultEvent answer_result(const ToolSignal& signal, const mcp::CallAnswer& answe
   result.result = result_object(answer);
   if (!answer.is_error) return result;
   auto text = text_of_content(answer.content);
-  if (text.size() > kErrorBytesMax) text.resize(kErrorBytesMax);
+  text = bounded_error(std::move(text));
   result.error = text.empty() ? "the tool reported an error without a text" : std::move(text);
   return result;
 }
@@ -61,9 +61,18 @@ std::string result_body(const ToolSignal& signal, const ResultEvent& result) {
                                result.timestamp));
 }
 
+std::string bounded_error(std::string text) {
+  if (text.size() <= kErrorBytesMax) return text;
+  const auto note = fmt::format("... ({} bytes, cut here)", text.size());
+  auto end = kErrorBytesMax - note.size();
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U)
+    --end;  // not within a character
+  return text.replace(end, text.size() - end, note);
+}
+
 ResultEvent failed_result(const ToolSignal& signal, std::string_view error, Timestamp now) {
   auto result = about(signal, ResultStatus::failed, now);
-  result.error = std::string(error.substr(0, kErrorBytesMax));
+  result.error = bounded_error(std::string(error));
   return result;
 }
 

@@ -15,6 +15,9 @@ inline constexpr std::size_t kResultBytesMax = (5U << 20U) - (16U << 10U);
 
 /// The tool's answer. Status failed, with the tool's own text as the error, where `is_error` is set.
 ResultEvent answer_result(const ToolSignal& signal, const mcp::CallAnswer& answer, Timestamp now);
+/// Of what a server says of an error: it goes along with each attempt, in messages that have a limit. At most
+/// 64 KiB, cut between characters, with a word on that.
+std::string bounded_error(std::string text);
 ResultEvent failed_result(const ToolSignal& signal, std::string_view error, Timestamp now);
 /// The bytes of a result; one that is too large to travel becomes a failed one that says so.
 std::string result_body(const ToolSignal& signal, const ResultEvent& result);
