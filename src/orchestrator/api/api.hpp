@@ -62,7 +62,8 @@ class Api : public std::enable_shared_from_this<Api> {
 
   // query.cpp
   void post_query(const net::HttpRequest& request, net::Responder responder);
-  void wait_for_answer(const InsertedJob& inserted, const std::shared_ptr<AnswerOnce>& answer);
+  void wait_for_answer(const InsertedJob& inserted, WaitingQueries::Place place,
+                       const std::shared_ptr<AnswerOnce>& answer);
   void get_match(const net::HttpRequest& request, net::Responder responder);
   // jobs.cpp
   void post_job(const net::HttpRequest& request, net::Responder responder);

@@ -48,28 +48,37 @@ void Api::post_query(const net::HttpRequest& request, net::Responder responder) 
   if (!accepting(responder)) return;
   auto submission = read_submission(request, parts_.core->options.settings.query_bytes_max);
   if (!submission) return responder.respond(submission.error());
+  auto place = parts_.waiting->take_place();
+  if (!place) return responder.respond(place.error());
   const auto answer = std::make_shared<AnswerOnce>(std::move(responder));
+  const auto request_id = std::make_shared<std::string>();  // set before the bus may refuse it
   // The waiter stands before the message is on the bus, so that no result can pass it by.
   parts_.ingress->submit(
       *std::move(submission),
-      [self = shared_from_this(), answer](const InsertedJob& inserted) {
-        self->wait_for_answer(inserted, answer);
+      [self = shared_from_this(), answer, request_id,
+       place = *std::move(place)](const InsertedJob& inserted) mutable {
+        *request_id = inserted.job.request_id;
+        self->wait_for_answer(inserted, std::move(place), answer);
       },
-      [answer](const Result<InsertedJob>& accepted) {
-        if (!accepted) answer->respond(net::error_response(accepted.error()));
+      [self = shared_from_this(), answer, request_id](const Result<InsertedJob>& accepted) {
+        if (accepted) return;
+        answer->respond(net::error_response(accepted.error()));
+        if (!request_id->empty()) self->parts_.waiting->refused(*request_id, accepted.error());
       });
 }
 
-void Api::wait_for_answer(const InsertedJob& inserted, const std::shared_ptr<AnswerOnce>& answer) {
+void Api::wait_for_answer(const InsertedJob& inserted, WaitingQueries::Place place,
+                          const std::shared_ptr<AnswerOnce>& answer) {
   const auto& job = inserted.job;
   if (terminal(job.status)) {
     if (job.result_json) return answer->respond(answer_of(*job.result_json, job.id));
     return answer->respond(failed_wait({ErrorCode::cancelled, "the job was cancelled"}, job.request_id));
   }
-  parts_.waiting->wait(job.request_id, [answer, job_id = job.id,
-                                        request_id = job.request_id](const Result<std::string>& result) {
-    answer->respond(result ? answer_of(*result, job_id) : failed_wait(result.error(), request_id));
-  });
+  parts_.waiting->wait(
+      job.request_id, std::move(place),
+      [answer, job_id = job.id, request_id = job.request_id](const Result<std::string>& result) {
+        answer->respond(result ? answer_of(*result, job_id) : failed_wait(result.error(), request_id));
+      });
 }
 
 void Api::get_match(const net::HttpRequest& request, net::Responder responder) {

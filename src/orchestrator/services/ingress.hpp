@@ -33,6 +33,7 @@ struct Submission {
 class Ingress : public std::enable_shared_from_this<Ingress> {
  public:
   using Done = std::move_only_function<void(Result<InsertedJob>)>;
+  using Written = std::move_only_function<void(const InsertedJob&)>;
   Ingress(std::shared_ptr<Core> core, std::shared_ptr<TenantSpaces> spaces);
 
   /// Starts the sweep that publishes again what may not have reached the bus. On the core's loop.
@@ -43,12 +44,11 @@ class Ingress : public std::enable_shared_from_this<Ingress> {
   /// acknowledged it. Both on threads of store or bus. A submission that fails leaves no row. Errors:
   /// invalid_argument (nothing is left of the sentence), unavailable (stopping), what bus and store say.
   /// The tenant is that of the principal, and its namespace is opened first where it is new.
-  void submit(Submission submission, std::function<void(const InsertedJob&)> written, Done done);
+  void submit(Submission submission, Written written, Done done);
 
   [[nodiscard]] std::uint64_t accepted() const { return static_cast<std::uint64_t>(accepted_.value()); }
 
  private:
-  using Written = std::function<void(const InsertedJob&)>;
   void accept(Submission submission, UserRequest request, const std::string& name_space, Written written,
               Done done);
   void publish(const InsertedJob& inserted, const OutboxMessage& outbox, const Envelope& envelope,

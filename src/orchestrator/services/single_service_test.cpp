@@ -109,7 +109,8 @@ TEST_F(SingleServiceTest, AWaiterFindsTheAnswerInTheStoreWhenTheNotificationIsLo
   std::promise<Result<std::string>> promise;
   auto future = promise.get_future();
   const auto began = std::chrono::steady_clock::now();
-  waiting->wait("r1", [&](Result<std::string> result) { promise.set_value(std::move(result)); });
+  waiting->wait("r1", waiting->take_place().value(),
+                [&](Result<std::string> result) { promise.set_value(std::move(result)); });
   finish_claim("r1", "the bytes");
   ASSERT_EQ(future.wait_for(std::chrono::seconds{10}), std::future_status::ready);
   EXPECT_EQ(future.get().value(), "the bytes");
@@ -122,7 +123,8 @@ TEST_F(SingleServiceTest, AnEndThatThisProcessWroteNeedsNoNotification) {
   ASSERT_TRUE(waiting->open());
   std::vector<std::string> answers;
   for (int i = 0; i < 2; ++i)
-    waiting->wait("r1", [&](const Result<std::string>& result) { answers.push_back(result.value()); });
+    waiting->wait("r1", waiting->take_place().value(),
+                  [&](const Result<std::string>& result) { answers.push_back(result.value()); });
   waiting->ended("r2", "of another");
   EXPECT_THAT(answers, IsEmpty());
   waiting->ended("r1", "the bytes");
@@ -136,9 +138,12 @@ TEST_F(SingleServiceTest, AnEndThatThisProcessWroteNeedsNoNotification) {
 TEST_F(SingleServiceTest, WhoComesAfterTheStopIsRefusedAtOnce) {
   auto waiting = std::make_shared<WaitingQueries>(core_);
   ASSERT_TRUE(waiting->open());
+  auto place = waiting->take_place();
   waiting->stop();
+  EXPECT_EQ(waiting->take_place().error().code, ErrorCode::unavailable);
   std::promise<Result<std::string>> promise;
-  waiting->wait("r1", [&](Result<std::string> result) { promise.set_value(std::move(result)); });
+  waiting->wait("r1", *std::move(place),
+                [&](Result<std::string> result) { promise.set_value(std::move(result)); });
   EXPECT_EQ(promise.get_future().get().error().code, ErrorCode::unavailable);
 }
 

@@ -54,25 +54,38 @@ std::uint64_t WaitingQueries::results_seen() const {
   return sum;
 }
 
-void WaitingQueries::wait(const std::string& request_id, Answered answered) {
+Result<WaitingQueries::Place> WaitingQueries::take_place() {
+  const std::lock_guard lock(mutex_);
+  if (stopped_) return fail(ErrorCode::unavailable, "the orchestrator is stopping");
+  const auto most = core_->options.settings.waiting_queries_max;
+  if (count_ >= most)
+    return fail(
+        ErrorCode::unavailable,
+        fmt::format("{} queries wait already, as many as may (waiting_queries_max); the query was not "
+                    "begun, so ask again later, or post a job, for which nobody waits",
+                    most));
+  waiting_.set(static_cast<double>(++count_));
+  return Place(shared_from_this());
+}
+
+void WaitingQueries::give_back() {
+  const std::lock_guard lock(mutex_);
+  waiting_.set(static_cast<double>(--count_));
+}
+
+void WaitingQueries::wait(const std::string& request_id, Place place, Answered answered) {
   const auto now = core_->clock.monotonic_now();
-  std::string refusal;
   {
     const std::lock_guard lock(mutex_);
-    if (stopped_)
-      refusal = "the orchestrator is stopping";
-    else if (count_ >= core_->options.settings.waiting_queries_max)
-      refusal = fmt::format("{} queries wait already", count_);
-    else {
-      ++count_;
+    if (!stopped_) {
+      place.of_.reset();  // it is the waiter's now
       waiters_[request_id].push_back({.answered = std::move(answered),
                                       .deadline = now + core_->options.settings.query_timeout,
                                       .look_at = now + kFirstLook});
-      waiting_.set(static_cast<double>(count_));
       return;
     }
   }
-  answered(fail(ErrorCode::unavailable, refusal));
+  answered(fail(ErrorCode::unavailable, "the orchestrator is stopping"));
 }
 
 std::vector<WaitingQueries::Waiter> WaitingQueries::take(const std::string& request_id) {
@@ -100,6 +113,10 @@ void WaitingQueries::seen(const Message& message) {
 
 void WaitingQueries::ended(const std::string& request_id, const std::string& result_json) {
   answer(request_id, result_json);
+}
+
+void WaitingQueries::refused(const std::string& request_id, const Error& why) {
+  answer(request_id, std::unexpected(why));
 }
 
 void WaitingQueries::cancelled(const std::string& request_id) {
@@ -160,7 +177,7 @@ void WaitingQueries::stop() {
     const std::lock_guard lock(mutex_);
     stopped_ = true;
     left.swap(waiters_);
-    count_ = 0;
+    for (const auto& [request_id, waiters] : left) count_ -= waiters.size();
   }
   for (auto& [request_id, waiters] : left)
     for (auto& waiter : waiters)

@@ -25,8 +25,27 @@ class WaitingQueries : public std::enable_shared_from_this<WaitingQueries> {
   Result<> open();
   /// The same in one more namespace. Blocks; again it goes on where it failed.
   Result<> add(const std::string& name_space);
-  /// `answered` runs once, on any thread. Errors at once: unavailable (too many wait, stopping).
-  void wait(const std::string& request_id, Answered answered);
+  /// The right to wait; given back by its end.
+  class Place {
+   public:
+    Place(Place&& other) noexcept = default;
+    Place& operator=(Place&&) = delete;
+    ~Place() {
+      if (of_) of_->give_back();
+    }
+
+   private:
+    friend class WaitingQueries;
+    explicit Place(std::shared_ptr<WaitingQueries> of) : of_(std::move(of)) {}
+    std::shared_ptr<WaitingQueries> of_;
+  };
+  /// Before anything is done for a query, so that one whose answer nobody could wait for is not executed.
+  /// Errors: unavailable (too many wait, stopping).
+  Result<Place> take_place();
+  /// `answered` runs once, on any thread; at once with unavailable where it is stopping.
+  void wait(const std::string& request_id, Place place, Answered answered);
+  /// The request was not accepted after all.
+  void refused(const std::string& request_id, const Error& why);
   /// The claim's row holds this result. Any thread; does not block.
   void ended(const std::string& request_id, const std::string& result_json);
   /// The job of this request was cancelled.
@@ -53,6 +72,7 @@ class WaitingQueries : public std::enable_shared_from_this<WaitingQueries> {
   void tick();
   void looked(const Result<std::vector<FinishedRequest>>& finished);
   std::vector<Waiter> take(const std::string& request_id);
+  void give_back();
 
   const std::shared_ptr<Core> core_;
   const base::Gauge waiting_;
@@ -63,7 +83,7 @@ class WaitingQueries : public std::enable_shared_from_this<WaitingQueries> {
   bool no_more_readers_ = false;                       // under readers_mutex_
   mutable std::mutex mutex_;
   Waiters waiters_;                  // under mutex_
-  std::size_t count_ = 0;            // under mutex_
+  std::size_t count_ = 0;            // under mutex_; of waiters and of places that nobody uses yet
   bool stopped_ = false;             // under mutex_
   std::unique_ptr<Repeat> ticking_;  // the core's loop
 };
