@@ -35,9 +35,11 @@ Received receive(std::initializer_list<std::string_view> pieces) {
       std::copy_n(piece.begin(), count, room.begin());
       buffer.filled(count);
       piece.remove_prefix(count);
-      auto frame = buffer.next();
-      for (; frame && *frame; frame = buffer.next()) received.frames.emplace_back(**frame);
-      received.fault = !frame;
+      const auto taken = buffer.take([&](std::string_view frame) {
+        received.frames.emplace_back(frame);
+        return true;
+      });
+      received.fault = !taken;
       if (received.fault) return received;
     }
   }

@@ -124,7 +124,12 @@ TEST(PulsarAllocations, ABusyFrameBufferTakesNone) {
                 const auto room = buffer.room().first(1'000);
                 for (char& each : room) each = send[at++ % send.size()];
                 buffer.filled(room.size());
-                while (buffer.next().value()) ++frames;
+                ASSERT_TRUE(buffer
+                                .take([&](std::string_view) {
+                                  ++frames;
+                                  return true;
+                                })
+                                .has_value());
               }
             }),
             0U);

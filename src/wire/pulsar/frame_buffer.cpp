@@ -3,45 +3,48 @@
 #include <algorithm>
 #include <cstring>
 
-#include "base/assert.hpp"
-
 namespace geminga::wire::pulsar {
 
-std::span<char> FrameBuffer::room() {
-  const std::size_t pending = end_ - begin_;
-  const std::size_t needed = std::max(kRoomBytes, wanted_);
-  if (bytes_.size() < needed) {
-    std::vector<char> larger(std::max(needed, 2 * bytes_.size()));
-    std::copy_n(bytes_.begin() + static_cast<std::ptrdiff_t>(begin_), pending, larger.begin());
-    bytes_ = std::move(larger);
-  } else if (begin_ > 0) {
-    std::memmove(bytes_.data(), bytes_.data() + begin_, pending);
+/// Moves what is pending to the front of `size` bytes, which it fits into.
+void FrameBuffer::move_to(std::size_t size) {
+  const std::size_t pending = pending_bytes();
+  if (size == size_) {
+    if (pending > 0) std::memmove(bytes_.get(), bytes_.get() + begin_, pending);
+  } else {
+    auto other = size == 0 ? nullptr : std::make_unique_for_overwrite<char[]>(size);
+    if (pending > 0) std::memcpy(other.get(), bytes_.get() + begin_, pending);
+    bytes_ = std::move(other);
+    size_ = size;
   }
   begin_ = 0;
   end_ = pending;
-  GEMINGA_ASSERT(end_ < bytes_.size());  // whoever asks for room has taken the whole frames
-  return std::span(bytes_).subspan(end_);
+}
+
+std::span<char> FrameBuffer::room() {
+  // Twice what has arrived: a peer has to send as much as it makes us hold, and a large frame is moved a few
+  // times only, of which the last ones count.
+  const std::size_t wanted = std::max(kRoomBytes, 2 * pending_bytes());
+  if (size_ < wanted)
+    move_to(wanted);
+  else if (begin_ > 0)
+    move_to(size_);
+  return {bytes_.get() + end_, size_ - end_};
 }
 
 void FrameBuffer::filled(std::size_t count) noexcept {
-  GEMINGA_ASSERT(count <= bytes_.size() - end_);
-  end_ += count;
+  end_ += std::min(count, size_ - end_);
 }
 
 Parsed<std::optional<std::string_view>> FrameBuffer::next() noexcept {
-  const auto cut = cut_frame({bytes_.data() + begin_, end_ - begin_}, frame_bytes_max_);
+  const auto cut = cut_frame({bytes_.get() + begin_, end_ - begin_}, frame_bytes_max_);
   if (!cut) return std::unexpected(cut.error());
-  wanted_ = cut->wanted_bytes;
   if (cut->frame.empty()) return std::nullopt;
   begin_ += cut->frame.size();
-  wanted_ = 0;
   return cut->frame;
 }
 
-void FrameBuffer::release_if_empty() noexcept {
-  if (begin_ != end_) return;
-  bytes_ = {};
-  begin_ = end_ = wanted_ = 0;
+void FrameBuffer::release() {
+  if (size_ != pending_bytes()) move_to(pending_bytes());
 }
 
 }  // namespace geminga::wire::pulsar

@@ -1,52 +1,69 @@
 #pragma once
 
+#include <concepts>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
-#include <vector>
 
 #include "wire/pulsar/frame.hpp"
 
 namespace geminga::wire::pulsar {
 
-/// Where a connection reads into, and whole frames come out, each in one piece. What moves is the beginning
-/// of a frame that is not whole yet, once. It grows to the largest frame and keeps that, so a busy connection
-/// allocates nothing, and gives everything back when it is told that the connection rests.
+/// Where a connection reads into, and whole frames come out, each in one piece.
 ///
-///     auto room = buffer.room();                        // read from the socket into it
-///     buffer.filled(count);
-///     while (auto frame = buffer.next(); frame && *frame) { ... **frame ... }
+///     buffer.filled(socket.read_some(buffer.room()));
+///     const Parsed<> taken = buffer.take([&](std::string_view frame) { ...; return true; });
+///     if (!taken) ...                                   // close: where the next frame begins is not known
 ///
-/// One thread at a time. After a fault the connection cannot go on: where the next frame begins is not known.
+/// It grows with what has arrived and not with what a size claims, to the largest frame, and keeps that, so a
+/// busy connection allocates nothing; release() gives it back. What moves is the beginning of a frame that is
+/// not whole yet. No order of calls and nothing that a peer sends is an error of the caller: who does not
+/// take, keeps; who goes on after a fault gets the fault again. One thread at a time.
 class FrameBuffer {
  public:
-  static constexpr std::size_t kRoomBytes = std::size_t{64} << 10;  ///< the least that it holds
+  static constexpr std::size_t kRoomBytes = std::size_t{64} << 10;  ///< the least that room() gives
 
   explicit FrameBuffer(std::uint32_t frame_bytes_max = kFrameBytesMax) noexcept
       : frame_bytes_max_(frame_bytes_max) {}
 
-  /// Room to read into, enough for the rest of the frame that has begun. To be asked for when `next` has
-  /// nothing more. Ends the life of all frames so far.
+  /// From the next frame on; a connection may send more when it is known whose it is.
+  void set_frame_bytes_max(std::uint32_t bytes) noexcept { frame_bytes_max_ = bytes; }
+
+  /// Room to read into, never empty. Ends the life of all frames so far.
   std::span<char> room();
 
-  /// The first `count` bytes of the room are there now.
+  /// The first `count` bytes of the room are there now; more than it has are not counted.
   void filled(std::size_t count) noexcept;
 
-  /// The next frame that is whole, with its size in front, or nothing. Faults: those of cut_frame.
-  Parsed<std::optional<std::string_view>> next() noexcept;
+  /// Calls `on_frame(frame)` for each that is whole, its size in front, until it returns false or there is no
+  /// more. Frames live until room() or release(). Faults: those of cut_frame.
+  template <std::predicate<std::string_view> OnFrame>
+  [[nodiscard]] Parsed<> take(OnFrame&& on_frame) {
+    for (;;) {
+      const auto frame = next();
+      if (!frame) return std::unexpected(frame.error());
+      if (!*frame || !on_frame(**frame)) return {};
+    }
+  }
 
-  /// Bytes that belong to no whole frame yet; a connection that ends with some was cut.
+  /// Bytes that were not taken; a connection that ends with some was cut.
   [[nodiscard]] std::size_t pending_bytes() const noexcept { return end_ - begin_; }
+  /// Memory that it has now.
+  [[nodiscard]] std::size_t held_bytes() const noexcept { return size_; }
 
-  /// Gives the memory back when nothing is pending. Ends the life of all frames so far.
-  void release_if_empty() noexcept;
+  /// For a connection at rest: holds no more than what is pending. Ends the life of all frames so far.
+  void release();
 
  private:
-  std::vector<char> bytes_;
-  std::size_t begin_ = 0;   ///< of what was not taken
-  std::size_t end_ = 0;     ///< of what was received
-  std::size_t wanted_ = 0;  ///< bytes of the frame at `begin_`, as far as known
+  Parsed<std::optional<std::string_view>> next() noexcept;
+  void move_to(std::size_t size);
+
+  std::unique_ptr<char[]> bytes_;
+  std::size_t size_ = 0;   ///< of bytes_
+  std::size_t begin_ = 0;  ///< of what was not taken
+  std::size_t end_ = 0;    ///< of what was received
   std::uint32_t frame_bytes_max_;
 };
 

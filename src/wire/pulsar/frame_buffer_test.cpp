@@ -19,20 +19,39 @@ std::string frame_of(std::size_t bytes, char letter) {
   return frame.append(entry, letter);
 }
 
-void give(FrameBuffer& buffer, std::string_view bytes, std::vector<std::string>& frames) {
+Parsed<> take_all(FrameBuffer& buffer, std::vector<std::string>& frames) {
+  return buffer.take([&](std::string_view frame) {
+    frames.emplace_back(frame);
+    return true;
+  });
+}
+
+/// As a socket does: as much as there is room for, again and again.
+void put(FrameBuffer& buffer, std::string_view bytes) {
   while (!bytes.empty()) {
     const auto room = buffer.room();
+    ASSERT_FALSE(room.empty());
     const std::size_t count = std::min(room.size(), bytes.size());
     std::copy_n(bytes.begin(), count, room.begin());
     buffer.filled(count);
     bytes.remove_prefix(count);
-    while (true) {
-      const auto frame = buffer.next();
-      ASSERT_TRUE(frame.has_value()) << frame.error().text();
-      if (!*frame) break;
-      frames.emplace_back(**frame);
-    }
   }
+}
+
+void give(FrameBuffer& buffer, std::string_view bytes, std::vector<std::string>& frames) {
+  while (!bytes.empty()) {
+    const std::size_t count = std::min(buffer.room().size(), bytes.size());
+    put(buffer, bytes.substr(0, count));
+    const auto taken = take_all(buffer, frames);
+    ASSERT_TRUE(taken.has_value()) << taken.error().text();
+    bytes.remove_prefix(count);
+  }
+}
+
+std::string size_alone(std::uint32_t size) {
+  std::string bytes(4, '\0');
+  write_big_endian(bytes.data(), size);
+  return bytes;
 }
 
 TEST(PulsarFrameBuffer, GivesTheSameFramesHoweverTheyArrive) {
@@ -53,42 +72,93 @@ TEST(PulsarFrameBuffer, GivesTheSameFramesHoweverTheyArrive) {
   }
 }
 
-TEST(PulsarFrameBuffer, HasRoomForTheRestOfALargeFrameAndNotMuchMore) {
+TEST(PulsarFrameBuffer, GrowsWithWhatHasArrivedNotWithWhatASizeClaims) {
   const std::string frame = frame_of(std::size_t{3} << 20, 'x');
   FrameBuffer buffer;
   std::vector<std::string> frames;
-  give(buffer, std::string_view(frame).substr(0, 10), frames);
-  const std::size_t room = buffer.room().size();
-  EXPECT_GE(room, frame.size() - 10);
-  EXPECT_LT(room, frame.size() + FrameBuffer::kRoomBytes);
-  EXPECT_EQ(buffer.pending_bytes(), 10U);
+  put(buffer, std::string_view(frame).substr(0, 4));
+  static_cast<void>(buffer.room());
+  EXPECT_EQ(buffer.held_bytes(), FrameBuffer::kRoomBytes);
+  for (std::size_t at = 4; at < frame.size(); at += 1'000) {
+    give(buffer, std::string_view(frame).substr(at, 1'000), frames);
+    ASSERT_LE(buffer.held_bytes(), std::max(FrameBuffer::kRoomBytes, 2 * (at + 1'000)));
+  }
+  ASSERT_EQ(frames.size(), 1U);
+  EXPECT_TRUE(frames.front() == frame);
 }
 
 TEST(PulsarFrameBuffer, GivesItsMemoryBackAtRestAndKeepsWhatIsPending) {
   FrameBuffer buffer;
+  EXPECT_EQ(buffer.held_bytes(), 0U);
   std::vector<std::string> frames;
   give(buffer, frame_of(200'000, 'x'), frames);
-  EXPECT_GE(buffer.room().size(), 200'000U);
-  buffer.release_if_empty();
-  EXPECT_EQ(buffer.room().size(), FrameBuffer::kRoomBytes);
+  EXPECT_GE(buffer.held_bytes(), 200'000U);
+  buffer.release();
+  EXPECT_EQ(buffer.held_bytes(), 0U);
   const std::string frame = frame_of(100, 'y');
   give(buffer, std::string_view(frame).substr(0, 50), frames);
-  buffer.release_if_empty();
+  buffer.release();
+  EXPECT_EQ(buffer.held_bytes(), 50U);
   give(buffer, std::string_view(frame).substr(50), frames);
   ASSERT_EQ(frames.size(), 2U);
   EXPECT_EQ(frames.back(), frame);
 }
 
-TEST(PulsarFrameBuffer, AFrameOverTheLimitIsAFaultAtItsSize) {
+TEST(PulsarFrameBuffer, AFrameOverTheLimitIsAFaultAtItsSizeAndStaysOne) {
   FrameBuffer buffer(1'000);
-  const auto room = buffer.room();
-  write_big_endian(room.data(), std::uint32_t{100'000'000});
-  buffer.filled(4);
-  const auto frame = buffer.next();
-  ASSERT_FALSE(frame.has_value());
-  EXPECT_EQ(frame.error().text(),
-            "a frame of 100000004 bytes is over the limit of 1000; send smaller messages, or in chunks");
-  EXPECT_FALSE(buffer.next().has_value());  // and stays one
+  std::vector<std::string> frames;
+  put(buffer, frame_of(100, 'a') + size_alone(100'000'000));
+  for (int i = 0; i < 3; ++i) {
+    const auto taken = take_all(buffer, frames);
+    ASSERT_FALSE(taken.has_value());
+    EXPECT_EQ(taken.error().text(),
+              "a frame of 100000004 bytes is over the limit of 1000; send smaller messages, or in chunks");
+  }
+  EXPECT_EQ(frames.size(), 1U);  // what was whole before it
+}
+
+TEST(PulsarFrameBuffer, WhoGoesOnAfterAFaultGetsItAgainAndNoAssertion) {
+  FrameBuffer buffer(1'000);
+  std::vector<std::string> frames;
+  put(buffer, size_alone(0xffffffffU));
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_FALSE(take_all(buffer, frames).has_value());
+    put(buffer, std::string(FrameBuffer::kRoomBytes, 'x'));
+    buffer.release();
+  }
+}
+
+TEST(PulsarFrameBuffer, WhoTakesNothingKeepsAll) {
+  const std::string frame = frame_of(40'000, 'a');
+  FrameBuffer buffer;
+  for (int i = 0; i < 10; ++i) put(buffer, frame);
+  EXPECT_EQ(buffer.pending_bytes(), 400'000U);
+  buffer.filled(SIZE_MAX);  // beyond the room nothing has come
+  EXPECT_EQ(buffer.pending_bytes(), buffer.held_bytes());
+}
+
+TEST(PulsarFrameBuffer, TakingStopsWhereItIsTold) {
+  FrameBuffer buffer;
+  std::string all;
+  for (const char letter : {'a', 'b', 'c'}) all += frame_of(20, letter);
+  put(buffer, all);
+  std::vector<char> letters;
+  const auto one = [&](std::string_view frame) {
+    letters.push_back(frame.back());
+    return false;
+  };
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(buffer.take(one).has_value());
+  EXPECT_EQ(letters, (std::vector{'a', 'b', 'c'}));
+}
+
+TEST(PulsarFrameBuffer, TheLimitMayRise) {
+  FrameBuffer buffer(100);
+  std::vector<std::string> frames;
+  put(buffer, frame_of(200, 'a'));
+  EXPECT_FALSE(take_all(buffer, frames).has_value());
+  buffer.set_frame_bytes_max(200);
+  EXPECT_TRUE(take_all(buffer, frames).has_value());
+  EXPECT_EQ(frames.size(), 1U);
 }
 
 }  // namespace
