@@ -51,7 +51,6 @@ void append(std::string& out, const Message& message) {
   template char* encode(const message&, char*) noexcept;               \
   template void append(std::string&, const message&);
 #define GEMINGA_PULSAR_COMMAND(number, name, message) GEMINGA_PULSAR_MESSAGE(message)
-#define GEMINGA_PULSAR_TRANSACTION(number, name)
 #include "wire/pulsar/commands.def"
 GEMINGA_PULSAR_MESSAGE(MessageMetadata)
 GEMINGA_PULSAR_MESSAGE(SingleMessageMetadata)

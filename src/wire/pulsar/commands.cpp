@@ -9,8 +9,6 @@ std::string_view command_name(CommandType type) noexcept {
     return #name;
 #define GEMINGA_PULSAR_TRANSACTION(number, name) GEMINGA_PULSAR_COMMAND(number, name, TransactionRequest)
 #include "wire/pulsar/commands.def"
-#undef GEMINGA_PULSAR_COMMAND
-#undef GEMINGA_PULSAR_TRANSACTION
   }
   return {};
 }

@@ -17,8 +17,6 @@ enum class CommandType : std::uint8_t {
 #define GEMINGA_PULSAR_COMMAND(number, name, message) name = number,
 #define GEMINGA_PULSAR_TRANSACTION(number, name) name = number,
 #include "wire/pulsar/commands.def"
-#undef GEMINGA_PULSAR_COMMAND
-#undef GEMINGA_PULSAR_TRANSACTION
 };
 
 /// The type of a message that is a command.
@@ -28,10 +26,7 @@ inline constexpr CommandType kCommandType{};
 #define GEMINGA_PULSAR_COMMAND(number, name, message) \
   template <>                                         \
   inline constexpr CommandType kCommandType<message> = CommandType::name;
-#define GEMINGA_PULSAR_TRANSACTION(number, name)
 #include "wire/pulsar/commands.def"
-#undef GEMINGA_PULSAR_COMMAND
-#undef GEMINGA_PULSAR_TRANSACTION
 
 template <class Message>
 concept Command = kCommandType<Message> != CommandType{};

@@ -88,7 +88,6 @@ void append_frame(std::string& out, const Message& command, std::size_t entry_by
 
 #define GEMINGA_PULSAR_COMMAND(number, name, message) \
   template void append_frame(std::string&, const message&, std::size_t);
-#define GEMINGA_PULSAR_TRANSACTION(number, name)
 #include "wire/pulsar/commands.def"
 
 }  // namespace geminga::wire::pulsar

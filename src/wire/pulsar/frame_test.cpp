@@ -136,10 +136,7 @@ TEST(PulsarFrame, EveryCommandGoesOutAndComesInAsItself) {
     ++commands;
   };
 #define GEMINGA_PULSAR_COMMAND(number, name, message) round_trip.operator()<message>();
-#define GEMINGA_PULSAR_TRANSACTION(number, name)
 #include "wire/pulsar/commands.def"
-#undef GEMINGA_PULSAR_COMMAND
-#undef GEMINGA_PULSAR_TRANSACTION
   EXPECT_EQ(commands, 44);
 }
 

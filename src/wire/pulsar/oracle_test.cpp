@@ -227,10 +227,7 @@ void expect_no_more_is_taken(Random& random, int& refused) {
 template <class Check>
 void for_all_messages(const Check& check) {
 #define GEMINGA_PULSAR_COMMAND(number, name, message) check.template operator()<message>();
-#define GEMINGA_PULSAR_TRANSACTION(number, name)
 #include "wire/pulsar/commands.def"
-#undef GEMINGA_PULSAR_COMMAND
-#undef GEMINGA_PULSAR_TRANSACTION
   check.template operator()<MessageMetadata>();
   check.template operator()<SingleMessageMetadata>();
   check.template operator()<BrokerEntryMetadata>();

@@ -16,8 +16,6 @@ decltype(auto) visit_command(const Frame& frame, Visitor&& visitor) {
   case CommandType::name:                        \
     break;
 #include "wire/pulsar/commands.def"
-#undef GEMINGA_PULSAR_COMMAND
-#undef GEMINGA_PULSAR_TRANSACTION
   }
   return visitor(decode<TransactionRequest>(frame.command));
 }
