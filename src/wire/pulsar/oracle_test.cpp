@@ -6,6 +6,8 @@
 #include <random>
 #include <string>
 #include <tuple>
+#include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -111,18 +113,40 @@ void expect_row(const pb::FieldDescriptor& field, const Repeated<T>&) {
   EXPECT_TRUE(same_type<T>(field)) << field.full_name();
 }
 
+/// "producer_id" of &CommandSend::producer_id; what the compiler calls it ends so.
+template <auto Member>
+std::string_view name_of() {
+  std::string_view name = __PRETTY_FUNCTION__;
+  name.remove_prefix(name.find("Member = "));
+  name = name.substr(0, name.find_first_of(";]"));
+  name.remove_prefix(name.rfind("::") + 2);
+  return name.substr(0, name.find(')'));
+}
+
+/// The names of the members in the rows of a table, in their order: two rows of one type that changed places
+/// have the right numbers and types.
+template <class Message>
+std::vector<std::string_view> row_names() {
+  return []<std::size_t... Row>(std::index_sequence<Row...>) {
+    return std::vector<std::string_view>{name_of<std::get<Row>(Message::kFields).member>()...};
+  }(std::make_index_sequence<std::tuple_size_v<decltype(Message::kFields)>>());
+}
+
 template <class Message>
 void expect_table() {
   const pb::Descriptor* kind = oracle().find(Message::kName);
   ASSERT_NE(kind, nullptr) << Message::kName;
   EXPECT_EQ(kind->field_count(), std::tuple_size_v<decltype(Message::kFields)>) << Message::kName;
   const Message empty{};
+  const auto names = row_names<Message>();
+  auto name = names.begin();
   std::uint32_t last = 0;
   const auto expect = [&](const auto& row) {
     EXPECT_GT(row.number, last) << Message::kName;  // the order on the wire
     last = row.number;
     const pb::FieldDescriptor* field = kind->FindFieldByNumber(static_cast<int>(row.number));
     ASSERT_NE(field, nullptr) << Message::kName << " " << row.number;
+    EXPECT_EQ(*name++, field->name()) << Message::kName << " " << row.number;
     expect_row(*field, empty.*row.member);
   };
   std::apply([&](const auto&... row) { (expect(row), ...); }, Message::kFields);
@@ -232,6 +256,18 @@ void for_all_messages(const Check& check) {
   check.template operator()<SingleMessageMetadata>();
   check.template operator()<BrokerEntryMetadata>();
   check.template operator()<TransactionRequest>();
+}
+
+struct Swapped {
+  static constexpr std::string_view kName = "Swapped";
+  std::uint64_t sequence_id = 0;
+  std::uint64_t producer_id = 0;
+  static constexpr auto kFields = fields(field(1, &Swapped::sequence_id), field(2, &Swapped::producer_id));
+};
+
+TEST(PulsarOracle, ARowHasTheNameOfItsMember) {
+  EXPECT_EQ(row_names<Swapped>(), (std::vector<std::string_view>{"sequence_id", "producer_id"}));
+  EXPECT_EQ(row_names<CommandPing>(), std::vector<std::string_view>{});
 }
 
 TEST(PulsarOracle, TablesAgree) {
