@@ -67,7 +67,7 @@ struct CommandSend {
   Optional<std::uint64_t> highest_sequence_id;
   Optional<bool> is_chunk;
   Optional<bool> marker;
-  Repeated<MessageIdData> message_id;  ///< none or one; of replicators
+  Optional<MessageIdData> message_id;  ///< of replicators
   static constexpr auto kFields = fields(
       field(1, &CommandSend::producer_id), field(2, &CommandSend::sequence_id),
       field(3, &CommandSend::num_messages), field(4, &CommandSend::txnid_least_bits),
