@@ -2,14 +2,37 @@
 
 #include <fmt/format.h>
 
+#include "wire/pulsar/varint.hpp"
+
 namespace geminga::wire::pulsar {
+
+namespace {
+
+/// Who comes to the wrong port sends as the size of a frame what another protocol begins with. Empty: it
+/// looks like none of those.
+std::string_view other_protocol(std::uint64_t size) {
+  if (size >> 16 == 0x1603)
+    return "this is the beginning of a TLS handshake, and this port speaks Pulsar's protocol without TLS; "
+           "use pulsar:// in place of pulsar+ssl://, or the port for TLS";
+  char bytes[kSizeBytes];
+  write_big_endian(bytes, static_cast<std::uint32_t>(size));
+  const std::string_view first(bytes, kSizeBytes);
+  for (const std::string_view method : {"GET ", "PUT ", "POST", "HEAD", "DELE", "OPTI", "PATC", "PRI "})
+    if (first == method)
+      return "this is an HTTP request, and this port speaks Pulsar's binary protocol; use the HTTP port, or "
+             "pulsar:// in place of http://";
+  return {};
+}
+
+}  // namespace
 
 std::string WireError::text() const {
   switch (fault) {
     case Fault::frame_too_small:
-      return fmt::format("a frame of {} bytes cannot hold the size of a command; is this a Pulsar client?",
-                         found);
+      return fmt::format("a frame of {} bytes cannot hold the size of a command", found);
     case Fault::frame_too_large:
+      if (const std::string_view other = other_protocol(found - kSizeBytes); !other.empty())
+        return std::string(other);
       return fmt::format("a frame of {} bytes is over the limit of {}; send smaller messages, or in chunks",
                          found, limit);
     case Fault::command_too_large:

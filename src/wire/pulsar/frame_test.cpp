@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "wire/pulsar/visit_command.hpp"
@@ -61,6 +62,14 @@ TEST(PulsarFrame, SizesThatCannotBeAreRefusedBeforeTheBytesAreThere) {
   for (const std::uint32_t command : {5U, 0x7fffffffU, 0xffffffffU})
     EXPECT_EQ(refused(words(8, command)).fault, Fault::command_too_large) << command;
   EXPECT_FALSE(cut_frame(words(0xffffffffU, 0).substr(0, 4)).has_value());
+}
+
+TEST(PulsarFrame, WhoSpeaksAnotherProtocolIsToldSo) {
+  const auto text = [](std::string_view bytes) { return refused(bytes).text(); };
+  EXPECT_THAT(text("GET /admin/v2/clusters HTTP/1.1\r\n"), testing::HasSubstr("an HTTP request"));
+  EXPECT_THAT(text("POST / HTTP/1.1\r\n"), testing::HasSubstr("use the HTTP port"));
+  EXPECT_THAT(text("\x16\x03\x01\x02\x00\x01\x00\x01"s), testing::HasSubstr("a TLS handshake"));
+  EXPECT_THAT(text("\x7f\xff\xff\xff\x00\x00\x00\x04"s), testing::HasSubstr("over the limit"));
 }
 
 TEST(PulsarFrame, TheLimitIsTheConnections) {
