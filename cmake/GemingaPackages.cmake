@@ -18,4 +18,7 @@ if(GEMINGA_DEVELOPER)
   find_package(GTest REQUIRED)
   find_package(benchmark REQUIRED)
   find_package(Protobuf 3.21 REQUIRED)
+  if(Protobuf_VERSION VERSION_GREATER_EQUAL 4)  # its importer reports errors in another way, and it needs Abseil
+    message(FATAL_ERROR "the tests of Pulsar's messages need protobuf 3.21 of Debian 12; found ${Protobuf_VERSION} (${Protobuf_INCLUDE_DIR})")
+  endif()
 endif()
