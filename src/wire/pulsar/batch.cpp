@@ -9,12 +9,6 @@
 
 namespace geminga::wire::pulsar {
 
-namespace {
-
-constexpr std::size_t kWordBytes = sizeof(std::uint32_t);
-
-}  // namespace
-
 std::unexpected<WireError> BatchReader::lie(std::string_view what) const noexcept {
   return std::unexpected(WireError{.fault = Fault::bad_batch,
                                    .part = what,
@@ -27,12 +21,12 @@ Parsed<std::optional<BatchMessage>> BatchReader::next() noexcept {
     if (!rest_.empty()) return lie("bytes are left behind it");
     return std::nullopt;
   }
-  if (rest_.size() < kWordBytes) return lie("the payload ends before it");
+  if (rest_.size() < kSizeBytes) return lie("the payload ends before it");
   const auto size = read_big_endian<std::uint32_t>(rest_.data());
-  if (size > rest_.size() - kWordBytes) return lie("the payload ends within its metadata");
-  const auto metadata = decode<SingleMessageMetadata>(rest_.substr(kWordBytes, size));
+  if (size > rest_.size() - kSizeBytes) return lie("the payload ends within its metadata");
+  const auto metadata = decode<SingleMessageMetadata>(rest_.substr(kSizeBytes, size));
   if (!metadata) return std::unexpected(metadata.error());
-  const std::string_view behind = rest_.substr(kWordBytes + size);
+  const std::string_view behind = rest_.substr(kSizeBytes + size);
   if (metadata->payload_size < 0) return lie("it has a negative size");
   const auto payload_size = static_cast<std::size_t>(metadata->payload_size);
   if (payload_size > behind.size()) return lie("the payload ends within it");
@@ -46,7 +40,7 @@ void BatchWriter::add(SingleMessageMetadata metadata, std::string_view payload) 
   metadata.payload_size = static_cast<std::int32_t>(payload.size());
   const std::size_t size = encoded_size(metadata);
   const std::size_t before = payload_.size();
-  payload_.resize(before + kWordBytes + size);
+  payload_.resize(before + kSizeBytes + size);
   encode(metadata, write_big_endian(payload_.data() + before, static_cast<std::uint32_t>(size)));
   payload_.append(payload);
   ++messages_;

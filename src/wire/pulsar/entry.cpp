@@ -10,7 +10,7 @@ namespace geminga::wire::pulsar {
 namespace {
 
 constexpr std::size_t kMagicBytes = sizeof(std::uint16_t);
-constexpr std::size_t kWordBytes = sizeof(std::uint32_t);
+constexpr std::size_t kChecksumBytes = sizeof(std::uint32_t);
 
 bool begins_with(std::string_view bytes, std::uint16_t magic) noexcept {
   return bytes.size() >= kMagicBytes && read_big_endian<std::uint16_t>(bytes.data()) == magic;
@@ -30,7 +30,7 @@ class Pieces {
     return piece;
   }
   std::uint32_t take_word(std::string_view part) noexcept {
-    const std::string_view word = take(part, kWordBytes);
+    const std::string_view word = take(part, sizeof(std::uint32_t));
     return word.empty() ? 0 : read_big_endian<std::uint32_t>(word.data());
   }
   [[nodiscard]] std::string_view rest() const noexcept { return rest_; }
@@ -84,9 +84,9 @@ void append_entry_head(std::string& out, const MessageMetadata& metadata,
   const std::size_t size = encoded_size(metadata);
   GEMINGA_ASSERT(size <= UINT32_MAX);
   const std::size_t before = out.size();
-  out.resize(before + kMagicBytes + 2 * kWordBytes + size);
+  out.resize(before + kMagicBytes + kChecksumBytes + kSizeBytes + size);
   char* const checksum = write_big_endian(out.data() + before, kChecksumMagic);
-  char* const summed = checksum + kWordBytes;
+  char* const summed = checksum + kChecksumBytes;
   char* const behind = encode(metadata, write_big_endian(summed, static_cast<std::uint32_t>(size)));
   GEMINGA_ASSERT(behind == out.data() + out.size());
   std::uint32_t sum = base::crc32c(std::string_view(summed, behind));
@@ -97,7 +97,7 @@ void append_entry_head(std::string& out, const MessageMetadata& metadata,
 void append_broker_entry(std::string& out, const BrokerEntryMetadata& broker) {
   const std::size_t size = encoded_size(broker);
   const std::size_t before = out.size();
-  out.resize(before + kMagicBytes + kWordBytes + size);
+  out.resize(before + kMagicBytes + kSizeBytes + size);
   char* at = write_big_endian(out.data() + before, kBrokerEntryMagic);
   at = encode(broker, write_big_endian(at, static_cast<std::uint32_t>(size)));
   GEMINGA_ASSERT(at == out.data() + out.size());

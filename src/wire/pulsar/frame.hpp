@@ -17,7 +17,6 @@ inline constexpr std::uint32_t kMessageBytesMax = 5u << 20;  ///< Pulsar's defau
 inline constexpr std::uint32_t kFramePadding = 10u << 10;    ///< what a frame may have beyond its message
 inline constexpr std::uint32_t kFrameBytesMax =
     kMessageBytesMax + kFramePadding;  ///< its first size included
-inline constexpr std::size_t kSizeBytes = 4;
 
 /// The first frame of what was received.
 struct Cut {

@@ -9,8 +9,8 @@
 namespace geminga::wire::pulsar {
 
 inline constexpr int kVarintBytesMax = 10;
-
-inline constexpr int kVarint32BytesMax = 5;  ///< of a field's number or size
+inline constexpr int kVarint32BytesMax = 5;   ///< of a field's number or size
+inline constexpr std::size_t kSizeBytes = 4;  ///< of a size in front of a part
 
 /// Moves `at` behind the number; nullptr where it does not end before `end` or has more than `bytes_max`.
 inline const char* read_varint(const char* at, const char* end, std::uint64_t& value,
