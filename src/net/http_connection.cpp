@@ -11,6 +11,7 @@
 #include "base/log.hpp"
 #include "net/http_path.hpp"
 #include "net/json_errors.hpp"
+#include "net/listener.hpp"
 
 namespace geminga::net {
 
@@ -23,12 +24,6 @@ constexpr std::size_t kPipelinedBytesMax = 64 << 10;  // read ahead while a hand
 
 base::MonotonicTime now() {
   return std::chrono::steady_clock::now();
-}
-
-std::string text_of(const asio::ip::tcp::endpoint& endpoint) {
-  const std::string address = endpoint.address().to_string();
-  return endpoint.address().is_v6() ? fmt::format("[{}]:{}", address, endpoint.port())
-                                    : fmt::format("{}:{}", address, endpoint.port());
 }
 
 }  // namespace

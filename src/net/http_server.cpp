@@ -9,7 +9,7 @@
 #include "base/try.hpp"
 #include "net/http_connection.hpp"
 #include "net/http_server_core.hpp"
-#include "net/port_holder.hpp"
+#include "net/listener.hpp"
 
 namespace geminga::net {
 
@@ -20,41 +20,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kSweepMax{250};
 constexpr std::chrono::milliseconds kAcceptAgain{100};
-
-Result<asio::ip::address> resolve(const std::string& address, asio::io_context& context) {
-  boost::system::error_code error;
-  const auto literal = asio::ip::make_address(address, error);
-  if (!error) return literal;
-  tcp::resolver resolver(context);
-  const auto found = resolver.resolve(address, "", tcp::resolver::passive, error);
-  if (error || found.empty())
-    return fail(ErrorCode::config_error,
-                fmt::format("cannot listen on '{}': {}; give an IP address or a name of this machine",
-                            address, error.message()));
-  return found.begin()->endpoint().address();
-}
-
-std::string text_of(const tcp::endpoint& endpoint) {
-  const std::string address = endpoint.address().to_string();
-  return fmt::format(endpoint.address().is_v6() ? fmt::runtime("[{}]:{}") : fmt::runtime("{}:{}"), address,
-                     endpoint.port());
-}
-
-std::unexpected<Error> bind_error(const tcp::endpoint& endpoint, const boost::system::error_code& error) {
-  if (error == asio::error::address_in_use) {
-    const std::string holder = describe_port_holder(endpoint.port());
-    return fail(ErrorCode::conflict,
-                fmt::format("cannot listen on {}: the port is in use{}{}; stop that program or choose "
-                            "another port (0 takes a free one)",
-                            text_of(endpoint), holder.empty() ? "" : " by ", holder));
-  }
-  if (error == asio::error::access_denied)
-    return fail(
-        ErrorCode::forbidden,
-        fmt::format("cannot listen on {}: not permitted; choose a port from 1024 on", text_of(endpoint)));
-  return fail(ErrorCode::io_error, fmt::format("cannot listen on {}: {}; is it an address of this machine?",
-                                               text_of(endpoint), error.message()));
-}
 
 }  // namespace
 
@@ -70,15 +35,7 @@ HttpServerCore::HttpServerCore(HttpServerOptions server_options, Router server_r
 HttpServerCore::~HttpServerCore() = default;
 
 Result<> HttpServerCore::open() {
-  GEMINGA_TRY(const auto address, resolve(options.address, loop->context()));
-  const tcp::endpoint endpoint(address, options.port);
-  boost::system::error_code error;
-  acceptor_.open(endpoint.protocol(), error);
-  if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
-  if (!error) acceptor_.bind(endpoint, error);
-  if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
-  if (!error) bound = acceptor_.local_endpoint(error);
-  if (error) return bind_error(endpoint, error);
+  GEMINGA_TRY(bound, open_listener(acceptor_, options.address, options.port));
   loop->run([this] {
     sweep_timer_ = std::make_unique<base::Timer>(*loop);
     accept_again_timer_ = std::make_unique<base::Timer>(*loop);

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/try.hpp"
 #include "net/json_errors.hpp"
 
 namespace geminga::net {
@@ -85,12 +86,17 @@ bool is_loopback_host(std::string_view host) noexcept {
   return inet_pton(AF_INET6, text.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
 }
 
-Result<OriginGuard> OriginGuard::create(OriginGuardOptions options) {
+Result<> check_address(const OriginGuardOptions& options) {
   if (!options.listen_all_insecure && !options.authenticated && !is_loopback_host(options.address))
     return fail(ErrorCode::forbidden,
                 fmt::format("'{}' is open to other machines and no authentication is configured; listen on "
                             "127.0.0.1, configure [auth], or accept the risk with --listen-all --insecure",
                             options.address));
+  return {};
+}
+
+Result<OriginGuard> OriginGuard::create(OriginGuardOptions options) {
+  GEMINGA_TRY_VOID(check_address(options));
   return OriginGuard(std::move(options));
 }
 

@@ -37,6 +37,10 @@ class OriginGuard {
   OriginGuardOptions options_;
 };
 
+/// For every listener. Errors: forbidden (an address that other machines reach, without listen_all_insecure
+/// or authentication).
+Result<> check_address(const OriginGuardOptions& options);
+
 /// True for 127.0.0.0/8, ::1 and "localhost".
 bool is_loopback_host(std::string_view host) noexcept;
 
