@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 namespace geminga::broker {
 
@@ -10,6 +11,12 @@ AckBits of_messages(AckBits bits, std::uint32_t messages) {
   if (bits.size() > words) bits.resize(words);
   if (bits.size() == words && messages % 64 != 0) bits.back() &= (1ULL << messages % 64) - 1;
   return bits;
+}
+
+AckBits all_but(const AckBits& bits, std::uint32_t messages) {
+  AckBits others((static_cast<std::size_t>(messages) + 63) / 64, ~std::uint64_t{0});
+  for (std::size_t i = 0; i < std::min(bits.size(), others.size()); ++i) others[i] = ~bits[i];
+  return of_messages(std::move(others), messages);
 }
 
 void merge(AckBits& into, const AckBits& more) {

@@ -11,6 +11,8 @@ using AckBits = std::vector<std::uint64_t>;
 
 /// Without bits behind the last message.
 [[nodiscard]] AckBits of_messages(AckBits bits, std::uint32_t messages);
+/// The other ones of `messages`.
+[[nodiscard]] AckBits all_but(const AckBits& bits, std::uint32_t messages);
 void merge(AckBits& into, const AckBits& more);
 /// Of the first `messages` ones.
 [[nodiscard]] std::uint32_t count(const AckBits& bits, std::uint32_t messages);

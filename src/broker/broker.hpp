@@ -105,6 +105,13 @@ struct SubscribeOptions {
   bool read_compacted = false;
 };
 
+/// A batch entry of which some messages are acknowledged, said by those that are not: a bit each, set = not
+/// acknowledged; missing words are 0. For who does not know how many it has.
+struct BatchRest {
+  EntryId entry;
+  AckBits left;
+};
+
 /// What one call acknowledges; all parts together are one record.
 struct Acknowledgement {
   std::vector<EntryId> entries;
@@ -113,6 +120,7 @@ struct Acknowledgement {
   /// Exclusive and Failover: everything up to this entry, included, that was delivered. What is held until
   /// its time stays.
   std::optional<EntryId> up_to;
+  std::vector<BatchRest> rests;
 };
 
 /// One consumer of a durable subscription. Its unsettled entries are named by their entry id.

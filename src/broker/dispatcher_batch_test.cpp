@@ -31,6 +31,30 @@ TEST_F(DispatcherBatchTest, ABatchIsAcknowledgedWhenAllItsMessagesAre) {
   EXPECT_TRUE(dispatcher_->cursor().batches.empty());
 }
 
+TEST_F(DispatcherBatchTest, ABatchIsAcknowledgedButForItsRest) {
+  make(SubscriptionType::shared);
+  publish(0, {}, 70);
+  join(1);
+  pump();
+  const auto settle = [&](AckBits left) {
+    return dispatcher_->begin_acknowledge(1, {.rests = {{.entry = EntryId{0}, .left = std::move(left)}}});
+  };
+  const auto first = settle({~std::uint64_t{1}, ~std::uint64_t{0}});  // bits behind the last message are none
+  ASSERT_TRUE(first);
+  ASSERT_EQ(first->batches.size(), 1U);
+  EXPECT_EQ(first->batches[0].acknowledged, (AckBits{1, 0}));
+  dispatcher_->acknowledged(*first);
+  EXPECT_EQ(dispatcher_->unacked_count(), 69U);
+  const auto second = settle({0b10});  // all of the second word are acknowledged, which nobody writes
+  ASSERT_TRUE(second);
+  dispatcher_->acknowledged(*second);
+  EXPECT_EQ(dispatcher_->unacked_count(), 1U);
+  const auto last = settle({});
+  ASSERT_TRUE(last);
+  EXPECT_EQ(last->entries, std::vector{EntryId{0}});
+  EXPECT_FALSE(settle({})) << "not out with it any more";
+}
+
 TEST_F(DispatcherBatchTest, TheRestOfABatchComesAgainWithWhatWasAcknowledged) {
   make(SubscriptionType::shared);
   publish(0, {}, 3);

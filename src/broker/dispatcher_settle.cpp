@@ -31,6 +31,7 @@ std::optional<Settling> Dispatcher::begin_acknowledge(ConsumerNumber consumer, c
   const auto its = [&](EntryId entry) { return outstanding(consumer, entry); };
   if (!std::ranges::all_of(what.entries, its)) return std::nullopt;
   if (!std::ranges::all_of(what.batches, its, &storage::BatchAck::entry)) return std::nullopt;
+  if (!std::ranges::all_of(what.rests, its, &BatchRest::entry)) return std::nullopt;
   if (what.up_to) {
     const auto waits = waiting_.find(*what.up_to);
     const bool delivered = its(*what.up_to) || is_acknowledged(*what.up_to) ||
@@ -41,6 +42,9 @@ std::optional<Settling> Dispatcher::begin_acknowledge(ConsumerNumber consumer, c
   for (const EntryId entry : what.entries) out_.at(entry).settling = true;
   if (what.up_to) settle_up_to(consumer, *what.up_to, settling);
   for (const storage::BatchAck& batch : what.batches) settle_batch(batch, settling);
+  for (const BatchRest& rest : what.rests)
+    settle_batch({.entry = rest.entry, .acknowledged = all_but(rest.left, out_.at(rest.entry).messages)},
+                 settling);
   return settling;
 }
 

@@ -132,15 +132,32 @@ std::optional<Fields> read_fields(std::string_view raw) {
   return read_fields(raw, [](std::string_view, std::string_view) {});
 }
 
-}  // namespace
-
-Result<RawParts> parts_of_raw(const storage::Entry& entry) {
-  const auto fields = read_fields(entry.body);
-  if (fields) return RawParts{.key = fields->key, .body = fields->body};
+std::unexpected<Error> not_raw(const storage::Entry& entry) {
   const std::uint8_t version = entry.body.empty() ? 0 : static_cast<std::uint8_t>(entry.body.front());
   return fail(ErrorCode::corrupted,
               fmt::format("message {} does not follow its format (version {}, {} bytes)",
                           message_of_header(entry.header).id.to_string(), version, entry.body.size()));
+}
+
+}  // namespace
+
+Result<RawParts> parts_of_raw(const storage::Entry& entry) {
+  const auto fields = read_fields(entry.body);
+  if (!fields) return not_raw(entry);
+  return RawParts{.key = fields->key, .body = fields->body};
+}
+
+Result<RawView> view_raw(const storage::Entry& entry) {
+  RawView view;
+  const auto fields = read_fields(entry.body, [&](std::string_view name, std::string_view value) {
+    view.properties.emplace_back(name, value);
+  });
+  if (!fields) return not_raw(entry);
+  view.event_time = fields->event_time;
+  view.key = fields->key;
+  view.producer_name = fields->producer_name;
+  view.body = fields->body;
+  return view;
 }
 
 Message message_of_header(const storage::EntryHeader& header) {

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include <geminga/error.hpp>
 #include <geminga/message.hpp>
@@ -29,6 +32,16 @@ struct RawParts {
 };
 /// Without copying. Errors: corrupted.
 Result<RawParts> parts_of_raw(const storage::Entry& entry);
+
+/// All of it, without copying. Errors: corrupted.
+struct RawView {
+  std::optional<Timestamp> event_time;
+  std::string_view key;
+  std::string_view producer_name;
+  std::vector<std::pair<std::string_view, std::string_view>> properties;
+  std::string_view body;
+};
+Result<RawView> view_raw(const storage::Entry& entry);
 
 /// decode_raw() in parts, for those who keep the bytes of a body and not its entry: what the header says; and
 /// what a body says in which parts_of_raw() found no fault.
