@@ -1,0 +1,206 @@
+#include "doors/pulsar/connection.hpp"
+
+#include <utility>
+#include <vector>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/post.hpp>
+
+#include "net/listener.hpp"
+
+namespace geminga::doors::pulsar {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+
+namespace {
+
+constexpr std::size_t kReadPerTurn = 256 << 10;  // then others have their turn
+constexpr std::size_t kPiecesPerWrite = 64;      // what the system takes at once
+constexpr std::size_t kSmallBytes = 4 << 10;     // cheaper moved than held
+constexpr std::chrono::seconds kRest{1};         // of silence, after which memory is given back
+
+base::MonotonicTime now() {
+  return std::chrono::steady_clock::now();
+}
+
+}  // namespace
+
+Connection::Connection(Host& host, tcp::socket socket, Closed closed)
+    : host_(host),
+      socket_(std::move(socket)),
+      closed_(std::move(closed)),
+      buffer_(host.options.first_frame_bytes_max),
+      outbox_([this] { turn_soon(); }),
+      accepted_(now()),
+      received_(accepted_),
+      wrote_(accepted_) {}
+
+void Connection::start() {
+  boost::system::error_code error;
+  const tcp::endpoint peer = socket_.remote_endpoint(error);
+  const tcp::endpoint local = error ? tcp::endpoint() : socket_.local_endpoint(error);
+  if (error) return close();          // gone before we came to it
+  boost::system::error_code ignored;  // options only tune
+  socket_.non_blocking(true, ignored);
+  socket_.set_option(tcp::no_delay(true), ignored);
+  session_ = std::make_shared<Session>(host_, outbox_, net::text_of(peer), net::text_of(local));
+  wait_for_bytes();
+}
+
+void Connection::close() {
+  if (!std::exchange(open_, false)) return;
+  if (session_) session_->close();
+  outbox_.clear();
+  host_.received.give_back(std::exchange(held_bytes_, 0));
+  boost::system::error_code ignored;  // nothing can be done about a socket that does not close
+  socket_.close(ignored);
+  closed_(shared_from_this());
+}
+
+void Connection::end(std::string why) {
+  session_->end(std::move(why));
+  close();
+}
+
+// --- in ---------------------------------------------------------------------------------------------------
+
+void Connection::wait_for_bytes() {
+  if (std::exchange(waiting_for_bytes_, true)) return;
+  socket_.async_wait(tcp::socket::wait_read,
+                     [self = shared_from_this()](const boost::system::error_code& error) {
+                       self->waiting_for_bytes_ = false;
+                       self->on_readable(error);
+                     });
+}
+
+void Connection::on_readable(const boost::system::error_code& error) {
+  if (!open_) return;
+  if (error) return close();
+  for (std::size_t reads = 0; reads * wire::FrameBuffer::kRoomBytes < kReadPerTurn && read_some();) ++reads;
+  // Who sends a byte now and then must not hold room for many.
+  if (buffer_.pending_bytes() < kSmallBytes) buffer_.release();
+  if (open_) turn();
+}
+
+bool Connection::read_some() {
+  const auto room = buffer_.room();
+  boost::system::error_code error;
+  const std::size_t bytes = socket_.read_some(asio::buffer(room.data(), room.size()), error);
+  if (error == asio::error::would_block) return false;
+  if (error) {
+    // What was sent before the end counts: it is handed on, though nobody waits for the answer.
+    session_->submit();
+    close();
+    return false;
+  }
+  buffer_.filled(bytes);
+  received_ = now();
+  pinged_ = false;
+  doubted_.reset();
+  take_frames();
+  return bytes == room.size() && session_->takes_more();
+}
+
+void Connection::take_frames() {
+  const bool was_connected = session_->connected();
+  const auto taken = buffer_.take([&](std::string_view frame) {
+    session_->on_frame(frame);
+    if (!was_connected && session_->connected())
+      buffer_.set_frame_bytes_max(host_.options.message_bytes_max + wire::kFramePadding);
+    return session_->takes_more();
+  });
+  if (!taken) session_->end(taken.error().text());
+  count_held();
+}
+
+void Connection::count_held() {
+  const std::uint64_t held = buffer_.pending_bytes();
+  if (held > held_bytes_)
+    host_.received.take(held - held_bytes_);
+  else
+    host_.received.give_back(held_bytes_ - held);
+  held_bytes_ = held;
+}
+
+// --- turns ------------------------------------------------------------------------------------------------
+
+void Connection::turn_soon() {
+  if (!open_ || std::exchange(turning_soon_, true)) return;
+  asio::post(socket_.get_executor(), [self = shared_from_this()] {
+    self->turning_soon_ = false;
+    self->turn();
+  });
+}
+
+void Connection::turn() {
+  if (!open_) return;
+  if (buffer_.pending_bytes() > 0 && session_->takes_more()) take_frames();
+  session_->submit();
+  write();
+  if (!open_) return;
+  if (session_->ended()) {
+    if (outbox_.empty()) close();  // else when all is out
+    return;
+  }
+  paused_ = !session_->takes_more();
+  if (!paused_) return wait_for_bytes();
+  if (!host_.received.full() || std::exchange(waiting_for_budget_, true)) return;
+  host_.received.wait([weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (!self) return;
+    self->waiting_for_budget_ = false;
+    self->turn_soon();
+  });
+}
+
+// --- out --------------------------------------------------------------------------------------------------
+
+void Connection::write() {
+  if (writing_ || outbox_.empty()) return;
+  std::vector<asio::const_buffer> buffers;
+  for (const std::string_view piece : outbox_.next(kPiecesPerWrite))
+    buffers.emplace_back(piece.data(), piece.size());
+  writing_ = true;
+  wrote_ = now();
+  socket_.async_write_some(
+      buffers, [self = shared_from_this()](const boost::system::error_code& error, std::size_t bytes) {
+        self->writing_ = false;
+        self->on_written(error, bytes);
+      });
+}
+
+void Connection::on_written(const boost::system::error_code& error, std::size_t bytes) {
+  if (!open_) return;
+  if (error) return close();
+  outbox_.sent(bytes);
+  turn();
+}
+
+void Connection::prove_alive(const std::string& topic) {
+  const auto time = now();
+  if (!open_ || doubted_ || time - received_ < kRest || !session_->uses(topic)) return;
+  doubted_ = time;
+  session_->reply(wire::CommandPing{});
+}
+
+// --- time -------------------------------------------------------------------------------------------------
+
+void Connection::check(base::MonotonicTime time, Timestamp wall) {
+  if (!open_) return;
+  const PulsarDoorOptions& options = host_.options;
+  const auto silence = time - received_;
+  if (!session_->connected() && time - accepted_ > options.connect_timeout) return end("no CONNECT in time");
+  if (writing_ && time - wrote_ > options.write_timeout) return end("it does not read what it asked for");
+  if (buffer_.pending_bytes() > 0 && silence > options.frame_timeout && !(paused_ && !host_.received.full()))
+    return end("a frame that does not go on");
+  if (doubted_ && time - *doubted_ > options.doubt_timeout)
+    return end("no sign of life, and another one waits for its place");
+  if (!paused_ && silence > 2 * options.keep_alive) return end("no sign of life");
+  if (!paused_ && silence > options.keep_alive && session_->connected() && !std::exchange(pinged_, true))
+    session_->reply(wire::CommandPing{});
+  session_->check(wall);
+  if (silence > kRest && !paused_) outbox_.release();
+}
+
+}  // namespace geminga::doors::pulsar

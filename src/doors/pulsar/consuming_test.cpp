@@ -1,0 +1,429 @@
+// From SUBSCRIBE and FLOW to MESSAGE, acknowledgements and positions.
+#include <algorithm>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "doors/pulsar/door_fixture.hpp"
+
+namespace geminga::doors::pulsar {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::entry_of;
+using ::testing::HasSubstr;
+using testing::payload_of;
+
+class PulsarConsumingTest : public testing::PulsarDoorTest {
+ protected:
+  /// Messages "0", "1", ... on the topic.
+  void publish(int messages, std::string_view on = testing::kTopic) {
+    const auto client = this->client();
+    client->producer(1, on);
+    for (int i = 0; i < messages; ++i) client->publish(static_cast<std::uint64_t>(i), std::to_string(i));
+  }
+  static std::vector<std::string> take(testing::RawPulsar& client, int messages) {
+    std::vector<std::string> bodies;
+    for (int i = 0; i < messages; ++i) bodies.push_back(payload_of(client.hear<wire::CommandMessage>()));
+    return bodies;
+  }
+  /// Nothing but the answer to a PING comes.
+  static void expect_quiet(testing::RawPulsar& client) {
+    client.say(wire::CommandPing{});
+    client.hear<wire::CommandPong>();
+  }
+  SubscriptionStats stats(std::string_view subscription = "s") {
+    const auto all =
+        base::await<TopicStats>([&](auto done) { broker_->stats(topic(), std::move(done)); }, 10s, "stats");
+    for (const SubscriptionStats& each : all->subscriptions)
+      if (each.name == subscription) return each;
+    throw std::runtime_error("no such subscription");
+  }
+  static wire::CommandSubscribe of(wire::SubscriptionType type, std::uint64_t id = 1) {
+    return {.sub_type = type, .consumer_id = id};
+  }
+};
+
+TEST_F(PulsarConsumingTest, AMessageIsWhatWasSent) {
+  const std::string entry =
+      entry_of("payload", {.sequence_id = 1, .publish_time = 2, .partition_key = "key"});
+  const auto client = this->client();
+  client->producer();
+  client->say(wire::CommandSend{.producer_id = 1, .sequence_id = 1}, entry);
+  const auto receipt = client->hear<wire::CommandSendReceipt>();
+  client->subscribe();
+  client->flow(10);
+  const auto message = client->hear<wire::CommandMessage>();
+  EXPECT_EQ(message->consumer_id, 1U);
+  EXPECT_EQ(message->message_id.ledger_id, receipt->message_id->ledger_id);
+  EXPECT_EQ(message->message_id.entry_id, receipt->message_id->entry_id);
+  EXPECT_FALSE(message->redelivery_count.present());
+  EXPECT_EQ(message.entry, entry);
+}
+
+TEST_F(PulsarConsumingTest, WhatTheBrokerAddsComesToThoseWhoReadIt) {
+  publish(2);
+  const auto client = this->client({.supports_broker_entry_metadata = true});
+  client->subscribe();
+  client->flow(10);
+  for (std::uint64_t i = 0; i < 2; ++i) {
+    const auto message = client->hear<wire::CommandMessage>();
+    const auto entry = wire::parse_entry(message.entry).value();
+    ASSERT_TRUE(entry.broker);
+    EXPECT_EQ(*entry.broker->index, i);
+    EXPECT_GT(*entry.broker->broker_timestamp, 1'600'000'000'000U);
+  }
+}
+
+TEST_F(PulsarConsumingTest, NoMoreComesThanWasPermitted) {
+  publish(10);
+  const auto client = this->client();
+  client->subscribe();
+  expect_quiet(*client);
+  client->flow(3);
+  EXPECT_EQ(take(*client, 3), (std::vector<std::string>{"0", "1", "2"}));
+  expect_quiet(*client);
+  client->flow(2);
+  EXPECT_EQ(take(*client, 2), (std::vector<std::string>{"3", "4"}));
+}
+
+TEST_F(PulsarConsumingTest, LargeMessagesAreSentFromWhereTheyLie) {
+  const auto client = this->client();
+  client->producer();
+  std::vector<std::string> bodies;
+  for (const std::size_t bytes : {1UL, 8'191UL, 8'192UL, 100'000UL, 3'000'000UL, 2UL})
+    bodies.emplace_back(bytes, static_cast<char>('a' + bodies.size()));
+  for (std::uint64_t i = 0; i < bodies.size(); ++i) client->publish(i, bodies[i]);
+  client->subscribe();
+  client->flow(100);
+  EXPECT_EQ(take(*client, static_cast<int>(bodies.size())), bodies);
+}
+
+TEST_F(PulsarConsumingTest, WhatIsAcknowledgedDoesNotComeAgain) {
+  publish(3);
+  {
+    const auto client = this->client();
+    client->subscribe();
+    client->flow(10);
+    client->hear<wire::CommandMessage>();
+    const auto second = client->hear<wire::CommandMessage>()->message_id;
+    client->hear<wire::CommandMessage>();
+    client->ack(second);
+  }
+  const auto client = this->client();
+  client->subscribe();
+  client->flow(10);
+  EXPECT_EQ(take(*client, 2), (std::vector<std::string>{"0", "2"}));
+}
+
+TEST_F(PulsarConsumingTest, ACumulativeAcknowledgementCoversWhatCameBefore) {
+  publish(5);
+  const auto client = this->client();
+  client->subscribe();
+  client->flow(10);
+  std::vector<wire::MessageIdData> ids;
+  for (int i = 0; i < 5; ++i) ids.push_back(client->hear<wire::CommandMessage>()->message_id);
+  client->ack(ids[3], wire::AckType::cumulative);
+  EXPECT_EQ(stats().backlog, 1U);
+}
+
+TEST_F(PulsarConsumingTest, AnAcknowledgementOfWhatIsNotOutSaysSo) {
+  publish(1);
+  const auto client = this->client();
+  client->subscribe();
+  const std::vector ids{wire::MessageIdData{.ledger_id = 1, .entry_id = 17}};
+  client->say(wire::CommandAck{.consumer_id = 1, .message_id = ids, .request_id = 7U});
+  EXPECT_TRUE(client->hear<wire::CommandAckResponse>()->error.present());
+  client->say(wire::CommandAck{.consumer_id = 5, .message_id = ids, .request_id = 8U});
+  EXPECT_TRUE(client->hear<wire::CommandAckResponse>()->error.present());
+  client->say(wire::CommandAck{.consumer_id = 1, .message_id = ids});  // nobody asked
+  expect_quiet(*client);
+}
+
+TEST_F(PulsarConsumingTest, ABatchIsAcknowledgedMessageByMessage) {
+  const auto producer = client();
+  producer->producer();
+  wire::BatchWriter batch;
+  for (const char* body : {"a", "b", "c"}) batch.add({}, body);
+  wire::MessageMetadata metadata;
+  metadata.num_messages_in_batch = 3;
+  producer->say(wire::CommandSend{.producer_id = 1, .num_messages = 3}, entry_of(batch.payload(), metadata));
+  producer->hear<wire::CommandSendReceipt>();
+  {
+    const auto client = this->client();
+    client->subscribe(of(wire::SubscriptionType::shared));
+    client->flow(10);
+    auto id = client->hear<wire::CommandMessage>()->message_id;
+    const std::vector<std::int64_t> left{0b101};  // "b" is done
+    id.ack_set = left;
+    client->ack(id);
+  }
+  const auto client = this->client();
+  client->subscribe(of(wire::SubscriptionType::shared));
+  client->flow(10);
+  const auto message = client->hear<wire::CommandMessage>();
+  ASSERT_EQ(message->ack_set.size(), 1U);
+  EXPECT_EQ(*message->ack_set.begin(), 0b101);
+  auto id = message->message_id;
+  const std::vector<std::int64_t> none{0};
+  id.ack_set = none;
+  client->ack(id);
+  EXPECT_EQ(stats().backlog, 0U);
+}
+
+TEST_F(PulsarConsumingTest, WhatIsNotAcknowledgedComesAgainCounted) {
+  publish(2);
+  const auto client = this->client();
+  client->subscribe(of(wire::SubscriptionType::shared));
+  client->flow(10);
+  const auto first = client->hear<wire::CommandMessage>()->message_id;
+  client->hear<wire::CommandMessage>();
+  const std::vector ids{first};
+  client->say(wire::CommandRedeliverUnacknowledgedMessages{.consumer_id = 1, .message_ids = ids});
+  const auto again = client->hear<wire::CommandMessage>();
+  EXPECT_EQ(payload_of(again), "0");
+  EXPECT_EQ(*again->redelivery_count, 1U);
+  client->say(wire::CommandRedeliverUnacknowledgedMessages{.consumer_id = 1});
+  EXPECT_EQ(take(*client, 2), (std::vector<std::string>{"0", "1"}));
+}
+
+TEST_F(PulsarConsumingTest, AnExclusiveSubscriptionHasOneConsumer) {
+  const auto first = client();
+  first->subscribe();
+  const auto second = client();
+  second->say(wire::CommandSubscribe{
+      .topic = testing::kTopic, .subscription = "s", .consumer_id = 1, .request_id = 2});
+  EXPECT_EQ(second->hear<wire::CommandError>()->error, wire::ServerError::consumer_busy);
+  first->say(wire::CommandCloseConsumer{.consumer_id = 1, .request_id = 3});
+  EXPECT_EQ(first->hear<wire::CommandSuccess>()->request_id, 3U);
+  second->subscribe();
+}
+
+TEST_F(PulsarConsumingTest, SharedConsumersShare) {
+  publish(20);
+  const auto first = client();
+  const auto second = client();
+  first->subscribe(of(wire::SubscriptionType::shared));
+  second->subscribe(of(wire::SubscriptionType::shared));
+  first->flow(10);
+  auto all = take(*first, 10);
+  second->flow(10);
+  std::ranges::copy(take(*second, 10), std::back_inserter(all));
+  EXPECT_EQ(std::set<std::string>(all.begin(), all.end()).size(), 20U);
+}
+
+TEST_F(PulsarConsumingTest, AFailoverConsumerHearsWhetherItIsTheActiveOne) {
+  auto first = client();
+  first->subscribe(of(wire::SubscriptionType::failover));
+  EXPECT_TRUE(*first->hear<wire::CommandActiveConsumerChange>()->is_active);
+  const auto second = client();
+  second->subscribe(of(wire::SubscriptionType::failover));
+  EXPECT_FALSE(*second->hear<wire::CommandActiveConsumerChange>()->is_active);
+  first.reset();
+  EXPECT_TRUE(*second->hear<wire::CommandActiveConsumerChange>()->is_active);
+}
+
+TEST_F(PulsarConsumingTest, AKeyStaysWithItsConsumer) {
+  const auto client = this->client();
+  for (const std::uint64_t id : {1, 2}) {
+    client->subscribe(of(wire::SubscriptionType::key_shared, id));
+    client->flow(1'000, id);
+  }
+  client->producer();
+  for (std::uint64_t i = 0; i < 40; ++i)
+    client->say(
+        wire::CommandSend{.producer_id = 1, .sequence_id = i},
+        entry_of(std::to_string(i % 8), {.partition_key = std::string_view("abcdefgh").substr(i % 8, 1)}));
+  std::map<std::string, std::set<std::uint64_t>> consumers;
+  for (int messages = 0; messages < 40;) {
+    const std::string bytes = client->frame();
+    const auto frame = wire::parse_frame(bytes).value();
+    if (frame.type != wire::CommandType::message) continue;
+    ++messages;
+    const auto message = wire::decode<wire::CommandMessage>(frame.command).value();
+    consumers[std::string(wire::parse_entry(frame.entry)->payload)].insert(message.consumer_id);
+  }
+  EXPECT_EQ(consumers.size(), 8U);
+  for (const auto& [key, whose] : consumers) EXPECT_EQ(whose.size(), 1U) << key;
+}
+
+TEST_F(PulsarConsumingTest, ASeekEndsItsConsumerWhichComesAgain) {
+  publish(5);
+  const auto client = this->client();
+  client->subscribe();
+  client->flow(10);
+  std::vector<wire::MessageIdData> ids;
+  for (int i = 0; i < 5; ++i) ids.push_back(client->hear<wire::CommandMessage>()->message_id);
+  client->ack(ids[4], wire::AckType::cumulative);
+  client->say(wire::CommandSeek{.consumer_id = 1, .request_id = 9, .message_id = ids[2]});
+  EXPECT_EQ(client->hear<wire::CommandCloseConsumer>()->consumer_id, 1U);
+  EXPECT_EQ(client->hear<wire::CommandSuccess>()->request_id, 9U);
+  client->subscribe();
+  client->flow(10);
+  EXPECT_EQ(take(*client, 3), (std::vector<std::string>{"2", "3", "4"}));
+  const auto earliest = wire::MessageIdData{.ledger_id = ~0ULL, .entry_id = ~0ULL};
+  client->say(wire::CommandSeek{.consumer_id = 1, .request_id = 10, .message_id = earliest});
+  client->hear<wire::CommandCloseConsumer>();
+  client->hear<wire::CommandSuccess>();
+  client->subscribe();
+  client->flow(10);
+  EXPECT_EQ(take(*client, 5).front(), "0");
+  client->say(wire::CommandSeek{.consumer_id = 1, .request_id = 11, .message_publish_time = 1U});
+  client->hear<wire::CommandCloseConsumer>();
+  client->hear<wire::CommandSuccess>();
+}
+
+TEST_F(PulsarConsumingTest, AReaderBeginsWhereItsClientSays) {
+  publish(4);
+  const auto client = this->client();
+  wire::CommandSubscribe reader{.subscription = "reader-1", .consumer_id = 1, .durable = false};
+  reader.start_message_id = wire::MessageIdData{.ledger_id = ~0ULL, .entry_id = ~0ULL};
+  client->subscribe(reader);
+  client->flow(10);
+  std::vector<wire::MessageIdData> ids;
+  for (int i = 0; i < 4; ++i) ids.push_back(client->hear<wire::CommandMessage>()->message_id);
+  client->ack(ids[3], wire::AckType::cumulative);  // is nobody's business
+  client->say(wire::CommandSeek{.consumer_id = 1, .request_id = 9, .message_id = ids[2]});
+  client->hear<wire::CommandCloseConsumer>();
+  client->hear<wire::CommandSuccess>();
+  reader.start_message_id = ids[2];  // the client leaves out what it has had
+  client->subscribe(reader);
+  client->flow(10);
+  EXPECT_EQ(take(*client, 2), (std::vector<std::string>{"2", "3"}));
+  const auto all =
+      base::await<TopicStats>([&](auto done) { broker_->stats(topic(), std::move(done)); }, 10s, "stats");
+  for (const SubscriptionStats& each : all->subscriptions) EXPECT_FALSE(each.durable) << each.name;
+}
+
+TEST_F(PulsarConsumingTest, TheLastMessageIsKnownWithItsPlaceInTheBatch) {
+  const auto client = this->client();
+  client->subscribe();
+  client->say(wire::CommandGetLastMessageId{.consumer_id = 1, .request_id = 1});
+  EXPECT_EQ(client->hear<wire::CommandGetLastMessageIdResponse>()->last_message_id.entry_id, ~0ULL);
+  client->producer();
+  const auto first = client->publish(0, "one");
+  client->say(wire::CommandGetLastMessageId{.consumer_id = 1, .request_id = 2});
+  const auto single = client->hear<wire::CommandGetLastMessageIdResponse>();
+  EXPECT_EQ(single->last_message_id.entry_id, first.entry_id);
+  EXPECT_EQ(single->last_message_id.ledger_id, first.ledger_id);
+  EXPECT_EQ(*single->last_message_id.batch_index, -1);
+  wire::BatchWriter batch;
+  for (const char* body : {"a", "b", "c"}) batch.add({}, body);
+  wire::MessageMetadata metadata;
+  metadata.num_messages_in_batch = 3;
+  client->say(wire::CommandSend{.producer_id = 1, .num_messages = 3}, entry_of(batch.payload(), metadata));
+  client->hear<wire::CommandSendReceipt>();
+  client->say(wire::CommandGetLastMessageId{.consumer_id = 1, .request_id = 3});
+  EXPECT_EQ(*client->hear<wire::CommandGetLastMessageIdResponse>()->last_message_id.batch_index, 2);
+}
+
+TEST_F(PulsarConsumingTest, AReaderAtTheEndHearsWhetherSomethingCame) {
+  publish(2);
+  const auto client = this->client();
+  client->subscribe({.durable = false, .initial_position = wire::InitialPosition::latest});
+  const auto before_last = [&] {
+    client->say(wire::CommandGetLastMessageId{.consumer_id = 1, .request_id = 1});
+    const auto response = client->hear<wire::CommandGetLastMessageIdResponse>();
+    return response->consumer_mark_delete_position->entry_id < response->last_message_id.entry_id;
+  };
+  EXPECT_FALSE(before_last());
+  publish(1);
+  EXPECT_TRUE(before_last());
+}
+
+TEST_F(PulsarConsumingTest, ASubscriptionGoesWithItsLastConsumer) {
+  publish(1);
+  const auto client = this->client();
+  client->subscribe();
+  client->say(wire::CommandUnsubscribe{.consumer_id = 1, .request_id = 5});
+  EXPECT_EQ(client->hear<wire::CommandSuccess>()->request_id, 5U);
+  EXPECT_THROW(stats(), std::runtime_error);
+}
+
+TEST_F(PulsarConsumingTest, StatisticsOfAConsumer) {
+  publish(3);
+  const auto client = this->client();
+  client->subscribe({.consumer_name = "me"});
+  client->flow(2);
+  take(*client, 2);
+  client->say(wire::CommandConsumerStats{.request_id = 4, .consumer_id = 1});
+  const auto stats = client->hear<wire::CommandConsumerStatsResponse>();
+  EXPECT_EQ(*stats->consumer_name, "me");
+  EXPECT_EQ(*stats->type, "Exclusive");
+  EXPECT_EQ(*stats->msg_backlog, 3U);
+  EXPECT_EQ(*stats->unacked_messages, 2U);
+  client->say(wire::CommandConsumerStats{.request_id = 5, .consumer_id = 9});
+  EXPECT_TRUE(client->hear<wire::CommandConsumerStatsResponse>()->error_code.present());
+}
+
+TEST_F(PulsarConsumingTest, TheEndOfATopicIsTold) {
+  publish(1);
+  const auto client = this->client();
+  client->subscribe();
+  client->flow(10);
+  const auto id = client->hear<wire::CommandMessage>()->message_id;
+  ASSERT_TRUE(base::await<std::optional<MessageId>>(
+      [&](auto done) { broker_->terminate_topic(topic(), std::move(done)); }, 10s, "terminate"));
+  client->ack(id);
+  EXPECT_EQ(client->hear<wire::CommandReachedEndOfTopic>()->consumer_id, 1U);
+}
+
+TEST_F(PulsarConsumingTest, ADeletedTopicClosesItsConsumers) {
+  publish(1);
+  const auto client = this->client();
+  client->subscribe();
+  ASSERT_TRUE(base::await<void>(
+      [&](auto done) { broker_->delete_topic(std::string(testing::kTopic), true, std::move(done)); }, 10s,
+      "delete"));
+  EXPECT_EQ(client->hear<wire::CommandCloseConsumer>()->consumer_id, 1U);
+  client->flow(1);  // on its way when it was closed
+  expect_quiet(*client);
+}
+
+TEST_F(PulsarConsumingTest, WhatOurOwnBusPublishedIsReadable) {
+  OutgoingMessage message{.body = "body", .key = "key", .properties = {{"a", "1"}}};
+  message.event_time = Timestamp{5ms};
+  std::vector<broker::Publication> one;
+  one.push_back({.topic = topic(), .append = broker::encode_raw(message, "bus", Timestamp{})});
+  one.push_back(
+      {.topic = topic(), .append = broker::encode_raw({.body = "", .key = "\xff\xfe"}, "", Timestamp{})});
+  ASSERT_TRUE(base::await<std::vector<MessageId>>(
+      [&](auto done) { broker_->publish(std::move(one), std::move(done)); }, 10s, "publish"));
+  const auto client = this->client();
+  client->subscribe();
+  client->flow(10);
+  const auto got = client->hear<wire::CommandMessage>();
+  const auto entry = wire::parse_entry(got.entry).value();
+  EXPECT_EQ(entry.payload, "body");
+  const auto metadata = wire::decode<wire::MessageMetadata>(entry.metadata).value();
+  EXPECT_EQ(metadata.producer_name, "bus");
+  EXPECT_EQ(*metadata.partition_key, "key");
+  EXPECT_EQ(*metadata.event_time, 5U);
+  ASSERT_EQ(metadata.properties.size(), 1U);
+  EXPECT_EQ(metadata.properties.begin()->value, "1");
+  const auto second = client->hear<wire::CommandMessage>();
+  const auto other = wire::decode<wire::MessageMetadata>(wire::parse_entry(second.entry)->metadata).value();
+  EXPECT_EQ(*other.partition_key, "//4=");
+  EXPECT_TRUE(*other.partition_key_b64_encoded);
+}
+
+TEST_F(PulsarConsumingTest, WhatASubscriptionCannotBeIsRefused) {
+  const auto client = this->client();
+  const auto refused = [&](wire::CommandSubscribe command) {
+    command.topic = testing::kTopic;
+    if (command.subscription.empty()) command.subscription = "s";
+    command.consumer_id = 1;
+    client->say(command);
+    return std::string(client->hear<wire::CommandError>()->message);
+  };
+  EXPECT_THAT(refused({.sub_type = wire::SubscriptionType::shared, .durable = false}),
+              HasSubstr("exclusive"));
+  EXPECT_THAT(refused({.replicate_subscription_state = true}), HasSubstr("one cluster"));
+  EXPECT_THAT(refused({.start_message_rollback_duration_sec = 5U}), HasSubstr("seek"));
+  EXPECT_THAT(refused({.schema = wire::Schema{.type = wire::SchemaType::avro}}), HasSubstr("schemas"));
+  EXPECT_THAT(refused({.subscription = "a\nb"}), HasSubstr("subscription"));
+  EXPECT_THAT(refused({.force_topic_creation = false}), HasSubstr("does not exist"));
+}
+
+}  // namespace
+}  // namespace geminga::doors::pulsar

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "broker/broker.hpp"
+#include "wire/pulsar/entry.hpp"
+#include "wire/pulsar/producing.hpp"
+
+/// Between what stands behind a SEND or MESSAGE and what the log keeps (docs/formats/entry.md). Pure.
+namespace geminga::doors::pulsar {
+
+namespace wire = ::geminga::wire::pulsar;
+
+/// What a SEND says must fit the entry that it brings. Errors: invalid_argument (numbers that cannot be),
+/// unsupported_by_engine (part of a transaction).
+Result<> check_send(const wire::CommandSend& send, const wire::Entry& entry,
+                    const wire::MessageMetadata& metadata);
+
+/// The one copy of a payload on its way in. Everything but topic and producer is filled in. The checksum that
+/// came is that of the stored body, so it is verified once and never computed again.
+storage::Append to_append(const wire::CommandSend& send, const wire::Entry& entry,
+                          const wire::MessageMetadata& metadata);
+
+/// Appends to `head` what stands in front of the payload of a MESSAGE, from the checksum on, whichever way
+/// the entry was published; the payload, which lies in the entry. Errors: corrupted; unsupported_by_engine (a
+/// format of another protocol).
+Result<std::string_view> append_stored(std::string& head, const storage::Entry& entry);
+
+/// What this broker adds for clients that want it.
+wire::BrokerEntryMetadata broker_metadata(const storage::EntryHeader& header);
+
+}  // namespace geminga::doors::pulsar

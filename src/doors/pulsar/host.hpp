@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "auth/authenticator.hpp"
+#include "base/event_loop.hpp"
+#include "broker/broker.hpp"
+#include "doors/pulsar/pulsar_door.hpp"
+#include "net/blocking_pool.hpp"
+
+namespace geminga::doors::pulsar {
+
+/// Bytes of all connections that were received and are not answered yet: frames that are not whole, and
+/// messages on their way to the disk. While it is full no socket is read. The door's loop only.
+class ReceiveBudget {
+ public:
+  explicit ReceiveBudget(std::uint64_t bytes_max) : bytes_max_(bytes_max) {}
+
+  [[nodiscard]] std::uint64_t used() const { return used_; }
+  [[nodiscard]] bool full() const { return used_ >= bytes_max_; }
+  void take(std::uint64_t bytes) { used_ += bytes; }
+  void give_back(std::uint64_t bytes) {
+    used_ -= bytes;
+    if (full() || waiting_.empty()) return;
+    for (const auto& again : std::exchange(waiting_, {})) again();
+  }
+  /// Calls it once, when there is room again.
+  void wait(std::function<void()> again) { waiting_.push_back(std::move(again)); }
+
+ private:
+  const std::uint64_t bytes_max_;
+  std::uint64_t used_ = 0;
+  std::vector<std::function<void()>> waiting_;
+};
+
+/// What all connections of a door stand on.
+struct Host {
+  Host(std::shared_ptr<broker::Broker> served, PulsarDoorOptions given)
+      : broker(std::move(served)), options(std::move(given)), received(options.received_bytes_max) {}
+
+  const std::shared_ptr<broker::Broker> broker;
+  const PulsarDoorOptions options;
+  /// Who is in the way on this topic and has been silent is asked for a sign of life now, not at the next
+  /// keep-alive: a client that lost its connection finds its old self there. Set before there is a
+  /// connection.
+  std::function<void(const std::string& topic)> doubt;
+  std::string advertised;  ///< "host:port", or empty; set before there is a connection
+  /// Held by whoever posts to it, so that a late call of the broker finds a stopped loop and no freed one.
+  const std::shared_ptr<base::EventLoop> loop = std::make_shared<base::EventLoop>("pulsar");
+  ReceiveBudget received;
+  net::BlockingPool blocking{"pulsar-names", 1};  ///< for what the broker answers by waiting
+};
+
+}  // namespace geminga::doors::pulsar

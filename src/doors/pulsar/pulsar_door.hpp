@@ -1,0 +1,79 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <geminga/error.hpp>
+
+namespace geminga::auth {
+class Authenticator;
+}
+namespace geminga::base {
+class Metrics;
+}
+namespace geminga::broker {
+class Broker;
+}
+
+namespace geminga::doors {
+
+struct PulsarDoorOptions {
+  std::string address = "127.0.0.1";  ///< an IP address or a name that resolves to one
+  std::uint16_t port = 0;             ///< 0: a free one, see PulsarDoor::port()
+  bool listen_all_insecure =
+      false;  ///< an address that other machines reach, though nobody has to say who it is
+  std::shared_ptr<const auth::Authenticator> authenticator;  ///< none: everybody may do everything
+  /// "host" or "host:port" that look-ups answer, without a port the one that is listened on. Empty: clients
+  /// stay at the address that they reached.
+  std::string advertise;
+  /// Namespaces ("tenant/namespace") that somebody else keeps: whoever is no superuser may not use them. Only
+  /// asked where there is an authenticator; any thread.
+  std::function<bool(std::string_view name_space)> kept;
+  std::string version = "Geminga";                  ///< what clients are told
+  std::uint32_t message_bytes_max = 5U << 20;       ///< metadata and payload of a SEND
+  std::uint32_t first_frame_bytes_max = 64U << 10;  ///< before CONNECT
+  std::size_t connections_max = 10'000;
+  std::size_t handles_max = 10'000;  ///< producers and consumers of one connection, each
+  /// Of all connections, received and not answered: over it no socket is read.
+  std::uint64_t received_bytes_max = 48ULL << 20;
+  std::uint64_t window_bytes = 1ULL << 20;      ///< to one consumer, not yet taken by its socket
+  std::uint64_t unsent_bytes_max = 4ULL << 20;  ///< of one connection; over it the connection is not read
+  std::chrono::milliseconds connect_timeout{10'000};  ///< from the accept to CONNECT
+  std::chrono::milliseconds frame_timeout{10'000};    ///< within a frame, without a byte
+  std::chrono::milliseconds keep_alive{
+      30'000};  ///< silence after which a PING goes out; after twice as much: the end
+  /// For a sign of life of who is in another one's way; see Host::doubt.
+  std::chrono::milliseconds doubt_timeout{5'000};
+  std::chrono::milliseconds write_timeout{30'000};  ///< without progress
+  base::Metrics* metrics = nullptr;                 ///< geminga_pulsar_...; must outlive the door
+};
+
+/// Pulsar's binary protocol (docs/pulsar-compatibility.md) on a broker, on one thread of its own.
+class PulsarDoor {
+ public:
+  /// Errors: forbidden (an open address without authentication; a privileged port), config_error (an address
+  /// that does not parse or resolve), conflict (in use), io_error.
+  static Result<std::unique_ptr<PulsarDoor>> listen(std::shared_ptr<broker::Broker> broker,
+                                                    PulsarDoorOptions options);
+  /// As stop().
+  ~PulsarDoor();
+  PulsarDoor(const PulsarDoor&) = delete;
+  PulsarDoor& operator=(const PulsarDoor&) = delete;
+
+  [[nodiscard]] std::uint16_t port() const;
+  /// "127.0.0.1:6650", "[::1]:6650"
+  [[nodiscard]] const std::string& endpoint() const;
+  /// Closes all connections: what their consumers hold goes back. Before the broker closes. Idempotent.
+  void stop();
+
+ private:
+  class Listener;
+  explicit PulsarDoor(std::shared_ptr<Listener> listener);
+  const std::shared_ptr<Listener> listener_;
+};
+
+}  // namespace geminga::doors

@@ -1,0 +1,211 @@
+#include "doors/pulsar/receiver.hpp"
+
+#include <utility>
+
+#include "base/log.hpp"
+#include "broker/gather.hpp"
+#include "doors/pulsar/entries.hpp"
+
+namespace geminga::doors::pulsar {
+
+namespace {
+
+constexpr std::uint64_t kFromBroker = UINT64_MAX;  ///< in place of a request's id
+
+/// Takes what the broker calls, on its threads, to the receiver, on the door's loop.
+class Delivery final : public broker::DeliverySink {
+ public:
+  Delivery(std::weak_ptr<Session> session, std::weak_ptr<Receiver> receiver,
+           std::shared_ptr<base::EventLoop> loop)
+      : session_(std::move(session)), receiver_(std::move(receiver)), loop_(std::move(loop)) {}
+
+  void on_entries(std::vector<broker::Delivered> entries) override {
+    post([entries = std::move(entries)](Receiver& to) mutable { to.deliver(std::move(entries)); });
+  }
+  void on_seek() override {
+    post([](Receiver& to) { to.close_by_broker(); });
+  }
+  void on_active_change(bool active) override {
+    post([active](Receiver& to) { to.tell_active(active); });
+  }
+  void on_end_of_topic() override {
+    post([](Receiver& to) { to.tell_end_of_topic(); });
+  }
+  void on_closed(Error) override {
+    post([](Receiver& to) { to.close_by_broker(); });
+  }
+
+ private:
+  template <class Work>
+  void post(Work work) {
+    loop_->post([session = session_, receiver = receiver_, work = std::move(work)]() mutable {
+      const auto whose = session.lock();
+      const auto to = receiver.lock();
+      if (whose && to && !whose->ended()) work(*to);
+    });
+  }
+
+  const std::weak_ptr<Session> session_;
+  const std::weak_ptr<Receiver> receiver_;
+  const std::shared_ptr<base::EventLoop> loop_;
+};
+
+/// What the wire says of a batch: a bit a message, set = not acknowledged.
+broker::AckBits bits_of(const wire::Repeated<std::int64_t>& words) {
+  broker::AckBits bits;
+  bits.reserve(words.size());
+  for (const std::int64_t word : words) bits.push_back(static_cast<std::uint64_t>(word));
+  return bits;
+}
+
+}  // namespace
+
+std::shared_ptr<broker::DeliverySink> Receiver::sink() {
+  return std::make_shared<Delivery>(session_.weak_from_this(), weak_from_this(), session_.host().loop);
+}
+
+void Receiver::open(broker::ConsumerPtr consumer) {
+  source_ = std::move(consumer);
+  if (active_) tell_active(*std::exchange(active_, std::nullopt));
+}
+
+void Receiver::open(broker::ReaderPtr reader) {
+  source_ = std::move(reader);
+}
+
+const broker::ConsumerPtr& Receiver::consumer() const {
+  static const broker::ConsumerPtr kNone;
+  const auto* consumer = std::get_if<broker::ConsumerPtr>(&source_);
+  return consumer == nullptr ? kNone : *consumer;
+}
+
+const broker::ReaderPtr& Receiver::reader() const {
+  static const broker::ReaderPtr kNone;
+  const auto* reader = std::get_if<broker::ReaderPtr>(&source_);
+  return reader == nullptr ? kNone : *reader;
+}
+
+void Receiver::flow(broker::Permits more) {
+  if (const auto* consumer = std::get_if<broker::ConsumerPtr>(&source_)) return (*consumer)->flow(more);
+  if (const auto* reader = std::get_if<broker::ReaderPtr>(&source_)) (*reader)->flow(more);
+}
+
+// --- acknowledging ----------------------------------------------------------------------------------------
+
+void Receiver::acknowledge(const wire::CommandAck& ack, broker::Done<void> done) {
+  const broker::ConsumerPtr& consumer = this->consumer();
+  if (!consumer) return done({});
+  const auto all = std::make_shared<broker::Gather>(std::move(done));
+  const auto part = [&] {
+    return [answer = all->part()](Result<> result) mutable { answer(std::move(result)); };
+  };
+  std::vector<EntryId> whole;
+  for (const wire::MessageIdData& id : ack.message_id) {
+    const EntryId entry{id.entry_id};
+    if (ack.ack_type == wire::AckType::cumulative) {
+      broker::Acknowledgement what;
+      if (id.ack_set.empty())
+        what.up_to = entry;
+      else if (entry.value > 0)
+        what.up_to = EntryId{entry.value - 1};
+      if (!id.ack_set.empty()) what.rests.push_back({.entry = entry, .left = bits_of(id.ack_set)});
+      consumer->acknowledge(std::move(what), part());
+    } else if (id.ack_set.empty()) {
+      whole.push_back(entry);
+    } else {
+      broker::Acknowledgement what;
+      what.rests.push_back({.entry = entry, .left = bits_of(id.ack_set)});
+      consumer->acknowledge(std::move(what), part());
+    }
+  }
+  if (whole.empty()) return;
+  consumer->acknowledge_each(
+      std::move(whole), [answer = all->part()](const Result<std::vector<EntryId>>& others) mutable {
+        if (!others) return answer(std::unexpected(others.error()));
+        if (others->empty()) return answer(Result<>{});
+        answer(fail(ErrorCode::conflict,
+                    "a message is not out with this consumer any more: it was settled, or comes again"));
+      });
+}
+
+void Receiver::unsubscribe(broker::Done<void> done) {
+  if (!consumer()) return close(std::move(done));
+  leaving_ = true;
+  consumer()->unsubscribe(session_.back<void>(
+      [self = shared_from_this(), done = std::move(done)](Session&, Result<> gone) mutable {
+        self->leaving_ = gone.has_value();
+        done(std::move(gone));
+      }));
+}
+
+void Receiver::close(broker::Done<void> done) {
+  if (const auto* consumer = std::get_if<broker::ConsumerPtr>(&source_))
+    return (*consumer)->close(std::move(done));
+  if (const auto* reader = std::get_if<broker::ReaderPtr>(&source_)) return (*reader)->close(std::move(done));
+  done({});
+}
+
+void Receiver::drop() {
+  source_ = std::monostate{};
+  place_.handle.reset();
+}
+
+// --- what the broker calls --------------------------------------------------------------------------------
+
+void Receiver::deliver(std::vector<broker::Delivered> entries) {
+  for (const broker::Delivered& each : entries) send(each);
+}
+
+void Receiver::send(const broker::Delivered& delivered) {
+  const storage::Entry& entry = delivered.entry;
+  head_.clear();
+  if (session_.client().reads_broker_metadata)
+    wire::append_broker_entry(head_, broker_metadata(entry.header));
+  const auto payload = append_stored(head_, entry);
+  if (!payload) {
+    // To pass it over would lose it; it stays unsettled, and the log says why nothing comes.
+    log::error("pulsar", "{} of {} cannot be sent to {}: {}", entry.header.entry.value, place_.topic,
+               session_.peer(), payload.error().message);
+    return;
+  }
+  wire::CommandMessage message{
+      .consumer_id = id_,
+      .message_id = {.ledger_id = entry.header.ledger.value, .entry_id = entry.header.entry.value}};
+  if (place_.partition >= 0) message.message_id.partition = place_.partition;
+  if (delivered.redelivery_count > 0) message.redelivery_count = delivered.redelivery_count;
+  std::vector<std::int64_t> left;
+  if (!delivered.acknowledged.empty()) {
+    for (const std::uint64_t word : broker::all_but(delivered.acknowledged, entry.header.message_count))
+      left.push_back(static_cast<std::int64_t>(word));
+    message.ack_set = left;
+  }
+  session_.out().message(message, head_,
+                         {.bytes = *payload,
+                          .owner = entry.owner,
+                          .to = shared_from_this(),
+                          .credit = broker::permit_bytes(entry)});
+}
+
+void Receiver::tell_active(bool active) {
+  if (!wire::may_tell_active_consumer(session_.client().version)) return;
+  if (!opened()) {
+    active_ = active;
+    return;
+  }
+  session_.reply(wire::CommandActiveConsumerChange{.consumer_id = id_, .is_active = active});
+}
+
+void Receiver::tell_end_of_topic() {
+  if (wire::may_tell_end_of_topic(session_.client().version))
+    session_.reply(wire::CommandReachedEndOfTopic{.consumer_id = id_});
+}
+
+void Receiver::close_by_broker() {
+  if (leaving_) return;
+  const auto self = shared_from_this();
+  session_.remove(*this);
+  session_.reply(wire::CommandCloseConsumer{.consumer_id = id_, .request_id = kFromBroker});
+  drop();
+}
+
+}  // namespace geminga::doors::pulsar

@@ -1,0 +1,177 @@
+#include "doors/pulsar/session.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "auth/authenticator.hpp"
+#include "base/log.hpp"
+#include "base/topic_name.hpp"
+#include "base/try.hpp"
+#include "doors/pulsar/commands/table.hpp"
+#include "doors/pulsar/receiver.hpp"
+#include "doors/pulsar/sender.hpp"
+
+namespace geminga::doors::pulsar {
+
+namespace {
+
+constexpr std::string_view kDefaultNamespace = "public/default";
+
+}  // namespace
+
+Session::Session(Host& host, Outbox& out, std::string peer, std::string local)
+    : host_(host), out_(out), peer_(std::move(peer)), local_(std::move(local)) {}
+
+Session::~Session() = default;
+
+// --- for the connection -----------------------------------------------------------------------------------
+
+void Session::on_frame(std::string_view bytes) {
+  if (ended_) return;
+  const auto frame = wire::parse_frame(bytes, UINT32_MAX);  // its size was looked at before
+  if (!frame) return end(frame.error().text());
+  if (connected_ == (frame->type == wire::CommandType::connect))
+    return end(
+        fmt::format("{} {} CONNECT", wire::command_name(frame->type), connected_ ? "after" : "before"));
+  run(*this, *frame);
+}
+
+void Session::submit() {
+  for (const SenderPtr& sender : std::exchange(sending_, {})) sender->submit();
+}
+
+bool Session::takes_more() const {
+  return !ended_ && out_.unsent_bytes() < host_.options.unsent_bytes_max && !host_.received.full();
+}
+
+void Session::check(Timestamp now) {
+  if (ended_ || !token_until_ || now < *token_until_) return;
+  // Once asked it has until the next look.
+  if (!client_.refreshes_token || std::exchange(challenged_, true)) return end("its token has expired");
+  reply(wire::CommandAuthChallenge{
+      .server_version = std::string_view(host_.options.version),
+      .challenge = wire::AuthData{.auth_method_name = "token", .auth_data = "PulsarAuthRefresh"},
+      .protocol_version = client_.version});
+}
+
+void Session::close() {
+  if (!ended_) ended_ = "closed";
+  sending_.clear();
+  for (const auto& [id, sender] : std::exchange(senders_, {})) sender->drop();
+  for (const auto& [id, receiver] : std::exchange(receivers_, {})) receiver->drop();
+  host_.received.give_back(std::exchange(publishing_bytes_, 0));
+}
+
+// --- for commands -----------------------------------------------------------------------------------------
+
+void Session::refuse(std::uint64_t request_id, const Error& error) {
+  log::debug("pulsar", "{}: {}", peer_, error.message);
+  reply(wire::CommandError{
+      .request_id = request_id, .error = server_error(error.code), .message = error.message});
+}
+
+void Session::end(std::string why) {
+  if (ended_) return;
+  log::info("pulsar", "connection of {} ends: {}", peer_, why);
+  ended_ = std::move(why);
+  out_.wake();
+}
+
+void Session::connect(Client client) {
+  client_ = client;
+  connected_ = true;
+}
+
+Result<> Session::authenticate(std::string_view method, std::string_view data) {
+  if (!host_.options.authenticator) return {};
+  if (method != "token")
+    return fail(ErrorCode::unauthorized,
+                fmt::format("authentication by '{}' is not possible here; use a token", method));
+  GEMINGA_TRY(const auth::Proof proof, host_.options.authenticator->authenticate_token(data));
+  if (principal_ && principal_->role != proof.principal->role)
+    return fail(ErrorCode::unauthorized, "the new token is of another role; open another connection for it");
+  principal_ = proof.principal;
+  token_until_ = proof.until;
+  challenged_ = false;
+  return {};
+}
+
+Result<std::string> Session::topic(std::string_view name, std::optional<auth::Permission> needs) const {
+  GEMINGA_TRY(const auto parsed, base::TopicName::parse(name, kDefaultNamespace));
+  GEMINGA_TRY_VOID(check_namespace(parsed.namespace_path(), needs));
+  return parsed.full();
+}
+
+Result<> Session::check_namespace(std::string_view path, std::optional<auth::Permission> needs) const {
+  GEMINGA_TRY_VOID(base::check_namespace_path(path));
+  if (auth::sees_all(principal_)) return {};
+  // The same words whether it is there or not.
+  if (!auth::sees_tenant(principal_, path.substr(0, path.find('/'))))
+    return fail(ErrorCode::forbidden,
+                fmt::format("'{}' is not of the tenant '{}', which is that of the role '{}'", path,
+                            principal_->tenant, principal_->role));
+  const auto may = [&](auth::Permission permission) { return principal_->permissions.contains(permission); };
+  const bool allowed = needs ? may(*needs) : may(auth::Permission::produce) || may(auth::Permission::consume);
+  if (!allowed)
+    return fail(ErrorCode::forbidden, fmt::format("the role '{}' lacks the permission '{}'", principal_->role,
+                                                  to_string(needs.value_or(auth::Permission::consume))));
+  if (host_.options.kept && host_.options.kept(path))
+    return fail(ErrorCode::forbidden, fmt::format("'{}' is kept by the orchestrator", path));
+  return {};
+}
+
+// --- producers and consumers ------------------------------------------------------------------------------
+
+SenderPtr Session::sender(std::uint64_t id) const {
+  const auto at = senders_.find(id);
+  return at == senders_.end() ? nullptr : at->second;
+}
+
+ReceiverPtr Session::receiver(std::uint64_t id) const {
+  const auto at = receivers_.find(id);
+  return at == receivers_.end() ? nullptr : at->second;
+}
+
+bool Session::has_room() const {
+  return senders_.size() < host_.options.handles_max && receivers_.size() < host_.options.handles_max;
+}
+
+bool Session::uses(const std::string& topic) const {
+  const auto on_topic = [&](const auto& each) { return each.second->topic() == topic; };
+  return std::ranges::any_of(senders_, on_topic) || std::ranges::any_of(receivers_, on_topic);
+}
+
+void Session::add(const SenderPtr& sender) {
+  closed_.erase(sender->id());
+  senders_[sender->id()] = sender;
+}
+
+void Session::add(const ReceiverPtr& receiver) {
+  receivers_[receiver->id()] = receiver;
+}
+
+void Session::remove(const Sender& sender, bool by_broker) {
+  const auto at = senders_.find(sender.id());
+  if (at == senders_.end() || at->second.get() != &sender) return;
+  if (by_broker) closed_.insert(sender.id());
+  senders_.erase(at);
+}
+
+void Session::remove(const Receiver& receiver) {
+  const auto at = receivers_.find(receiver.id());
+  if (at != receivers_.end() && at->second.get() == &receiver) receivers_.erase(at);
+}
+
+void Session::publishing(std::uint64_t bytes) {
+  publishing_bytes_ += bytes;
+  host_.received.take(bytes);
+}
+
+void Session::published(std::uint64_t bytes) {
+  bytes = std::min(bytes, publishing_bytes_);  // close() gave all back
+  publishing_bytes_ -= bytes;
+  host_.received.give_back(bytes);
+}
+
+}  // namespace geminga::doors::pulsar

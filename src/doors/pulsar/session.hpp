@@ -1,0 +1,129 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "auth/principal.hpp"
+#include "doors/pulsar/errors.hpp"
+#include "doors/pulsar/host.hpp"
+#include "doors/pulsar/outbox.hpp"
+#include "wire/pulsar/protocol.hpp"
+
+namespace geminga::doors::pulsar {
+
+class Sender;
+class Receiver;
+using SenderPtr = std::shared_ptr<Sender>;
+using ReceiverPtr = std::shared_ptr<Receiver>;
+
+/// What is known of one connection, without its socket: who is there, and the producers and consumers that it
+/// has. A command is a function of commands/ that gets the session.
+///
+///     opened --CONNECT--> connected --fault, refusal, end of the socket--> ended
+///
+/// The door's loop only. What the broker calls comes back to it by back().
+class Session : public std::enable_shared_from_this<Session> {
+ public:
+  Session(Host& host, Outbox& out, std::string peer, std::string local);
+  ~Session();
+
+  // --- for the connection ---
+  /// A whole frame, its size in front.
+  void on_frame(std::string_view frame);
+  /// Hands to the broker what came since the last call.
+  void submit();
+  /// False: no further frame is to be read now.
+  [[nodiscard]] bool takes_more() const;
+  /// Set: the connection ends when everything is sent.
+  [[nodiscard]] const std::optional<std::string>& ended() const { return ended_; }
+  [[nodiscard]] bool connected() const { return connected_; }
+  [[nodiscard]] bool uses(const std::string& topic) const;
+  /// Now and then: whether its token is still good.
+  void check(Timestamp now);
+  /// Lets go of its producers and consumers.
+  void close();
+
+  // --- for commands ---
+  [[nodiscard]] Host& host() const { return host_; }
+  [[nodiscard]] broker::Broker& broker() const { return *host_.broker; }
+  [[nodiscard]] Outbox& out() const { return out_; }
+  [[nodiscard]] const std::string& peer() const { return peer_; }    ///< "127.0.0.1:51234"
+  [[nodiscard]] const std::string& local() const { return local_; }  ///< where the client reached us
+  template <wire::Command Command>
+  void reply(const Command& command) {
+    if (!ended_) out_.command(command);
+  }
+  void succeed(std::uint64_t request_id) { reply(wire::CommandSuccess{.request_id = request_id}); }
+  void refuse(std::uint64_t request_id, const Error& error);
+  /// The connection cannot go on; nothing more is read or said.
+  void end(std::string why);
+
+  /// What a client said of itself.
+  struct Client {
+    std::int32_t version = 0;  ///< that both speak
+    bool refreshes_token = false;
+    bool reads_broker_metadata = false;
+  };
+  void connect(Client client);
+  [[nodiscard]] const Client& client() const { return client_; }
+  /// Who is there, from a token; the same one as before where there was one. Errors: unauthorized, forbidden.
+  Result<> authenticate(std::string_view method, std::string_view data);
+
+  /// The full name of a topic that this client may use so; `needs` empty: any of produce and consume. Errors:
+  /// invalid_argument, forbidden.
+  [[nodiscard]] Result<std::string> topic(std::string_view name, std::optional<auth::Permission> needs) const;
+  [[nodiscard]] Result<> check_namespace(std::string_view path, std::optional<auth::Permission> needs) const;
+
+  /// A callback for the broker: `then(session, result)` runs on the door's loop, unless the session has gone.
+  template <class T, class Then>
+  broker::Done<T> back(Then then) {
+    return [weak = weak_from_this(), loop = host_.loop, then = std::move(then)](Result<T> result) mutable {
+      loop->post([weak = std::move(weak), then = std::move(then), result = std::move(result)]() mutable {
+        const auto session = weak.lock();
+        if (session && !session->ended_) then(*session, std::move(result));
+      });
+    };
+  }
+
+  // --- its producers and consumers, by the ids that the client gave ---
+  [[nodiscard]] SenderPtr sender(std::uint64_t id) const;
+  [[nodiscard]] ReceiverPtr receiver(std::uint64_t id) const;
+  [[nodiscard]] bool has_room() const;  ///< for one more
+  void add(const SenderPtr& sender);
+  void add(const ReceiverPtr& receiver);
+  /// Only if it is this one: a client may have given the id again.
+  void remove(const Sender& sender, bool by_broker);
+  void remove(const Receiver& receiver);
+  /// The broker closed it, and the client may not have heard of it yet.
+  [[nodiscard]] bool was_closed(std::uint64_t producer_id) const { return closed_.contains(producer_id); }
+  /// Bytes of messages that have no answer yet.
+  void publishing(std::uint64_t bytes);
+  void published(std::uint64_t bytes);
+
+ private:
+  Host& host_;
+  Outbox& out_;
+  const std::string peer_;
+  const std::string local_;
+  bool connected_ = false;
+  std::optional<std::string> ended_;
+  Client client_;
+  auth::PrincipalPtr principal_;
+  std::optional<Timestamp> token_until_;
+  bool challenged_ = false;
+  std::map<std::uint64_t, SenderPtr> senders_;
+  std::map<std::uint64_t, ReceiverPtr> receivers_;
+  std::set<std::uint64_t> closed_;
+  std::set<SenderPtr> sending_;  ///< have something for submit()
+  std::uint64_t publishing_bytes_ = 0;
+
+  friend class Sender;
+};
+
+}  // namespace geminga::doors::pulsar
