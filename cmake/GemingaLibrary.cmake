@@ -1,6 +1,6 @@
 # libgeminga.so: the public API with every engine in it, and what a stranger needs to use it.
 # The modules go in whole, as objects: what the linker does not see used from inside is what programs call from outside.
-set(GEMINGA_LIBRARY_MODULES base storage broker bus engines)
+set(GEMINGA_LIBRARY_MODULES base wire_pulsar storage broker bus engines)
 set(GEMINGA_PUBLIC_HEADERS admin bus capabilities consumer error export message policies producer reader run types)
 
 include(GNUInstallDirs)

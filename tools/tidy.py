@@ -17,7 +17,7 @@ LAYERS = {
     "broker": {"base", "storage"},
     "bus": {"base"},
     "engines": {"base", "wire", "net", "bus"},
-    "engines/embedded": {"base", "bus", "broker", "storage", "engines"},
+    "engines/embedded": {"wire", "base", "bus", "broker", "storage", "engines"},
     "doors": {"base", "auth", "wire", "net", "broker", "bus"},
     "mcp": {"base", "wire", "net", "schema"},
     "orchestrator": {"base", "auth", "wire", "net", "schema", "bus", "mcp"},

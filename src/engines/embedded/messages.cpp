@@ -11,20 +11,35 @@
 #include "base/log.hpp"
 #include "base/try.hpp"
 #include "broker/raw_message.hpp"
+#include "engines/embedded/pulsar_entries.hpp"
 
 namespace geminga::engines::embedded {
 
 namespace {
 
 Result<> check(const storage::Entry& entry) {
-  if (entry.header.format != storage::PayloadFormat::raw)
-    return fail(ErrorCode::unsupported_by_engine, "the entry was written by another protocol");
-  GEMINGA_TRY_VOID(broker::parts_of_raw(entry));
-  return {};
+  switch (entry.header.format) {
+    case storage::PayloadFormat::raw:
+      GEMINGA_TRY_VOID(broker::parts_of_raw(entry));
+      return {};
+    case storage::PayloadFormat::pulsar:
+      return check_pulsar(entry);
+    case storage::PayloadFormat::kafka:
+      break;
+  }
+  return fail(ErrorCode::unsupported_by_engine, "the entry was written by another protocol");
 }
 
-/// The bodies of some entries in one piece. Copied: an entry keeps megabytes of its segment or of the memory
-/// table.
+/// What the header does not say, of a body in which check() found no fault.
+void unpack_body(storage::PayloadFormat format, std::string_view body, Message& into) {
+  if (format == storage::PayloadFormat::pulsar)
+    unpack_pulsar(body, into);
+  else
+    broker::unpack_raw(body, into);
+}
+
+/// The bodies of some entries in one piece, each behind a byte that says its format. Copied: an entry keeps
+/// megabytes of its segment or of the memory table.
 class PackedBodies final : public bus::PackedMessages {
  public:
   /// Large enough to share; smaller than what the allocator fetches from the kernel each time.
@@ -33,22 +48,30 @@ class PackedBodies final : public bus::PackedMessages {
   PackedBodies(std::string topic, std::size_t bytes)
       : topic_(std::move(topic)), bytes_(std::make_unique_for_overwrite<char[]>(bytes)), size_(bytes) {}
 
+  [[nodiscard]] static std::size_t bytes_of(const storage::Entry& entry) { return 1 + entry.body.size(); }
   [[nodiscard]] bool has_room(std::size_t bytes) const { return bytes <= size_ - used_; }
-  std::string_view add(std::string_view body) {
+  std::string_view add(const storage::Entry& entry) {
     char* const place = bytes_.get() + used_;
-    std::ranges::copy(body, place);
-    used_ += body.size();
-    return {place, body.size()};
+    *place = static_cast<char>(entry.header.format);
+    std::ranges::copy(entry.body, place + 1);
+    used_ += bytes_of(entry);
+    return {place, bytes_of(entry)};
   }
   [[nodiscard]] std::string_view key(std::string_view packed) const override {
-    return broker::key_of_raw(packed);
+    const std::string_view body = packed.substr(1);
+    return format_of(packed) == storage::PayloadFormat::pulsar ? key_of_pulsar(body)
+                                                               : broker::key_of_raw(body);
   }
   void unpack(std::string_view packed, Message& into) const override {
     into.topic = topic_;
-    broker::unpack_raw(packed, into);
+    unpack_body(format_of(packed), packed.substr(1), into);
   }
 
  private:
+  static storage::PayloadFormat format_of(std::string_view packed) {
+    return static_cast<storage::PayloadFormat>(packed.front());
+  }
+
   const std::string topic_;
   const std::unique_ptr<char[]> bytes_;
   const std::size_t size_;
@@ -62,7 +85,7 @@ Result<Message> to_message(const storage::Entry& entry, const std::string& topic
   Message message = broker::message_of_header(entry.header);
   message.id.partition = partition;
   message.topic = topic;
-  broker::unpack_raw(entry.body, message);
+  unpack_body(entry.header.format, entry.body, message);
   return message;
 }
 
@@ -70,7 +93,7 @@ void MessageSink::on_entries(std::vector<broker::Delivered> entries) {
   std::vector<bus::EngineMessage> messages;
   messages.reserve(entries.size());
   std::size_t left = 0;
-  for (const broker::Delivered& each : entries) left += each.entry.body.size();
+  for (const broker::Delivered& each : entries) left += PackedBodies::bytes_of(each.entry);
   std::shared_ptr<PackedBodies> bodies;
   for (const broker::Delivered& delivered : entries) {
     const storage::Entry& entry = delivered.entry;
@@ -82,18 +105,21 @@ void MessageSink::on_entries(std::vector<broker::Delivered> entries) {
       if (!messages.empty()) sink_->on_messages(std::move(messages));
       return sink_->on_closed(error);
     }
-    if (!bodies || !bodies->has_room(entry.body.size()))
-      bodies = std::make_shared<PackedBodies>(
-          topic_, std::max(entry.body.size(), std::min(left, PackedBodies::kBytes)));
+    const std::size_t size = PackedBodies::bytes_of(entry);
+    if (!bodies || !bodies->has_room(size))
+      bodies = std::make_shared<PackedBodies>(topic_, std::max(size, std::min(left, PackedBodies::kBytes)));
     bus::EngineMessage message{.message = broker::message_of_header(entry.header),
                                .tag = entry.header.entry.value,
                                .bytes = broker::permit_bytes(entry),
                                .owner = bodies,
-                               .packed = bodies->add(entry.body)};
+                               .packed = bodies->add(entry)};
     message.message.id.partition = partition_;
     message.message.redelivery_count = delivered.redelivery_count;
+    // The order of keys is kept by what key() says, so that must be the key.
+    if (entry.header.format == storage::PayloadFormat::pulsar && has_encoded_key(entry.body))
+      message.unpack();
     messages.push_back(std::move(message));
-    left -= entry.body.size();
+    left -= size;
   }
   if (!messages.empty()) sink_->on_messages(std::move(messages));
 }
