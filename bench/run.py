@@ -44,7 +44,7 @@ def floor_fdatasync(folder, rounds=1000, size=4096):
 class Serve:
     def __init__(self, build, folder, *flags):
         self.began = time.perf_counter()
-        self.process = subprocess.Popen([build / "src/cli/geminga", "serve", "--data-dir", folder / "data", "--http", "127.0.0.1:0", "--ready-json",
+        self.process = subprocess.Popen([build / "src/cli/geminga", "serve", "--data-dir", folder / "data", "--http", "127.0.0.1:0", "--pulsar", "127.0.0.1:0", "--ready-json",
                                          "--log-level", "warn", *map(str, flags)], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
         line = self.process.stdout.readline()
         self.ready_ms = (time.perf_counter() - self.began) * 1000

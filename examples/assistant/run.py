@@ -68,7 +68,7 @@ def start_serve(geminga, servers, run_dir):
     address = "127.0.0.1:8080" if port_is_free(8080) else "127.0.0.1:0"
     log = open(run_dir / "serve.log", "w")
     process = subprocess.Popen(
-        [geminga, "serve", "--data-dir", run_dir / "data", "--http", address, "--mcp", HERE / "mcp.json", "--rules", HERE / "rules.toml",
+        [geminga, "serve", "--data-dir", run_dir / "data", "--http", address, "--pulsar", "127.0.0.1:0", "--mcp", HERE / "mcp.json", "--rules", HERE / "rules.toml",
          "--ready-json"],
         stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL, env=environment, text=True,
         process_group=0)  # Ctrl-C is for us: a second signal would end serve at once

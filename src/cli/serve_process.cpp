@@ -22,6 +22,7 @@
 #include "broker/broker.hpp"
 #include "broker/metrics.hpp"
 #include "cli/output.hpp"
+#include "cli/serve_pulsar.hpp"
 #include "doors/http_bus/http_bus.hpp"
 #include "engines/embedded/embedded.hpp"
 #include "mcp/registry.hpp"
@@ -89,6 +90,7 @@ struct Parts {
   std::shared_ptr<broker::Broker> broker;      // of the embedded engine only
   std::vector<std::shared_ptr<void>> exposed;  // metrics that are read when somebody asks for them
   std::unique_ptr<doors::HttpBus> http_bus;
+  std::unique_ptr<doors::PulsarDoor> pulsar;  // of the embedded engine only
   std::unique_ptr<mcp::Registry> registry;
   std::unique_ptr<orchestrator::Orchestrator> orchestrator;
   std::unique_ptr<net::HttpServer> http;
@@ -100,11 +102,13 @@ struct Parts {
 
   /// Errors: of the bus, when what was pending could not be written.
   Result<> stop() {
+    if (pulsar) pulsar->stop();
     if (orchestrator) orchestrator->stop(kOrchestratorStop);
     if (http_bus) http_bus->close();
     if (http) http->stop(kHttpStop);
     if (registry) registry->stop();
     http.reset();
+    pulsar.reset();
     orchestrator.reset();
     registry.reset();
     http_bus.reset();
@@ -252,6 +256,11 @@ Result<> start_orchestrator(Parts& parts, const ServeSettings& settings, net::Ro
   return {};
 }
 
+std::string addresses_of(const Parts& parts) {
+  const std::string http = "http://" + parts.http->endpoint();
+  return parts.pulsar ? http + ", pulsar://" + parts.pulsar->endpoint() : http;
+}
+
 Result<> start(Parts& parts, const ServeSettings& settings) {
   GEMINGA_TRY(const Endpoint endpoint, parse_endpoint(settings.http, "the HTTP address"));
   GEMINGA_TRY(net::OriginGuard guard, make_guard(settings, endpoint));
@@ -277,7 +286,8 @@ Result<> start(Parts& parts, const ServeSettings& settings) {
     return fail(http.error().code, http.error().message + "; --http HOST:PORT names another address");
   }
   parts.http = *std::move(http);
-  if (parts.broker) GEMINGA_TRY_VOID(parts.broker->announce("http://" + parts.http->endpoint()));
+  GEMINGA_TRY(parts.pulsar, open_pulsar_door(parts.broker, settings));
+  if (parts.broker) GEMINGA_TRY_VOID(parts.broker->announce(addresses_of(parts)));
   return {};
 }
 
@@ -286,16 +296,27 @@ void warn_when_open(const ServeSettings& settings) {
     const auto endpoint = parse_endpoint(settings.http, "the HTTP address");
     if (endpoint && !net::is_loopback_host(endpoint->host))
       log::warn(kLog, "tokens travel unencrypted to {}; put a TLS proxy in front of it", settings.http);
+    const auto pulsar = parse_endpoint(settings.pulsar, "the Pulsar address");
+    if (pulsar && !net::is_loopback_host(pulsar->host))
+      log::warn(kLog, "tokens travel unencrypted to {}; put a TLS proxy in front of it", settings.pulsar);
     return;
   }
   if (!settings.listen_all || !settings.insecure) return;
-  log::warn(kLog, "--listen-all --insecure: everyone who reaches {} may publish, read and call every tool",
-            settings.http);
+  log::warn(
+      kLog,
+      "--listen-all --insecure: everyone who reaches {} may publish, read and call every tool, everyone "
+      "who reaches {} may publish and read",
+      settings.http, settings.pulsar);
 }
 
 void announce_ready(const Parts& parts, const ServeSettings& settings) {
-  log::info(kLog, "ready: HTTP on {}, data in {}", parts.http->endpoint(), settings.data_dir.string());
-  if (settings.ready_json) print_json({{"http", parts.http->endpoint()}});
+  log::info(kLog, "ready: HTTP on {}, {}data in {}", parts.http->endpoint(),
+            parts.pulsar ? fmt::format("Pulsar's clients on {}, ", parts.pulsar->endpoint()) : "",
+            settings.data_dir.string());
+  if (!settings.ready_json) return;
+  nlohmann::json ready{{"http", parts.http->endpoint()}};
+  if (parts.pulsar) ready["pulsar"] = parts.pulsar->endpoint();
+  print_json(ready);
 }
 
 /// Until a signal comes; says when everything is ready. The signal.

@@ -26,7 +26,9 @@ struct ServeSettings {
   std::string bus_reason;    ///< which of the places named it
   std::string database_url;  ///< of the jobs store; empty: SQLite in the data directory
   std::string http = "127.0.0.1:8080";
-  std::string advertise;  ///< HOST[:PORT]; empty: nothing but the bound name
+  std::string pulsar = "127.0.0.1:6650";  ///< Pulsar's protocol, on the embedded engine
+  bool pulsar_named = false;              ///< not by default
+  std::string advertise;                  ///< HOST[:PORT]; empty: nothing but the bound name
   std::filesystem::path mcp;
   std::filesystem::path rules;
   bool listen_all = false;

@@ -32,6 +32,14 @@ Result<> set_http(ServeSettings& settings, std::string_view text) {
   return {};
 }
 
+Result<> set_pulsar(ServeSettings& settings, std::string_view text) {
+  if (auto endpoint = parse_endpoint(text, "the Pulsar address"); !endpoint)
+    return std::unexpected(endpoint.error());
+  settings.pulsar = text;
+  settings.pulsar_named = true;
+  return {};
+}
+
 Result<> set_database(ServeSettings& settings, std::string_view text) {
   // The address may hold a password: it is not repeated.
   if (!text.starts_with("postgresql://") && !text.starts_with("postgres://"))
@@ -98,13 +106,22 @@ constexpr Setting kTable[] = {
      .metavar = "HOST:PORT",
      .help = "where the HTTP API listens; port 0 takes a free one (127.0.0.1:8080)",
      .apply = set_http},
+    {.key = "pulsar",
+     .flag = "pulsar",
+     .environment = "GEMINGA_PULSAR",
+     .value = Value::endpoint,
+     .metavar = "HOST:PORT",
+     .help =
+         "where Pulsar's clients come in, on the embedded engine; port 0 takes a free one (127.0.0.1:6650)",
+     .apply = set_pulsar},
     {.key = "advertise",
      .flag = "advertise",
      .environment = "GEMINGA_ADVERTISE",
      .value = Value::endpoint,
      .metavar = "HOST[:PORT]",
-     .help = "the name under which clients reach this server; requests may carry it "
-             "in their Host header",
+     .help =
+         "the name under which clients reach this server: HTTP requests may carry it in their Host header, "
+         "and Pulsar's clients are sent there (its port: that of --pulsar)",
      .apply = [](ServeSettings& s, std::string_view v) { return set_text(s.advertise, v); }},
     {.key = "mcp",
      .flag = "mcp",

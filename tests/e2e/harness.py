@@ -33,7 +33,7 @@ def eventually(what, condition, seconds=10.0, every=0.02):
 def environment(**more):
     """A clean one: nothing of the tester's own configuration reaches the program."""
     keep = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "USER", "LANG", "TMPDIR") or name.endswith("SAN_OPTIONS")}
-    return {**keep, "NO_COLOR": "1", **{name: str(value) for name, value in more.items()}}
+    return {**keep, "NO_COLOR": "1", "GEMINGA_PULSAR": "127.0.0.1:0", **{name: str(value) for name, value in more.items()}}
 
 
 def run(*arguments, url=None, stdin=None, env=None, timeout=60):
