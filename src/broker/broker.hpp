@@ -142,9 +142,12 @@ class Consumer {
   /// The subscription goes on at `target`, for all its consumers: see DeliverySink::on_seek. `done` when it
   /// is durable.
   virtual void seek(SeekTarget target, Done<void> done) = 0;
-  /// The atomic step: publishes all and acknowledges `entry`, both or neither, in one journal record.
-  virtual void forward(EntryId entry, std::vector<Publication> publications,
+  /// The atomic step: publishes all and acknowledges, both or neither, in one journal record.
+  virtual void forward(Acknowledgement what, std::vector<Publication> publications,
                        Done<std::vector<MessageId>> done) = 0;
+  void forward(EntryId entry, std::vector<Publication> publications, Done<std::vector<MessageId>> done) {
+    forward(Acknowledgement{.entries = {entry}}, std::move(publications), std::move(done));
+  }
   /// It gets nothing more, whatever its permits; what is out with it stays out. After `done` nothing reaches
   /// the sink but on_closed().
   virtual void stop(Done<void> done) = 0;

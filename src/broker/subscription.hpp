@@ -41,7 +41,7 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   void redeliver(ConsumerNumber consumer, const std::vector<EntryId>& entries,
                  std::chrono::milliseconds delay, bool counts);
   void redeliver_all(ConsumerNumber consumer);
-  void forward(ConsumerNumber consumer, EntryId entry, std::vector<Publication> publications,
+  void forward(ConsumerNumber consumer, const Acknowledgement& what, std::vector<Publication> publications,
                Answer<std::vector<MessageId>> answer);
 
   // --- position ---

@@ -58,12 +58,12 @@ void SubscriptionConsumer::seek(SeekTarget target, Done<void> done) {
   });
 }
 
-void SubscriptionConsumer::forward(EntryId entry, std::vector<Publication> publications,
+void SubscriptionConsumer::forward(Acknowledgement what, std::vector<Publication> publications,
                                    Done<std::vector<MessageId>> done) {
-  on_core([entry, publications = std::move(publications),
+  on_core([what = std::move(what), publications = std::move(publications),
            answer = Answer<std::vector<MessageId>>(std::move(done))](Subscription& subscription,
                                                                      ConsumerNumber number) mutable {
-    subscription.forward(number, entry, std::move(publications), std::move(answer));
+    subscription.forward(number, what, std::move(publications), std::move(answer));
   });
 }
 

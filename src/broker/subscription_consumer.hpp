@@ -20,7 +20,7 @@ class SubscriptionConsumer final : public Consumer {
   void redeliver(std::vector<EntryId> entries, std::chrono::milliseconds delay, bool counts) override;
   void redeliver_all() override;
   void seek(SeekTarget target, Done<void> done) override;
-  void forward(EntryId entry, std::vector<Publication> publications,
+  void forward(Acknowledgement what, std::vector<Publication> publications,
                Done<std::vector<MessageId>> done) override;
   void stop(Done<void> done) override;
   void close(Done<void> done) override;

@@ -116,24 +116,24 @@ void Subscription::redeliver_all(ConsumerNumber consumer) {
   pump();
 }
 
-void Subscription::forward(ConsumerNumber consumer, EntryId entry, std::vector<Publication> publications,
-                           Answer<std::vector<MessageId>> answer) {
+void Subscription::forward(ConsumerNumber consumer, const Acknowledgement& what,
+                           std::vector<Publication> publications, Answer<std::vector<MessageId>> answer) {
   if (shut_down_) return;
   auto record = to_record(std::move(publications));
   if (!record) return answer(std::unexpected(record.error()));
-  const Acknowledgement what{.entries = {entry}, .batches = {}, .up_to = std::nullopt};
-  if (!dispatcher_.begin_acknowledge(consumer, what)) return answer(not_yours(row_.name));
+  auto settling = dispatcher_.begin_acknowledge(consumer, what);
+  if (!settling) return answer(not_yours(row_.name));
   record->operations.emplace_back(storage::Acknowledge{.topic = topic_.id(),
                                                        .subscription = row_.id,
-                                                       .ranges = {{.first = entry, .last = entry}},
-                                                       .batches = {}});
+                                                       .ranges = to_ranges(settling->entries),
+                                                       .batches = settling->batches});
   storage::Transaction transaction{.operations = std::move(record->operations), .done = nullptr};
-  transaction.done = [self = shared_from_this(), topic = topic_.shared_from_this(), entry,
-                      topics = std::move(record->topics),
+  transaction.done = [self = shared_from_this(), topic = topic_.shared_from_this(),
+                      settling = *std::move(settling), topics = std::move(record->topics),
                       answer = std::move(answer)](Result<storage::Receipt> receipt) mutable {
-    topic->core().loop.post([self, topic, entry, topics = std::move(topics), answer = std::move(answer),
-                             receipt = std::move(receipt)]() mutable {
-      AckBatch batch{.settling = {.entries = {entry}, .batches = {}}, .answers = {}};
+    topic->core().loop.post([self, topic, settling = std::move(settling), topics = std::move(topics),
+                             answer = std::move(answer), receipt = std::move(receipt)]() mutable {
+      AckBatch batch{.settling = std::move(settling), .answers = {}};
       self->acknowledgements_done(std::move(batch), receipt);
       if (receipt) {
         answer(to_message_ids(*receipt, topics));

@@ -172,7 +172,7 @@ class VolatileConsumer final : public Consumer {
   void seek(SeekTarget /*target*/, Done<void> done) override {
     done(VolatileTopics::keeps_nothing(held_.topic().name()));
   }
-  void forward(EntryId /*entry*/, std::vector<Publication> publications,
+  void forward(Acknowledgement /*what*/, std::vector<Publication> publications,
                Done<std::vector<MessageId>> done) override {
     held_.topics().publish(std::move(publications), std::move(done));
   }
