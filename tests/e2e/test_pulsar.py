@@ -124,6 +124,16 @@ class Messages(Clients):
         self.assertEqual(0, done.returncode, done.stderr)
         self.assertEqual(("from Pulsar", "other", {"b": "2"}), tuple(json_lines(done.stdout)[1][each] for each in ("body", "key", "properties")))
 
+    def test_the_bus_reads_batches_message_by_message(self):
+        producer = self.client.create_producer("orders", batching_enabled=True, batching_max_publish_delay_ms=200)
+        for i in range(10):
+            producer.send_async(b"%d" % i, lambda *_: None)
+        producer.flush()
+        for first in (0, 4):  # the consumer before has taken four of the batch
+            done = self.where.cli("consume", "orders", "-s", "s", "--from", "earliest", "-n", 4, "--timeout", "10s", "-o", "json")
+            self.assertEqual(0, done.returncode, done.stderr)
+            self.assertEqual([str(first + i) for i in range(4)], [line["body"] for line in json_lines(done.stdout)])
+
     def test_a_reader_at_the_end_hears_of_what_comes(self):
         producer = self.client.create_producer("orders")
         producer.send(b"before")

@@ -4,16 +4,12 @@
 
 namespace geminga::engines::embedded {
 
-namespace {
-
-std::unexpected<Error> not_ours() {
+std::unexpected<Error> AckBatches::not_ours() {
   return fail(
       ErrorCode::conflict,
       "the message is not out with this consumer any more: it was settled, or taken back by a time-out, "
       "a seek, a failover or a close, and comes again");
 }
-
-}  // namespace
 
 AckBatches::AckBatches(broker::ConsumerPtr consumer)
     : consumer_(std::move(consumer)),

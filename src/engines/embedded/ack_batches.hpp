@@ -15,6 +15,8 @@ class AckBatches : public std::enable_shared_from_this<AckBatches> {
  public:
   explicit AckBatches(broker::ConsumerPtr consumer);
   void add(EntryId entry, bus::Done<void> done);
+  /// Of a message that is not out with its consumer any more: conflict.
+  [[nodiscard]] static std::unexpected<Error> not_ours();
   /// The broker has them when it returns; for calls that come behind them.
   void submit_all() { turns_.submit_all(); }
 

@@ -153,11 +153,24 @@ Result<TopicStats> EmbeddedAdmin::stats(const std::string& topic) {
   return wait<TopicStats>("stats", [&](auto done) { broker_.stats(found, std::move(done)); });
 }
 
+namespace {
+
+/// So that what is behind it begins with this entry.
+std::optional<MessageId> before_entry(MessageId id) {
+  if (id.entry.value == 0) return std::nullopt;
+  id.entry.value -= 1;
+  return id;
+}
+
+}  // namespace
+
 Result<std::vector<Message>> EmbeddedAdmin::browse(const std::string& topic, std::optional<MessageId> after,
                                                    std::uint32_t limit) {
   GEMINGA_TRY(auto found, find(topic, false));
   std::vector<Message> messages;
   std::size_t bytes = 0;
+  const auto behind = after;
+  if (after && after->batch_index >= 0) after = before_entry(*after);
   // One read ends at a number of bytes too; more is asked for until a limit or the end of the topic.
   while (messages.size() < limit && bytes < kBrowseBytes) {
     const auto left = static_cast<std::uint32_t>(limit - messages.size());
@@ -166,10 +179,14 @@ Result<std::vector<Message>> EmbeddedAdmin::browse(const std::string& topic, std
                 }));
     if (entries.empty()) break;
     for (const storage::Entry& entry : entries) {
-      GEMINGA_TRY(auto message, to_message(entry, topic, broker::topic_partition(*found)));
-      after = message.id;
-      bytes += message.body.size();
-      messages.push_back(std::move(message));
+      GEMINGA_TRY(auto some, to_messages(entry, topic, broker::topic_partition(*found)));
+      for (Message& message : some) {
+        // A batch is read once more from its first message on.
+        if (messages.size() == limit || (behind && message.id <= *behind)) continue;
+        after = message.id;
+        bytes += message.body.size();
+        messages.push_back(std::move(message));
+      }
     }
   }
   return messages;

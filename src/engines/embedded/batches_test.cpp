@@ -38,7 +38,7 @@ class HeldConsumer final : public broker::Consumer {
                  bool /*counts*/) override {}
   void redeliver_all() override {}
   void seek(SeekTarget /*target*/, broker::Done<void> /*done*/) override {}
-  void forward(EntryId /*entry*/, std::vector<broker::Publication> /*publications*/,
+  void forward(broker::Acknowledgement /*what*/, std::vector<broker::Publication> /*publications*/,
                broker::Done<std::vector<MessageId>> /*done*/) override {}
   void stop(broker::Done<void> /*done*/) override {}
   void close(broker::Done<void> /*done*/) override {}

@@ -71,11 +71,11 @@ class EmbeddedEngine final : public bus::Engine {
                bus::Done<std::vector<MessageId>> done) override {
     const auto* partitioned = dynamic_cast<bus::PartitionedConsumer*>(&consumer);
     const auto part = partitioned == nullptr ? nullptr : partitioned->part_of(tag).first;
-    auto from = static_cast<EmbeddedConsumer&>(part ? *part : consumer).consumer();
-    auto forward = [from, entry = EntryId{bus::PartitionTag::own(tag)},
+    auto& from = static_cast<EmbeddedConsumer&>(part ? *part : consumer);
+    auto forward = [from = from.forwarding(), tag = bus::PartitionTag::own(tag),
                     done = std::move(done)](Result<std::vector<broker::Publication>> publications) mutable {
       if (!publications) return done(std::unexpected(publications.error()));
-      from->forward(entry, std::move(*publications), std::move(done));
+      from(tag, std::move(*publications), std::move(done));
     };
     resolve(*broker_, routed(std::move(messages)), std::move(forward));
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -35,10 +36,11 @@ class EmbeddedProducer final : public bus::EngineProducer {
 
 class EmbeddedConsumer final : public bus::EngineConsumer {
  public:
-  EmbeddedConsumer(BrokerPtr broker, broker::ConsumerPtr consumer)
+  EmbeddedConsumer(BrokerPtr broker, broker::ConsumerPtr consumer, std::shared_ptr<OpenBatches> batches)
       : broker_(std::move(broker)),
         consumer_(std::move(consumer)),
-        acknowledgements_(std::make_shared<AckBatches>(consumer_)) {}
+        acknowledgements_(std::make_shared<AckBatches>(consumer_)),
+        batches_(std::move(batches)) {}
   /// Its messages go to others at once, though acknowledgements under way hold the handle.
   ~EmbeddedConsumer() override;
   void taken(std::uint32_t messages, std::uint64_t bytes) override;
@@ -50,12 +52,17 @@ class EmbeddedConsumer final : public bus::EngineConsumer {
   Result<> close() override;
   Result<> seek(const SeekTarget& target) override;
   Result<> unsubscribe() override;
-  [[nodiscard]] const broker::ConsumerPtr& consumer() const { return consumer_; }
+  /// The atomic step for a tag; it may be called when this consumer has gone.
+  using Forward = std::function<void(std::uint64_t tag, std::vector<broker::Publication> publications,
+                                     bus::Done<std::vector<MessageId>> done)>;
+  [[nodiscard]] Forward forwarding() const;
 
  private:
+  void hand_back(const std::optional<OpenBatches::Return>& entry);
   const BrokerPtr broker_;  ///< outlives what hangs on its cores
   const broker::ConsumerPtr consumer_;
   const std::shared_ptr<AckBatches> acknowledgements_;
+  const std::shared_ptr<OpenBatches> batches_;
 };
 
 class EmbeddedReader final : public bus::EngineReader {

@@ -80,21 +80,97 @@ class PackedBodies final : public bus::PackedMessages {
 
 }  // namespace
 
-Result<Message> to_message(const storage::Entry& entry, const std::string& topic, std::int32_t partition) {
+namespace {
+
+/// The messages of a batch; those of its fields that all have in common are there.
+std::vector<Message> messages_of_batch(const storage::Entry& entry, const std::string& topic,
+                                       std::int32_t partition) {
+  Message common = broker::message_of_header(entry.header);
+  common.id.partition = partition;
+  common.topic = topic;
+  std::vector<Message> messages(entry.header.message_count, common);
+  std::int32_t index = 0;
+  for (Message& message : messages) message.id.batch_index = index++;
+  unpack_pulsar_batch(entry.body, messages);
+  return messages;
+}
+
+/// What one call of the broker brings, on its way to the bus.
+class Arrival {
+ public:
+  Arrival(const std::string& topic, std::int32_t partition, OpenBatches* batches,
+          const std::vector<broker::Delivered>& entries)
+      : topic_(topic), partition_(partition), batches_(batches) {
+    messages_.reserve(entries.size());
+    for (const broker::Delivered& each : entries) left_ += PackedBodies::bytes_of(each.entry);
+  }
+
+  /// One in which check() found no fault.
+  void add(const broker::Delivered& delivered) {
+    if (is_pulsar_batch(delivered.entry.header))
+      add_batch(delivered);
+    else
+      add_message(delivered);
+    left_ -= PackedBodies::bytes_of(delivered.entry);
+  }
+  [[nodiscard]] std::vector<bus::EngineMessage>& messages() { return messages_; }
+
+ private:
+  void add_message(const broker::Delivered& delivered) {
+    const storage::Entry& entry = delivered.entry;
+    const std::size_t size = PackedBodies::bytes_of(entry);
+    if (!bodies_ || !bodies_->has_room(size))
+      bodies_ = std::make_shared<PackedBodies>(topic_, std::max(size, std::min(left_, PackedBodies::kBytes)));
+    bus::EngineMessage message{.message = broker::message_of_header(entry.header),
+                               .tag = entry.header.entry.value,
+                               .bytes = broker::permit_bytes(entry),
+                               .owner = bodies_,
+                               .packed = bodies_->add(entry)};
+    message.message.id.partition = partition_;
+    message.message.redelivery_count = delivered.redelivery_count;
+    // The order of keys is kept by what key() says, so that must be the key.
+    if (entry.header.format == storage::PayloadFormat::pulsar && has_encoded_key(entry.body))
+      message.unpack();
+    messages_.push_back(std::move(message));
+  }
+
+  void add_batch(const broker::Delivered& delivered) {
+    const storage::Entry& entry = delivered.entry;
+    std::vector<Message> all = messages_of_batch(entry, topic_, partition_);
+    const auto count = static_cast<std::uint32_t>(all.size());
+    const std::uint64_t tag =
+        batches_ == nullptr ? 0 : batches_->open(entry.header.entry, count, delivered.acknowledged);
+    std::uint64_t bytes = broker::permit_bytes(entry);  // the first one counts them all
+    for (std::uint32_t i = 0; i < count; ++i) {
+      if (broker::count(delivered.acknowledged, i + 1) > broker::count(delivered.acknowledged, i)) continue;
+      all[i].redelivery_count = delivered.redelivery_count;
+      messages_.push_back({.message = std::move(all[i]), .tag = tag + i, .bytes = std::exchange(bytes, 0)});
+    }
+  }
+
+  const std::string& topic_;
+  const std::int32_t partition_;
+  OpenBatches* const batches_;
+  std::vector<bus::EngineMessage> messages_;
+  std::shared_ptr<PackedBodies> bodies_;
+  std::size_t left_ = 0;  ///< bytes of what was not added
+};
+
+}  // namespace
+
+Result<std::vector<Message>> to_messages(const storage::Entry& entry, const std::string& topic,
+                                         std::int32_t partition) {
   GEMINGA_TRY_VOID(check(entry));
-  Message message = broker::message_of_header(entry.header);
-  message.id.partition = partition;
-  message.topic = topic;
-  unpack_body(entry.header.format, entry.body, message);
-  return message;
+  if (is_pulsar_batch(entry.header)) return messages_of_batch(entry, topic, partition);
+  std::vector<Message> one{broker::message_of_header(entry.header)};
+  one.front().id.partition = partition;
+  one.front().topic = topic;
+  unpack_body(entry.header.format, entry.body, one.front());
+  return one;
 }
 
 void MessageSink::on_entries(std::vector<broker::Delivered> entries) {
-  std::vector<bus::EngineMessage> messages;
-  messages.reserve(entries.size());
-  std::size_t left = 0;
-  for (const broker::Delivered& each : entries) left += PackedBodies::bytes_of(each.entry);
-  std::shared_ptr<PackedBodies> bodies;
+  Arrival arrival(topic_, partition_, batches_.get(), entries);
   for (const broker::Delivered& delivered : entries) {
     const storage::Entry& entry = delivered.entry;
     if (auto checked = check(entry); !checked) {
@@ -102,26 +178,17 @@ void MessageSink::on_entries(std::vector<broker::Delivered> entries) {
       const Error error =
           checked.error().with(fmt::format("entry {} of {}", entry.header.entry.value, topic_));
       log::error("embedded", "{}", error.message);
-      if (!messages.empty()) sink_->on_messages(std::move(messages));
+      if (!arrival.messages().empty()) sink_->on_messages(std::move(arrival.messages()));
       return sink_->on_closed(error);
     }
-    const std::size_t size = PackedBodies::bytes_of(entry);
-    if (!bodies || !bodies->has_room(size))
-      bodies = std::make_shared<PackedBodies>(topic_, std::max(size, std::min(left, PackedBodies::kBytes)));
-    bus::EngineMessage message{.message = broker::message_of_header(entry.header),
-                               .tag = entry.header.entry.value,
-                               .bytes = broker::permit_bytes(entry),
-                               .owner = bodies,
-                               .packed = bodies->add(entry)};
-    message.message.id.partition = partition_;
-    message.message.redelivery_count = delivered.redelivery_count;
-    // The order of keys is kept by what key() says, so that must be the key.
-    if (entry.header.format == storage::PayloadFormat::pulsar && has_encoded_key(entry.body))
-      message.unpack();
-    messages.push_back(std::move(message));
-    left -= size;
+    arrival.add(delivered);
   }
-  if (!messages.empty()) sink_->on_messages(std::move(messages));
+  if (!arrival.messages().empty()) sink_->on_messages(std::move(arrival.messages()));
+}
+
+void MessageSink::withdraw() {
+  if (batches_) batches_->clear();
+  sink_->on_withdrawn(0);
 }
 
 namespace {

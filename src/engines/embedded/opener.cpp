@@ -16,8 +16,9 @@ bool is_volatile(const std::string& topic) {
 }
 
 std::shared_ptr<MessageSink> messages_of(const broker::Topic& topic, const std::string& name,
-                                         const std::shared_ptr<bus::EngineSink>& sink) {
-  return std::make_shared<MessageSink>(name, broker::topic_partition(topic), sink);
+                                         const std::shared_ptr<bus::EngineSink>& sink,
+                                         const std::shared_ptr<OpenBatches>& batches = nullptr) {
+  return std::make_shared<MessageSink>(name, broker::topic_partition(topic), sink, batches);
 }
 
 }  // namespace
@@ -73,24 +74,28 @@ Result<std::shared_ptr<bus::EngineConsumer>> Opener::open_consumer(const bus::En
       .hash_ranges = options.hash_ranges,
       .properties = own_properties(),
       .read_compacted = options.read_compacted};
+  const auto batches = std::make_shared<OpenBatches>();
   if (is_volatile(options.topic)) {
-    auto messages = std::make_shared<MessageSink>(options.topic, -1, std::move(sink));
+    auto messages = std::make_shared<MessageSink>(options.topic, -1, std::move(sink), batches);
     GEMINGA_TRY(auto consumer, broker_->volatile_topics().subscribe(options.topic, subscribe, messages));
-    return std::make_shared<EmbeddedConsumer>(broker_, std::move(consumer));
+    return std::make_shared<EmbeddedConsumer>(broker_, std::move(consumer), batches);
   }
   GEMINGA_TRY(auto consumer, with_topic(options.topic, [&](const broker::TopicPtr& topic) {
                 return wait<broker::ConsumerPtr>("subscribe", [&](auto done) {
-                  broker_->subscribe(topic, subscribe, messages_of(*topic, options.topic, sink),
+                  broker_->subscribe(topic, subscribe, messages_of(*topic, options.topic, sink, batches),
                                      std::move(done));
                 });
               }));
-  return std::make_shared<EmbeddedConsumer>(broker_, std::move(consumer));
+  return std::make_shared<EmbeddedConsumer>(broker_, std::move(consumer), batches);
 }
 
 Result<std::unique_ptr<bus::EngineReader>> Opener::open_reader(const bus::EngineReaderOptions& options,
                                                                std::shared_ptr<bus::EngineSink> sink) {
-  const broker::ReaderStart start{
-      .position = options.start, .inclusive = options.inclusive, .read_compacted = options.read_compacted};
+  // Behind a message of a batch its others come: the whole batch, as nobody here can begin within it.
+  const auto* id = std::get_if<MessageId>(&options.start);
+  const broker::ReaderStart start{.position = options.start,
+                                  .inclusive = options.inclusive || (id != nullptr && id->batch_index >= 0),
+                                  .read_compacted = options.read_compacted};
   const broker::Permits permits{.messages = options.queue.messages, .bytes = options.queue.bytes};
   if (is_volatile(options.topic)) {
     auto messages = std::make_shared<MessageSink>(options.topic, -1, std::move(sink));

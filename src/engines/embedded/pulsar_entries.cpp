@@ -6,6 +6,7 @@
 
 #include "base/assert.hpp"
 #include "base/base64.hpp"
+#include "wire/pulsar/batch.hpp"
 #include "wire/pulsar/codec.hpp"
 #include "wire/pulsar/entry.hpp"
 
@@ -42,22 +43,39 @@ std::unexpected<Error> cannot(const storage::Entry& entry, std::string_view what
                   entry.header.entry.value, what));
 }
 
-Timestamp time_of(std::uint64_t milliseconds) {
-  return Timestamp{std::chrono::milliseconds{static_cast<std::int64_t>(milliseconds)}};
+std::unexpected<Error> damaged(const storage::Entry& entry, const wire::WireError& error) {
+  return fail(ErrorCode::corrupted,
+              fmt::format("entry {} does not follow its format: {}", entry.header.entry.value, error.text()));
+}
+
+/// What a message by itself and one of a batch have in common.
+template <class Metadata>
+void take_fields(const Metadata& metadata, std::string_view payload, Message& into) {
+  for (const wire::KeyValue& each : metadata.properties)
+    into.properties.insert_or_assign(std::string(each.key), std::string(each.value));
+  into.key = *metadata.partition_key;
+  if (*metadata.partition_key_b64_encoded) {
+    if (auto decoded = base::from_base64(into.key)) into.key = *std::move(decoded);
+  }
+  if (*metadata.event_time > 0)
+    into.event_time = Timestamp{std::chrono::milliseconds{static_cast<std::int64_t>(*metadata.event_time)}};
+  into.body = payload;
 }
 
 }  // namespace
 
 Result<> check_pulsar(const storage::Entry& entry) {
   const auto seen = view(entry.body);
-  if (!seen)
-    return fail(ErrorCode::corrupted, fmt::format("entry {} does not follow its format: {}",
-                                                  entry.header.entry.value, seen.error().text()));
+  if (!seen) return damaged(entry, seen.error());
   const wire::MessageMetadata& metadata = seen->metadata;
   if (!metadata.encryption_keys.empty()) return cannot(entry, "encrypted");
   if (*metadata.compression != wire::CompressionType::none) return cannot(entry, "compressed");
   if (*metadata.num_chunks_from_msg > 1) return cannot(entry, "in chunks");
-  if (metadata.num_messages_in_batch.present()) return cannot(entry, "in a batch");
+  if (!is_pulsar_batch(entry.header)) return {};
+  wire::BatchReader batch(seen->payload, static_cast<std::int32_t>(entry.header.message_count));
+  auto message = batch.next();
+  while (message && *message) message = batch.next();
+  if (!message) return damaged(entry, message.error());
   return {};
 }
 
@@ -71,17 +89,20 @@ bool has_encoded_key(std::string_view body) {
 
 void unpack_pulsar(std::string_view body, Message& into) {
   const View seen = checked(body);
-  const wire::MessageMetadata& metadata = seen.metadata;
-  for (const wire::KeyValue& each : metadata.properties)
-    into.properties.insert_or_assign(std::string(each.key), std::string(each.value));
-  into.key = *metadata.partition_key;
-  if (*metadata.partition_key_b64_encoded) {
-    if (auto decoded = base::from_base64(into.key)) into.key = *std::move(decoded);
+  take_fields(seen.metadata, seen.payload, into);
+  into.producer_name = seen.metadata.producer_name;
+}
+
+void unpack_pulsar_batch(std::string_view body, std::span<Message> into) {
+  const View seen = checked(body);
+  wire::BatchReader batch(seen.payload, static_cast<std::int32_t>(into.size()));
+  for (Message& message : into) {
+    const auto next = batch.next();
+    GEMINGA_ASSERT(next && *next);
+    take_fields((*next)->metadata, (*next)->payload, message);
+    message.producer_name = seen.metadata.producer_name;
+    if ((*next)->metadata.sequence_id.present()) message.sequence_id = *(*next)->metadata.sequence_id;
   }
-  if (metadata.event_time.present() && *metadata.event_time > 0)
-    into.event_time = time_of(*metadata.event_time);
-  into.producer_name = metadata.producer_name;
-  into.body = seen.payload;
 }
 
 }  // namespace geminga::engines::embedded

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string_view>
 
 #include <geminga/error.hpp>
@@ -10,15 +11,22 @@
 /// Entries in PayloadFormat::pulsar, docs/formats/entry.md: what Pulsar's clients published. Pure.
 namespace geminga::engines::embedded {
 
-/// Is it one that the bus can read? Errors: corrupted; unsupported_by_engine (more than one message,
-/// compressed, encrypted, part of a larger one).
+[[nodiscard]] inline bool is_pulsar_batch(const storage::EntryHeader& header) {
+  return header.format == storage::PayloadFormat::pulsar && (header.flags & storage::EntryFlags::kBatch) != 0;
+}
+
+/// Is it one that the bus can read? Errors: corrupted; unsupported_by_engine (compressed, encrypted, part of
+/// a larger message).
 Result<> check_pulsar(const storage::Entry& entry);
 
-/// Of a body in which check_pulsar() found no fault. `key`: as it was sent, so base64 where it is no text.
+// Of a body with one message in which check_pulsar() found no fault.
+/// As it was sent, so base64 where has_encoded_key().
 [[nodiscard]] std::string_view key_of_pulsar(std::string_view body);
-/// The key cannot be taken as it was sent.
 [[nodiscard]] bool has_encoded_key(std::string_view body);
-/// What the header does not say.
+/// Fills in what the header does not say.
 void unpack_pulsar(std::string_view body, Message& into);
+
+/// The same of a batch, which has as many messages as its header says.
+void unpack_pulsar_batch(std::string_view body, std::span<Message> into);
 
 }  // namespace geminga::engines::embedded

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -10,6 +11,7 @@
 #include "base/crc32c.hpp"
 #include "base/uuid.hpp"
 #include "engines/embedded/embedded.hpp"
+#include "wire/pulsar/batch.hpp"
 #include "wire/pulsar/codec.hpp"
 #include "wire/pulsar/entry.hpp"
 
@@ -25,6 +27,8 @@ storage::Append append_of(const wire::MessageMetadata& metadata, std::string_vie
   storage::Append append;
   append.format = storage::PayloadFormat::pulsar;
   append.sequence = metadata.sequence_id;
+  append.message_count = static_cast<std::uint32_t>(*metadata.num_messages_in_batch);
+  if (metadata.num_messages_in_batch.present()) append.flags |= storage::EntryFlags::kBatch;
   append.body = entry.substr(6).append(payload);
   append.body_crc = base::crc32c(std::string_view(append.body));
   return append;
@@ -85,8 +89,88 @@ TEST_F(PulsarEntriesTest, AMessageHasAllThatItsClientGaveIt) {
   EXPECT_EQ(seen[0].body, "body");
 }
 
+/// "0", "1", ... in one entry.
+std::string batch_of(int messages, wire::MessageMetadata& metadata) {
+  wire::BatchWriter batch;
+  for (int i = 0; i < messages; ++i)
+    batch.add({.sequence_id = static_cast<std::uint64_t>(i)}, std::to_string(i));
+  metadata.num_messages_in_batch = messages;
+  return std::string(batch.payload());
+}
+
+TEST_F(PulsarEntriesTest, ABatchIsItsMessagesEachSettledByItself) {
+  wire::MessageMetadata metadata{.producer_name = "shop"};
+  const std::string batch = batch_of(4, metadata);
+  publish(metadata, batch);
+  publish({}, "single");
+  const ConsumerOptions shared{.topic = "t",
+                               .subscription = "s",
+                               .type = SubscriptionType::shared,
+                               .initial_position = InitialPosition::earliest};
+  {
+    auto consumer = bus_->subscribe(shared).value();
+    std::vector<Delivery> got;
+    for (int i = 0; i < 5; ++i) got.push_back(consumer.receive(10s).value());
+    for (int i = 0; i < 4; ++i) {
+      EXPECT_EQ(got[static_cast<std::size_t>(i)]->body, std::to_string(i));
+      EXPECT_EQ(got[static_cast<std::size_t>(i)]->id.batch_index, i);
+      EXPECT_EQ(got[static_cast<std::size_t>(i)]->sequence_id, static_cast<std::uint64_t>(i));
+      EXPECT_EQ(got[static_cast<std::size_t>(i)]->producer_name, "shop");
+    }
+    EXPECT_EQ(got[4]->id.batch_index, -1);
+    ASSERT_TRUE(got[1].ack());
+    ASSERT_TRUE(bus_->forward(got[2], {{.topic = "next", .message = {.body = "2 done"}}}));
+    ASSERT_TRUE(got[4].ack());
+    got[0].nack(std::chrono::milliseconds{0});
+    ASSERT_TRUE(got[3].ack());  // and so the entry goes back
+    auto again = consumer.receive(10s).value();
+    EXPECT_EQ(again->body, "0");
+    EXPECT_EQ(again->redelivery_count, 1U);
+    EXPECT_FALSE(consumer.receive(100ms)) << "the others are settled";
+  }
+  auto consumer = bus_->subscribe(shared).value();
+  EXPECT_EQ(consumer.receive(10s).value()->body, "0");
+  EXPECT_EQ(bus_->admin().stats("next").value().stored_messages, 1U);
+}
+
+TEST_F(PulsarEntriesTest, ACumulativeAcknowledgementEndsWithinABatch) {
+  wire::MessageMetadata metadata;
+  const std::string batch = batch_of(3, metadata);
+  publish({}, "first");
+  publish(metadata, batch);
+  const ConsumerOptions options{
+      .topic = "t", .subscription = "s", .initial_position = InitialPosition::earliest};
+  {
+    auto consumer = bus_->subscribe(options).value();
+    for (int i = 0; i < 2; ++i) static_cast<void>(consumer.receive(10s).value());
+    ASSERT_TRUE(consumer.receive(10s).value().ack_cumulative());
+  }
+  auto consumer = bus_->subscribe(options).value();
+  EXPECT_EQ(consumer.receive(10s).value()->body, "2");
+}
+
+TEST_F(PulsarEntriesTest, BatchesAreBrowsedAndReadMessageByMessage) {
+  wire::MessageMetadata metadata;
+  const std::string batch = batch_of(3, metadata);
+  publish(metadata, batch);
+  publish({}, "last");
+  std::optional<MessageId> after;
+  std::string seen;
+  for (auto page = bus_->admin().browse("t", after, 2).value(); !page.empty();
+       page = bus_->admin().browse("t", after, 2).value()) {
+    for (const Message& message : page) seen += message.body + " ";
+    after = page.back().id;
+  }
+  EXPECT_EQ(seen, "0 1 2 last ");
+  auto reader = bus_->create_reader({.topic = "t", .start = InitialPosition::earliest}).value();
+  std::string read;
+  while (reader.has_next().value()) read += reader.read(10s).value().body + " ";
+  EXPECT_EQ(read, seen);
+}
+
 TEST_F(PulsarEntriesTest, WhatTheBusCannotReadIsRefusedWithTheReason) {
   storage::Entry entry;
+  entry.header.format = storage::PayloadFormat::pulsar;
   const auto refused = [&](const wire::MessageMetadata& metadata) {
     const storage::Append append = append_of(metadata, "payload");
     entry.body = append.body;
@@ -95,14 +179,13 @@ TEST_F(PulsarEntriesTest, WhatTheBusCannotReadIsRefusedWithTheReason) {
   };
   EXPECT_EQ(refused({}), "");
   wire::MessageMetadata metadata;
-  metadata.num_messages_in_batch = 1;
-  EXPECT_TRUE(refused(metadata).contains("in a batch"));
-  metadata = {};
   metadata.compression = wire::CompressionType::lz4;
   EXPECT_TRUE(refused(metadata).contains("compressed"));
   metadata = {};
   metadata.num_chunks_from_msg = 2;
   EXPECT_TRUE(refused(metadata).contains("in chunks"));
+  entry.header.flags = storage::EntryFlags::kBatch;
+  EXPECT_TRUE(refused({}).contains("does not follow its format"));
   entry.body = "\x01 nothing of that";
   EXPECT_EQ(engines::embedded::check_pulsar(entry).error().code, ErrorCode::corrupted);
 }
