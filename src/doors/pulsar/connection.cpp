@@ -53,6 +53,7 @@ void Connection::close() {
   if (session_) session_->close();
   outbox_.clear();
   host_.received.give_back(std::exchange(held_bytes_, 0));
+  host_.received.end_pass(this);
   boost::system::error_code ignored;  // nothing can be done about a socket that does not close
   socket_.close(ignored);
   closed_(shared_from_this());
@@ -77,7 +78,9 @@ void Connection::wait_for_bytes() {
 void Connection::on_readable(const boost::system::error_code& error) {
   if (!open_) return;
   if (error) return close();
-  for (std::size_t reads = 0; reads * wire::FrameBuffer::kRoomBytes < kReadPerTurn && read_some();) ++reads;
+  for (std::size_t reads = 0;
+       reads * wire::FrameBuffer::kRoomBytes < kReadPerTurn && takes_more() && read_some();)
+    ++reads;
   // Who sends a byte now and then must not hold room for many.
   if (buffer_.pending_bytes() < kSmallBytes) buffer_.release();
   if (open_) turn();
@@ -99,23 +102,39 @@ bool Connection::read_some() {
   pinged_ = false;
   doubted_.reset();
   take_frames();
-  return bytes == room.size() && session_->takes_more();
+  return bytes == room.size() && begun_ && takes_more();
 }
 
 void Connection::take_frames() {
   const bool was_connected = session_->connected();
+  bool stopped = false;
   const auto taken = buffer_.take([&](std::string_view frame) {
+    admitted_ = false;
+    host_.received.end_pass(this);
     session_->on_frame(frame);
     if (!was_connected && session_->connected())
       buffer_.set_frame_bytes_max(host_.options.message_bytes_max + wire::kFramePadding);
-    return session_->takes_more();
+    stopped = !takes_more();
+    return !stopped;
   });
   if (!taken) session_->end(taken.error().text());
+  begun_ = !stopped && buffer_.pending_bytes() > 0;
+  admit();
+}
+
+bool Connection::takes_more() {
+  if (!session_->takes_more()) return false;
+  return !host_.received.full() || (admitted_ && host_.received.pass(this));
+}
+
+/// What began while there was no room is not counted; it is no more than one read brings.
+void Connection::admit() {
+  if (begun_ && !host_.received.full()) admitted_ = true;
   count_held();
 }
 
 void Connection::count_held() {
-  const std::uint64_t held = buffer_.pending_bytes();
+  const std::uint64_t held = admitted_ ? buffer_.pending_bytes() : 0;
   if (held > held_bytes_)
     host_.received.take(held - held_bytes_);
   else
@@ -135,7 +154,7 @@ void Connection::turn_soon() {
 
 void Connection::turn() {
   if (!open_) return;
-  if (buffer_.pending_bytes() > 0 && session_->takes_more()) take_frames();
+  if (buffer_.pending_bytes() > 0 && takes_more()) take_frames();
   session_->submit();
   write();
   if (!open_) return;
@@ -143,7 +162,7 @@ void Connection::turn() {
     if (outbox_.empty()) close();  // else when all is out
     return;
   }
-  paused_ = !session_->takes_more();
+  paused_ = !takes_more();
   if (!paused_) return wait_for_bytes();
   if (!host_.received.full() || std::exchange(waiting_for_budget_, true)) return;
   host_.received.wait([weak = weak_from_this()] {
@@ -186,14 +205,20 @@ void Connection::prove_alive(const std::string& topic) {
 
 // --- time -------------------------------------------------------------------------------------------------
 
+bool Connection::stalled(base::MonotonicTime time) {
+  if (!begun_ || time - received_ <= host_.options.frame_timeout) return false;
+  // Who waits for its turn has sent what we have not read.
+  boost::system::error_code ignored;
+  return !paused_ || (host_.received.full() && socket_.available(ignored) == 0);
+}
+
 void Connection::check(base::MonotonicTime time, Timestamp wall) {
   if (!open_) return;
   const PulsarDoorOptions& options = host_.options;
   const auto silence = time - received_;
   if (!session_->connected() && time - accepted_ > options.connect_timeout) return end("no CONNECT in time");
   if (writing_ && time - wrote_ > options.write_timeout) return end("it does not read what it asked for");
-  if (buffer_.pending_bytes() > 0 && silence > options.frame_timeout && !(paused_ && !host_.received.full()))
-    return end("a frame that does not go on");
+  if (stalled(time)) return end("a frame that does not go on");
   if (doubted_ && time - *doubted_ > options.doubt_timeout)
     return end("no sign of life, and another one waits for its place");
   if (!paused_ && silence > 2 * options.keep_alive) return end("no sign of life");

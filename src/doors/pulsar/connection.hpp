@@ -35,11 +35,16 @@ class Connection : public std::enable_shared_from_this<Connection> {
   /// False: nothing more is there now, or the connection ended.
   bool read_some();
   void take_frames();
+  /// False: nothing more is to be read now.
+  [[nodiscard]] bool takes_more();
+  /// Its peer has begun a frame, may go on with it, and does not.
+  [[nodiscard]] bool stalled(base::MonotonicTime now);
   /// After whatever happened: hands on, writes, waits for more.
   void turn();
   void turn_soon();
   void write();
   void on_written(const boost::system::error_code& error, std::size_t bytes);
+  void admit();
   void count_held();
   void end(std::string why);
 
@@ -51,6 +56,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Outbox outbox_;
   std::shared_ptr<Session> session_;
   std::uint64_t held_bytes_ = 0;  ///< that the budget counts for frames that are not whole
+  bool begun_ = false;            ///< what is pending is the beginning of one frame
+  bool admitted_ = false;         ///< which began while there was room: the budget counts it, and it may end
   bool waiting_for_bytes_ = false;
   bool waiting_for_budget_ = false;
   bool writing_ = false;

@@ -1,5 +1,7 @@
 // Who comes in, who is turned away, and what a peer cannot do.
+#include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "doors/pulsar/commands/table.hpp"
@@ -262,6 +264,64 @@ TEST_F(PulsarConnectionTest, NobodyReadsAheadOfAClientThatReadsNoAnswers) {
       },
       std::runtime_error);
   expect_serves();
+}
+
+/// A SEND whose entry has that many bytes.
+std::string large_send(std::uint64_t sequence, std::size_t bytes) {
+  const std::string entry = entry_of(std::string(bytes, 'x'), {.sequence_id = sequence});
+  std::string frame;
+  wire::append_frame(frame, wire::CommandSend{.producer_id = 1, .sequence_id = sequence}, entry.size());
+  return frame.append(entry);
+}
+
+TEST_F(PulsarConnectionTest, HalfFramesOverTheBudgetAllBecomeWhole) {
+  options_.received_bytes_max = 1 << 20;
+  listen();
+  std::vector<std::unique_ptr<testing::RawPulsar>> clients;
+  const std::string frame = large_send(0, 3 << 20);
+  constexpr std::size_t kBegun = 400 << 10;
+  for (int i = 0; i < 6; ++i) {
+    clients.push_back(client());
+    clients.back()->producer();
+  }
+  for (const auto& each : clients) each->bytes(std::string_view(frame).substr(0, kBegun));
+  std::vector<std::jthread> senders;  // none of them can end before another one has ended
+  for (const auto& each : clients)
+    senders.emplace_back([&] {
+      each->bytes(std::string_view(frame).substr(kBegun));
+      each->hear<wire::CommandSendReceipt>();
+    });
+}
+
+TEST_F(PulsarConnectionTest, WhoHoldsHalvesAndGoesSilentMakesRoom) {
+  options_.received_bytes_max = 1 << 20;
+  options_.frame_timeout = 200ms;
+  listen();
+  const std::string frame = large_send(0, 3 << 20);
+  std::vector<std::unique_ptr<testing::RawPulsar>> silent;
+  for (int i = 0; i < 6; ++i) {
+    silent.push_back(client());
+    silent.back()->producer();
+    silent.back()->bytes(std::string_view(frame).substr(0, 400 << 10));
+  }
+  for (const auto& each : silent) EXPECT_TRUE(each->closed());
+  const auto other = client();
+  other->producer();
+  other->bytes(frame);
+  other->hear<wire::CommandSendReceipt>();
+}
+
+TEST_F(PulsarConnectionTest, ManySmallMessagesOverTheBudgetAreAllTaken) {
+  options_.received_bytes_max = 64 << 10;
+  listen();
+  const auto other = client();
+  other->producer();
+  std::string bytes;
+  constexpr std::uint64_t kMessages = 5'000;
+  for (std::uint64_t i = 0; i < kMessages; ++i) bytes += large_send(i, 100);
+  std::jthread sender([&] { other->bytes(bytes); });
+  for (std::uint64_t i = 0; i < kMessages; ++i)
+    EXPECT_EQ(other->hear<wire::CommandSendReceipt>()->sequence_id, i);
 }
 
 // --- who it is --------------------------------------------------------------------------------------------

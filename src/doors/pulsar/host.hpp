@@ -16,7 +16,9 @@
 namespace geminga::doors::pulsar {
 
 /// Bytes of all connections that were received and are not answered yet: frames that are not whole, and
-/// messages on their way to the disk. While it is full no socket is read. The door's loop only.
+/// messages on their way to the disk. While it is full no socket is read, but for one that has begun a frame:
+/// it holds the pass until that is whole, so that many halves cannot wait for each other. The door's loop
+/// only.
 class ReceiveBudget {
  public:
   explicit ReceiveBudget(std::uint64_t bytes_max) : bytes_max_(bytes_max) {}
@@ -26,15 +28,29 @@ class ReceiveBudget {
   void take(std::uint64_t bytes) { used_ += bytes; }
   void give_back(std::uint64_t bytes) {
     used_ -= bytes;
-    if (full() || waiting_.empty()) return;
-    for (const auto& again : std::exchange(waiting_, {})) again();
+    if (!full()) tell_waiting();
   }
-  /// Calls it once, when there is room again.
+  /// True: `who` has the pass.
+  bool pass(const void* who) {
+    if (pass_ == nullptr) pass_ = who;
+    return pass_ == who;
+  }
+  void end_pass(const void* who) {
+    if (pass_ != who) return;
+    pass_ = nullptr;
+    tell_waiting();
+  }
+  /// Calls it once, when there may be room again.
   void wait(std::function<void()> again) { waiting_.push_back(std::move(again)); }
 
  private:
+  void tell_waiting() {
+    for (const auto& again : std::exchange(waiting_, {})) again();
+  }
+
   const std::uint64_t bytes_max_;
   std::uint64_t used_ = 0;
+  const void* pass_ = nullptr;
   std::vector<std::function<void()>> waiting_;
 };
 

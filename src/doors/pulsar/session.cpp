@@ -42,7 +42,7 @@ void Session::submit() {
 }
 
 bool Session::takes_more() const {
-  return !ended_ && out_.unsent_bytes() < host_.options.unsent_bytes_max && !host_.received.full();
+  return !ended_ && out_.unsent_bytes() < host_.options.unsent_bytes_max;
 }
 
 void Session::check(Timestamp now) {
