@@ -224,7 +224,7 @@ void Connection::check(base::MonotonicTime time, Timestamp wall) {
   if (!paused_ && silence > 2 * options.keep_alive) return end("no sign of life");
   if (!paused_ && silence > options.keep_alive && session_->connected() && !std::exchange(pinged_, true))
     session_->reply(wire::CommandPing{});
-  session_->check(wall);
+  session_->check(time, wall);
   if (silence > kRest && !paused_) outbox_.release();
 }
 

@@ -113,7 +113,8 @@ class PulsarDoor::Listener : public std::enable_shared_from_this<Listener> {
   /// One timer for the time-outs of all connections.
   void sweep() {
     const auto now = std::chrono::steady_clock::now();
-    const Timestamp wall = base::Clock::system().wall_now();
+    const base::Clock* const clock = host_.options.clock;
+    const Timestamp wall = (clock == nullptr ? base::Clock::system() : *clock).wall_now();
     const std::vector<ConnectionPtr> all(connections_.begin(), connections_.end());
     for (const ConnectionPtr& connection : all) connection->check(now, wall);
     if (received_) received_->set(static_cast<double>(host_.received.used()));

@@ -13,8 +13,9 @@ namespace geminga::auth {
 class Authenticator;
 }
 namespace geminga::base {
+class Clock;
 class Metrics;
-}
+}  // namespace geminga::base
 namespace geminga::broker {
 class Broker;
 }
@@ -48,8 +49,10 @@ struct PulsarDoorOptions {
       30'000};  ///< silence after which a PING goes out; after twice as much: the end
   /// For a sign of life of who is in another one's way; see Host::doubt.
   std::chrono::milliseconds doubt_timeout{5'000};
-  std::chrono::milliseconds write_timeout{30'000};  ///< without progress
-  base::Metrics* metrics = nullptr;                 ///< geminga_pulsar_...; must outlive the door
+  std::chrono::milliseconds refresh_timeout{30'000};  ///< for a new token in place of one that has expired
+  std::chrono::milliseconds write_timeout{30'000};    ///< without progress
+  base::Metrics* metrics = nullptr;                   ///< geminga_pulsar_...; must outlive the door
+  base::Clock* clock = nullptr;                       ///< of tokens; the system's where it is not given
 };
 
 /// Pulsar's binary protocol (docs/pulsar-compatibility.md) on a broker, on one thread of its own.

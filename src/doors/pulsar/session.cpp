@@ -45,10 +45,11 @@ bool Session::takes_more() const {
   return !ended_ && out_.unsent_bytes() < host_.options.unsent_bytes_max;
 }
 
-void Session::check(Timestamp now) {
-  if (ended_ || !token_until_ || now < *token_until_) return;
-  // Once asked it has until the next look.
-  if (!client_.refreshes_token || std::exchange(challenged_, true)) return end("its token has expired");
+void Session::check(base::MonotonicTime now, Timestamp wall) {
+  if (ended_ || !token_until_ || wall < *token_until_) return;
+  if (!client_.refreshes_token || (challenged_ && now - *challenged_ > host_.options.refresh_timeout))
+    return end("its token has expired");
+  if (std::exchange(challenged_, challenged_.value_or(now))) return;
   reply(wire::CommandAuthChallenge{
       .server_version = std::string_view(host_.options.version),
       .challenge = wire::AuthData{.auth_method_name = "token", .auth_data = "PulsarAuthRefresh"},
@@ -93,7 +94,7 @@ Result<> Session::authenticate(std::string_view method, std::string_view data) {
     return fail(ErrorCode::unauthorized, "the new token is of another role; open another connection for it");
   principal_ = proof.principal;
   token_until_ = proof.until;
-  challenged_ = false;
+  challenged_.reset();
   return {};
 }
 

@@ -45,7 +45,7 @@ class Session : public std::enable_shared_from_this<Session> {
   [[nodiscard]] bool connected() const { return connected_; }
   [[nodiscard]] bool uses(const std::string& topic) const;
   /// Now and then: whether its token is still good.
-  void check(Timestamp now);
+  void check(base::MonotonicTime now, Timestamp wall);
   /// Lets go of its producers and consumers.
   void close();
 
@@ -116,7 +116,7 @@ class Session : public std::enable_shared_from_this<Session> {
   Client client_;
   auth::PrincipalPtr principal_;
   std::optional<Timestamp> token_until_;
-  bool challenged_ = false;
+  std::optional<base::MonotonicTime> challenged_;  ///< for a new token, since then
   std::map<std::uint64_t, SenderPtr> senders_;
   std::map<std::uint64_t, ReceiverPtr> receivers_;
   std::set<std::uint64_t> closed_;

@@ -1,0 +1,158 @@
+// Who may do what, and for how long.
+#include <string>
+
+#include "auth/authenticator.hpp"
+#include "auth/token.hpp"
+#include "base/base64.hpp"
+#include "base/clock.hpp"
+#include "doors/pulsar/door_fixture.hpp"
+
+namespace geminga::doors::pulsar {
+namespace {
+
+using namespace std::chrono_literals;
+using auth::Permission;
+using ::testing::HasSubstr;
+
+class PulsarAuthenticationTest : public testing::PulsarDoorTest {
+ protected:
+  void SetUp() override {
+    const std::string secret = auth::new_secret_key().value();
+    key_.emplace(auth::Key::secret(secret).value());
+    auth::AuthSettings settings;
+    settings.token_secret_key = "data:;base64," + base::to_base64(secret);
+    settings.superuser_roles = {"root"};
+    settings.roles["both"] = {.tenant = "acme", .permissions = {Permission::produce, Permission::consume}};
+    settings.roles["produces"] = {.tenant = "acme", .permissions = {Permission::produce}};
+    settings.roles["consumes"] = {.tenant = "acme", .permissions = {Permission::consume}};
+    settings.roles["asks"] = {.tenant = "acme", .permissions = {Permission::query}};
+    options_.authenticator =
+        std::make_shared<auth::Authenticator>(auth::Authenticator::create(settings, &clock_).value());
+    options_.clock = &clock_;
+    options_.kept = [](std::string_view path) { return path == "acme/kept"; };
+    options_.refresh_timeout = 100ms;
+    options_.doubt_timeout = 100ms;  // and so it looks often
+    PulsarDoorTest::SetUp();
+  }
+  [[nodiscard]] std::string token(std::string role, std::chrono::seconds lives = 1h) const {
+    const auto now = std::chrono::floor<std::chrono::seconds>(clock_.wall_now());
+    return auth::sign_token(
+               *key_, {.subject = std::move(role), .expires_at = (now + lives).time_since_epoch().count()})
+        .value();
+  }
+  std::unique_ptr<testing::RawPulsar> client_of(const std::string& role) {
+    auto client = stranger();
+    client->connect(token(role));
+    return client;
+  }
+  /// Why it may not; empty: it may.
+  static std::string producing(testing::RawPulsar& client, std::string_view topic) {
+    client.say(wire::CommandProducer{.topic = topic, .producer_id = 1, .request_id = 1});
+    return answer(client);
+  }
+  static std::string consuming(testing::RawPulsar& client, std::string_view topic) {
+    client.say(
+        wire::CommandSubscribe{.topic = topic, .subscription = "s", .consumer_id = 1, .request_id = 2});
+    return answer(client);
+  }
+
+  base::ManualClock clock_;
+  std::optional<auth::Key> key_;
+
+ private:
+  static std::string answer(testing::RawPulsar& client) {
+    for (;;) {
+      const std::string bytes = client.frame();
+      const auto frame = wire::parse_frame(bytes).value();
+      if (frame.type == wire::CommandType::ping) continue;
+      if (frame.type != wire::CommandType::error) return {};
+      const auto error = wire::decode<wire::CommandError>(frame.command).value();
+      EXPECT_EQ(error.error, wire::ServerError::authorization);
+      return std::string(error.message);
+    }
+  }
+};
+
+constexpr std::string_view kMine = "persistent://acme/default/t";
+
+TEST_F(PulsarAuthenticationTest, WhoCannotSayWhoItIsDoesNotComeIn) {
+  for (const auto& [method, data] :
+       std::vector<std::pair<std::string, std::string>>{{"", ""},
+                                                        {"token", ""},
+                                                        {"token", "nonsense"},
+                                                        {"basic", token("both")},
+                                                        {"token", token("nobody")},
+                                                        {"token", token("both", -10min)}}) {
+    const auto client = stranger();
+    wire::CommandConnect connect{.client_version = "raw", .protocol_version = 20};
+    connect.auth_method_name = std::string_view(method);
+    connect.auth_data = std::string_view(data);
+    client->say(connect);
+    EXPECT_EQ(client->hear<wire::CommandError>()->error, wire::ServerError::authentication) << method;
+    EXPECT_TRUE(client->closed());
+  }
+}
+
+TEST_F(PulsarAuthenticationTest, ARoleMayWhatItsPermissionsSayInItsOwnTenant) {
+  EXPECT_EQ(producing(*client_of("both"), kMine), "");
+  EXPECT_EQ(consuming(*client_of("both"), kMine), "");
+  EXPECT_EQ(producing(*client_of("produces"), kMine), "");
+  EXPECT_THAT(consuming(*client_of("produces"), kMine), HasSubstr("consume"));
+  EXPECT_EQ(consuming(*client_of("consumes"), kMine), "");
+  EXPECT_THAT(producing(*client_of("consumes"), kMine), HasSubstr("produce"));
+  EXPECT_THAT(producing(*client_of("asks"), kMine), HasSubstr("lacks"));
+  for (const std::string_view other :
+       {"persistent://public/default/t", "non-persistent://public/default/t"}) {
+    EXPECT_THAT(producing(*client_of("both"), other), HasSubstr("not of the tenant"));
+    EXPECT_THAT(consuming(*client_of("both"), other), HasSubstr("not of the tenant"));
+    EXPECT_EQ(producing(*client_of("root"), other), "");
+  }
+  EXPECT_THAT(producing(*client_of("both"), "persistent://acme/kept/t"), HasSubstr("kept"));
+  EXPECT_EQ(producing(*client_of("root"), "persistent://acme/kept/t"), "");
+}
+
+TEST_F(PulsarAuthenticationTest, NamesOfOthersAreNotLookedUp) {
+  const auto client = client_of("both");
+  client->say(wire::CommandLookupTopic{.topic = "persistent://public/default/t", .request_id = 1});
+  EXPECT_EQ(*client->hear<wire::CommandLookupTopicResponse>()->error, wire::ServerError::authorization);
+  client->say(
+      wire::CommandPartitionedTopicMetadata{.topic = "persistent://public/default/t", .request_id = 2});
+  EXPECT_EQ(*client->hear<wire::CommandPartitionedTopicMetadataResponse>()->error,
+            wire::ServerError::authorization);
+  client->say(wire::CommandGetTopicsOfNamespace{.request_id = 3, .namespace_name = "public/default"});
+  EXPECT_EQ(client->hear<wire::CommandError>()->error, wire::ServerError::authorization);
+}
+
+TEST_F(PulsarAuthenticationTest, AClientWhoseTokenExpiresIsAskedForANewOneOfItsRole) {
+  const auto client = stranger();
+  client->connect(token("both", 10s), {.supports_auth_refresh = true});
+  clock_.advance(5min);
+  EXPECT_EQ(*client->hear<wire::CommandAuthChallenge>()->challenge->auth_method_name, "token");
+  const auto respond = [&](const std::string& with) {
+    wire::CommandAuthResponse response;
+    response.response = wire::AuthData{.auth_method_name = "token", .auth_data = std::string_view(with)};
+    client->say(response);
+  };
+  const std::string fresh = token("both", 10s);
+  respond(fresh);
+  EXPECT_EQ(producing(*client, kMine), "");
+  clock_.advance(5min);
+  client->hear<wire::CommandAuthChallenge>();
+  const std::string other = token("produces");
+  respond(other);
+  EXPECT_EQ(client->hear<wire::CommandError>()->error, wire::ServerError::authentication);
+  EXPECT_TRUE(client->closed());
+}
+
+TEST_F(PulsarAuthenticationTest, WhoDoesNotOrCannotRenewItsTokenEnds) {
+  const auto silent = stranger();
+  silent->connect(token("both", 10s), {.supports_auth_refresh = true});
+  const auto cannot = stranger();
+  cannot->connect(token("both", 10s));
+  clock_.advance(5min);
+  EXPECT_TRUE(silent->closed());
+  EXPECT_TRUE(cannot->closed());
+}
+
+}  // namespace
+}  // namespace geminga::doors::pulsar
