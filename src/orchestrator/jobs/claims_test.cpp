@@ -195,6 +195,13 @@ TEST_P(JobStoreTest, TheFirstDecisionStands) {
   }
 }
 
+TEST_P(JobStoreTest, WhatIsClaimedIsDecidedThoughItsRecordWasLost) {
+  EXPECT_FALSE(decided("r1"));
+  take(signal("r1"));
+  EXPECT_TRUE(decided("r1"));
+  EXPECT_FALSE(decided("r2"));
+}
+
 TEST_P(JobStoreTest, ADecisionThatNobodyWaitsForIsWrittenAllTheSame) {
   StoredDecision decision;
   decision.request_id = "r1";

@@ -69,7 +69,8 @@ class JobStore {
   virtual void record_decision(StoredDecision decision, StoreCallback<StoredDecision> done) = 0;
   /// The same for one that nobody waits for: it goes along with other writes.
   virtual void note_decision(StoredDecision decision, StoreCallback<StoredDecision> done) = 0;
-  /// Those of the requests that are decided.
+  /// Those of the requests that are decided. One that is claimed is decided, though a crash may have taken
+  /// the record: as matched, without the record's texts.
   virtual void find_decisions(std::vector<std::string> request_ids,
                               StoreCallback<std::vector<StoredDecision>> done) = 0;
 

@@ -24,8 +24,7 @@ struct RulesStatus {
 ///
 /// The record comes before the step where nothing else keeps two deliveries of a request from two signals
 /// that differ, and where the fallback works from it. Otherwise a query need not wait for the disk here: the
-/// record is written beside the step, and a crash between the two leaves a signal that the coordinator claims
-/// before the fallback's window ends.
+/// record is written beside the step, and where a crash takes it the claim of the signal stands for it.
 class MatcherService : public std::enable_shared_from_this<MatcherService> {
  public:
   explicit MatcherService(std::shared_ptr<Core> core);

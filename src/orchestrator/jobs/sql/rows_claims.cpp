@@ -153,6 +153,18 @@ Result<> reopen_job(Context& context, Job job, const Reopened& reopened) {
   return append_event(context, job, to_string(JobStatus::pending), R"({"replay":true})");
 }
 
+Result<std::optional<StoredDecision>> find_decision(Context& context, const std::string& request_id) {
+  GEMINGA_TRY(auto select,
+              context.database.prepare(
+                  "SELECT matched, detail_json, signal_json FROM decisions WHERE request_id = ?"));
+  GEMINGA_TRY(const bool row, select.bind(request_id).step());
+  if (!row) return std::nullopt;
+  return StoredDecision{.request_id = request_id,
+                        .matched = select.integer(0) != 0,
+                        .detail_json = select.text(1),
+                        .signal_json = select.text(2)};
+}
+
 }  // namespace
 
 Result<StoredDecision> record_decision(Context& context, const StoredDecision& decision) {
@@ -164,23 +176,21 @@ Result<StoredDecision> record_decision(Context& context, const StoredDecision& d
     GEMINGA_TRY_VOID(insert.bind(decision.signal_json).bind(context.now).run());
   }
   if (context.database.changes() != 0) return decision;
-  GEMINGA_TRY(auto stands, find_decisions(context, {decision.request_id}));
-  return stands.empty() ? decision : std::move(stands.front());
+  GEMINGA_TRY(auto stands, find_decision(context, decision.request_id));
+  return stands ? *std::move(stands) : decision;
 }
 
 Result<std::vector<StoredDecision>> find_decisions(Context& context,
                                                    const std::vector<std::string>& request_ids) {
   std::vector<StoredDecision> found;
   for (const auto& id : request_ids) {
-    GEMINGA_TRY(auto select,
-                context.database.prepare(
-                    "SELECT matched, detail_json, signal_json FROM decisions WHERE request_id = ?"));
-    GEMINGA_TRY(const bool row, select.bind(id).step());
-    if (row)
-      found.push_back({.request_id = id,
-                       .matched = select.integer(0) != 0,
-                       .detail_json = select.text(1),
-                       .signal_json = select.text(2)});
+    GEMINGA_TRY(auto stands, find_decision(context, id));
+    if (!stands) {
+      GEMINGA_TRY(const auto claim, find_claim(context, id));
+      if (claim)
+        stands = StoredDecision{.request_id = id, .matched = true, .detail_json = {}, .signal_json = {}};
+    }
+    if (stands) found.push_back(*std::move(stands));
   }
   return found;
 }
