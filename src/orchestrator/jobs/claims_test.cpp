@@ -175,6 +175,27 @@ TEST_P(JobStoreTest, AReplayThatDidNotReachTheBusIsSweptAsItsSignal) {
   EXPECT_FALSE(await<bool>([&](auto done) { store_->mark_published("job-r1", 0, std::move(done)); }).value());
 }
 
+TEST_P(JobStoreTest, AReplayWithoutAJobIsGivenAgainUntilItIsTaken) {
+  ASSERT_TRUE(finish("r1", take(signal("r1")).token, "failed", "dead"));
+  ASSERT_EQ(reopen("r1").value().generation, 1U);
+  open();  // before the bus had it; no row of a job holds it for the sweep
+  const auto again = reopen("r1");
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(again->generation, 1U);
+  EXPECT_EQ(again->outbox.body, "1");
+  EXPECT_EQ(again->job_id, "");
+  ASSERT_EQ(take(signal("r1", 0, 1)).result, TakeResult::taken);
+  EXPECT_EQ(reopen("r1").error().code, ErrorCode::conflict);
+}
+
+TEST_P(JobStoreTest, AClaimThatWasGivenBackIsNoReplay) {
+  const auto mine = take(signal("r1"));
+  ASSERT_TRUE(await<void>([&](auto done) {
+    store_->release_claim({.request_id = "r1", .token = mine.token}, std::move(done));
+  }));
+  EXPECT_EQ(reopen("r1").error().code, ErrorCode::conflict);
+}
+
 TEST_P(JobStoreTest, TheFirstDecisionStands) {
   const auto record = [&](bool matched) {
     StoredDecision decision;

@@ -91,7 +91,8 @@ class JobStore {
   /// that holds the store: of every other owner. Gives how many.
   virtual void expire_other_leases(std::string owner, std::string instance,
                                    StoreCallback<std::uint64_t> done) = 0;
-  /// Opens a DONE claim and a FAILED job with the next generation and the job's outbox anew. Errors:
+  /// Opens a DONE claim and a FAILED job with the next generation and the job's outbox anew. A claim without
+  /// a job that waits for its replay gives the same generation again: its message may be lost. Errors:
   /// conflict (not done yet, or it did not end in a dead letter), job_terminal (completed, cancelled),
   /// not_found (no such claim).
   virtual void reopen(Reopen reopen, StoreCallback<Reopened> done) = 0;

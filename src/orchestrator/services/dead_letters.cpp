@@ -330,7 +330,8 @@ void DeadLetters::publish(Reopened reopened, std::string request_id, Replied don
   core_->bus.publish_async(std::move(messages), [core = core_, reopened = std::move(reopened),
                                                  request_id = std::move(request_id), done = std::move(done)](
                                                     const Result<std::vector<MessageId>>& ids) {
-    // A job's row is open and holds the signal: the sweep publishes it again.
+    // A job's row is open and holds the signal: the sweep publishes it again. Without a job whoever asks
+    // again gets the same generation.
     if (!ids) return done(std::unexpected(ids.error().with("the replay was noted but not published yet")));
     if (!reopened.job_id.empty())
       core->store->mark_published(reopened.job_id, reopened.generation, [](const Result<bool>&) {});

@@ -140,6 +140,11 @@ Result<> reopen_claim(Context& context, const std::string& request_id, std::uint
   return change.bind(std::int64_t{generation}).bind(context.now).bind(request_id).run();
 }
 
+/// Nobody has taken it since its replay, or who had it gave it back.
+bool waits_for_its_replay(const ClaimRow& claim) {
+  return claim.generation > 0 && claim.state == "RETRY" && claim.attempt == -1;
+}
+
 Result<> reopen_job(Context& context, Job job, const Reopened& reopened) {
   GEMINGA_TRY(auto change,
               context.database.prepare(
@@ -301,6 +306,11 @@ Result<Reopened> reopen(Context& context, const Reopen& reopen) {
     return fail(ErrorCode::job_terminal,
                 fmt::format("request '{}' has ended as {} since; only a failed one is replayed", id,
                             to_string(job->status)));
+  // The sweep publishes what a job's row holds. Without one nobody but this caller has the message.
+  if (!job && waits_for_its_replay(*claim)) {
+    const auto generation = static_cast<std::uint32_t>(claim->generation);
+    return Reopened{.generation = generation, .job_id = {}, .outbox = reopen.outbox(generation)};
+  }
   if (claim->state != "DONE" || (job && job->status != JobStatus::failed))
     return fail(ErrorCode::conflict, fmt::format("request '{}' is under way; wait for its end", id));
   if (claim->dead_letter_json.empty())
