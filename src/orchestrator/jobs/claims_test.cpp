@@ -196,6 +196,24 @@ TEST_P(JobStoreTest, AClaimThatWasGivenBackIsNoReplay) {
   EXPECT_EQ(reopen("r1").error().code, ErrorCode::conflict);
 }
 
+TEST_P(JobStoreTest, TheClaimsOfACancelledJobEndWhenTheirOwnersAreGone) {
+  const auto running = [&] {
+    return await<StoreCounts>([&](auto done) { store_->counts(std::move(done)); }).value().claims_running;
+  };
+  insert("r1");
+  take(signal("r1"));
+  take(signal("r1/a-step"));
+  take(signal("r10"));
+  ASSERT_TRUE(await<Job>([&](auto done) { store_->cancel_job("job-r1", std::move(done)); }));
+  auto theirs = signal("r1");
+  theirs.owner = "another";
+  EXPECT_EQ(take(theirs).result, TakeResult::running) << "its owner writes the end, if it lives";
+  clock_.advance(seconds{31});
+  EXPECT_EQ(running(), 3U);
+  EXPECT_EQ(take(theirs).result, TakeResult::cancelled);
+  EXPECT_EQ(running(), 1U) << "of the other request";
+}
+
 TEST_P(JobStoreTest, TheFirstDecisionStands) {
   const auto record = [&](bool matched) {
     StoredDecision decision;

@@ -216,10 +216,10 @@ void PlanRunner::step_taken(const RunPtr& run, Result<TakenClaim> claim) {
     }
     case TakeResult::superseded:
       if (attempt + 1 < run->signal.max_attempts) return take_step(run, attempt + 1);
-      [[fallthrough]];
+      return fail_plan(run, "its last attempt was begun before, and its end is not known", {});
     case TakeResult::cancelled:
-      drop(run);
-      return run->item.acknowledge();
+      run->cancelled = true;
+      return fail_plan(run, "the job was cancelled", {});
   }
 }
 

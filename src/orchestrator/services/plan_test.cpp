@@ -10,6 +10,7 @@ namespace {
 
 using nlohmann::json;
 using std::chrono::milliseconds;
+using testing::await;
 using testing::ChatServer;
 using ::testing::ElementsAre;
 using testing::eventually;
@@ -223,6 +224,28 @@ TEST_F(PlanTest, CancelEndsTheStepAndThePlan) {
   EXPECT_EQ(world_.post("/api/orchestrator/jobs/" + id + "/cancel", "").status, 200);
   eventually("the tool hears of it", [&] { return world_.registry.cancelled() == 1; });
   eventually("the late result is noted", [&] { return world_.messages(TopicRole::results).size() == 1; });
+  EXPECT_EQ(world_.job(id)["status"], "CANCELLED");
+  EXPECT_THAT(called(), ElementsAre("first"));
+}
+
+TEST_F(PlanTest, ACancelThatOnlyTheStoreKnowsEndsThePlanAtItsNextStep) {
+  world_.options.exclusive_store = false;
+  world_.registry.add_tool("first", [&](std::size_t, const std::string&) {
+    // As another instance would: this one hears nothing of it.
+    const auto store = open_sqlite_job_store({.file = world_.options.store_path}).value();
+    const auto jobs = await<std::vector<Job>>([&](auto done) { store->list_jobs({}, std::move(done)); });
+    const auto only = jobs.value().at(0).id;
+    EXPECT_TRUE(await<Job>([&](auto done) { store->cancel_job(only, std::move(done)); }));
+    store->stop();
+    return FakeRegistry::text("first");
+  });
+  model_says({step("first"), step("second")});
+  world_.start();
+  const auto id = world_.submit(kSentence);
+  EXPECT_THAT(world_.event_stream(id), HasSubstr("CANCELLED"));
+  eventually("no claim is left open", [&] {
+    return world_.get("/api/orchestrator/status").body["jobs"]["claimsRunning"] == 0;
+  });
   EXPECT_EQ(world_.job(id)["status"], "CANCELLED");
   EXPECT_THAT(called(), ElementsAre("first"));
 }

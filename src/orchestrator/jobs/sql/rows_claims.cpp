@@ -48,10 +48,14 @@ Result<std::optional<Job>> job_of(Context& context, const std::string& claim_id)
   return std::unexpected(std::move(job).error());
 }
 
-/// Of a cancelled job: nobody will take it any more.
-Result<> close_claim(Context& context, const std::string& request_id) {
-  GEMINGA_TRY(auto change, context.database.prepare("UPDATE claims SET state = 'DONE', updated_at = ? WHERE "
-                                                    "request_id = ? AND state = 'RETRY'"));
+/// Of a cancelled job, with those of its plan's steps: nobody will take them any more. One whose owner lives
+/// stays, for the end that it writes. '0' is the character behind '/'.
+Result<> close_claims(Context& context, const std::string& request_id) {
+  GEMINGA_TRY(auto change,
+              context.database.prepare(
+                  "UPDATE claims SET state = 'DONE', updated_at = ?1 WHERE (request_id = ?2 OR (request_id > "
+                  "?2 || '/' AND request_id < ?2 || '0')) AND (state = 'RETRY' OR (state = 'RUNNING' AND "
+                  "lease_until <= ?1))"));
   return change.bind(context.now).bind(request_id).run();
 }
 
@@ -132,6 +136,14 @@ Result<> guarded(Context& context, const std::string& request_id) {
               fmt::format("the claim of request '{}' is no longer ours; nothing was written", request_id));
 }
 
+/// Where an owner seems to live the signal comes again: if it does not write the end, nobody else would.
+Result<TakenClaim> take_of_cancelled(Context& context, const TakeClaim& take) {
+  GEMINGA_TRY_VOID(close_claims(context, take.request_id));
+  GEMINGA_TRY(const auto row, find_claim(context, take.request_id));
+  const bool held = row && row->state == "RUNNING" && row->owner != take.owner;
+  return only(held ? TakeResult::running : TakeResult::cancelled);
+}
+
 Result<> reopen_claim(Context& context, const std::string& request_id, std::uint32_t generation) {
   GEMINGA_TRY(auto change,
               context.database.prepare(
@@ -202,10 +214,7 @@ Result<std::vector<StoredDecision>> find_decisions(Context& context,
 
 Result<TakenClaim> take_claim(Context& context, const TakeClaim& take) {
   GEMINGA_TRY(const auto job, job_of(context, take.request_id));
-  if (job && job->status == JobStatus::cancelled) {
-    GEMINGA_TRY_VOID(close_claim(context, take.request_id));
-    return only(TakeResult::cancelled);
-  }
+  if (job && job->status == JobStatus::cancelled) return take_of_cancelled(context, take);
   if (job && job->generation > take.generation) return only(TakeResult::superseded);
   GEMINGA_TRY(const auto row, find_claim(context, take.request_id));
   auto taken = only(row ? judge(*row, take, context.now) : TakeResult::taken);
