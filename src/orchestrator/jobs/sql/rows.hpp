@@ -10,6 +10,16 @@
 /// The statements of the store, one function for each of its calls; they run inside a lane.
 namespace geminga::orchestrator::sql {
 
+/// What claims, results and events want to know of a job.
+struct JobLine {
+  std::string id;
+  std::string request_id;
+  JobStatus status = JobStatus::pending;
+  std::uint32_t generation = 0;
+  bool webhook = false;  ///< it has one
+};
+JobLine line_of(const Job& job);
+
 // rows_jobs.cpp
 Result<InsertedJob> insert_job(Context& context, const NewJob& job);
 Result<bool> mark_published(Context& context, const std::string& job_id, std::uint32_t generation);
@@ -20,12 +30,14 @@ Result<Job> cancel_job(Context& context, const std::string& job_id);
 Result<ResultApplied> apply_result(Context& context, const ResultUpdate& update);
 Result<Job> find_job(Context& context, const std::string& job_id);
 Result<Job> find_job_of_request(Context& context, const std::string& request_id);
+/// Nothing: the request has no job.
+Result<std::optional<JobLine>> find_line_of_request(Context& context, const std::string& request_id);
 Result<std::vector<Job>> list_jobs(Context& context, const JobFilter& filter);
 Result<StoreCounts> counts(Context& context);
 
 // rows_events.cpp
 /// Appends to a job's history and to context.events.
-Result<> append_event(Context& context, const Job& job, std::string_view event, std::string detail = {});
+Result<> append_event(Context& context, const JobLine& job, std::string_view event, std::string detail = {});
 Result<std::vector<JobEvent>> job_events(Context& context, const std::string& job_id,
                                          std::int64_t after_sequence);
 /// {"topic": ..., ...} as one text, and back.

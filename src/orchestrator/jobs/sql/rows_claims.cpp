@@ -41,11 +41,8 @@ std::string request_of(const std::string& claim_id) {
   return claim_id.substr(0, claim_id.find('/'));
 }
 
-Result<std::optional<Job>> job_of(Context& context, const std::string& claim_id) {
-  auto job = find_job_of_request(context, request_of(claim_id));
-  if (job) return *std::move(job);
-  if (job.error().code == ErrorCode::not_found) return std::nullopt;
-  return std::unexpected(std::move(job).error());
+Result<std::optional<JobLine>> job_of(Context& context, const std::string& claim_id) {
+  return find_line_of_request(context, request_of(claim_id));
 }
 
 /// Of a cancelled job, with those of its plan's steps: nobody will take them any more. One whose owner lives
@@ -92,7 +89,7 @@ Result<> write_claim(Context& context, const TakeClaim& take, const std::string&
   return upsert.bind(context.now + take.lease).bind(take.complete_with).bind(context.now).run();
 }
 
-Result<> begin_processing(Context& context, const Job& job) {
+Result<> begin_processing(Context& context, const JobLine& job) {
   if (job.status != JobStatus::pending) return {};
   GEMINGA_TRY(auto change,
               context.database.prepare(
@@ -157,7 +154,7 @@ bool waits_for_its_replay(const ClaimRow& claim) {
   return claim.generation > 0 && claim.state == "RETRY" && claim.attempt == -1;
 }
 
-Result<> reopen_job(Context& context, Job job, const Reopened& reopened) {
+Result<> reopen_job(Context& context, JobLine job, const Reopened& reopened) {
   GEMINGA_TRY(auto change,
               context.database.prepare(
                   "UPDATE orchestrator_jobs SET status = 'PENDING', generation = ?, result_json = NULL, "
@@ -232,7 +229,10 @@ Result<TakenClaim> take_claim(Context& context, const TakeClaim& take) {
     default:
       return taken;
   }
-  GEMINGA_TRY(taken.failures, failures_of(context, take));
+  // Failures are written under the generation that the row had.
+  if (row && row->generation == take.generation) {
+    GEMINGA_TRY(taken.failures, failures_of(context, take));
+  }
   if (taken.result == TakeResult::retry_scheduled) return taken;
   const bool complete = !take.complete_with.empty();
   taken.token = base::random_uuid();

@@ -8,7 +8,7 @@ namespace geminga::orchestrator::sql {
 
 using nlohmann::json;
 
-Result<> append_event(Context& context, const Job& job, std::string_view event, std::string detail) {
+Result<> append_event(Context& context, const JobLine& job, std::string_view event, std::string detail) {
   GEMINGA_TRY(auto insert, context.database.prepare(
                                "INSERT INTO job_events (job_id, request_id, generation, event, detail, "
                                "at) VALUES (?, ?, ?, ?, ?, ?) RETURNING sequence"));
@@ -21,7 +21,7 @@ Result<> append_event(Context& context, const Job& job, std::string_view event, 
                             .event = std::string(event),
                             .detail = std::move(detail),
                             .at = context.now,
-                            .webhook = job.webhook_url.has_value()});
+                            .webhook = job.webhook});
   return {};
 }
 

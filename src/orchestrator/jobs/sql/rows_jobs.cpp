@@ -72,7 +72,7 @@ Result<> write_job(Context& context, const NewJob& job) {
   return insert.bind(job.webhook_url).run();
 }
 
-Result<> end_job(Context& context, const Job& job, const ResultUpdate& update) {
+Result<> end_job(Context& context, const JobLine& job, const ResultUpdate& update) {
   GEMINGA_TRY(auto change,
               context.database.prepare("UPDATE orchestrator_jobs SET status = ?, result_json = ?, "
                                        "error_message = ?, updated_at = ?, completed_at = ? WHERE id = ?"));
@@ -82,7 +82,7 @@ Result<> end_job(Context& context, const Job& job, const ResultUpdate& update) {
 }
 
 /// Once for each generation: a result that comes again adds nothing.
-Result<> note_late_result(Context& context, const Job& job, const ResultUpdate& update) {
+Result<> note_late_result(Context& context, const JobLine& job, const ResultUpdate& update) {
   GEMINGA_TRY(auto known, context.database.prepare("SELECT 1 FROM job_events WHERE job_id = ? AND event = "
                                                    "'LATE_RESULT' AND detail = ?"));
   GEMINGA_TRY(const bool row, known.bind(job.id).bind(update.result_json).step());
@@ -108,6 +108,14 @@ constexpr const char* kLists[] = {
 
 }  // namespace
 
+JobLine line_of(const Job& job) {
+  return {.id = job.id,
+          .request_id = job.request_id,
+          .status = job.status,
+          .generation = job.generation,
+          .webhook = job.webhook_url.has_value()};
+}
+
 Result<InsertedJob> insert_job(Context& context, const NewJob& job) {
   if (job.idempotency_key) {
     GEMINGA_TRY(auto known,
@@ -123,7 +131,7 @@ Result<InsertedJob> insert_job(Context& context, const NewJob& job) {
   row.session_id = job.session_id;
   row.webhook_url = job.webhook_url;
   row.created_at = row.updated_at = context.now;
-  GEMINGA_TRY_VOID(append_event(context, row, to_string(JobStatus::pending)));
+  GEMINGA_TRY_VOID(append_event(context, line_of(row), to_string(JobStatus::pending)));
   return InsertedJob{.job = std::move(row), .existed = false};
 }
 
@@ -181,13 +189,12 @@ Result<Job> cancel_job(Context& context, const std::string& job_id) {
   job.status = JobStatus::cancelled;
   job.updated_at = context.now;
   job.completed_at = context.now;
-  GEMINGA_TRY_VOID(append_event(context, job, to_string(job.status)));
+  GEMINGA_TRY_VOID(append_event(context, line_of(job), to_string(job.status)));
   return job;
 }
 
 Result<ResultApplied> apply_result(Context& context, const ResultUpdate& update) {
-  GEMINGA_TRY(const auto job,
-              one_job(context, GEMINGA_JOB_COLUMNS "WHERE j.request_id = ?", update.request_id));
+  GEMINGA_TRY(const auto job, find_line_of_request(context, update.request_id));
   if (!job) return ResultApplied::unknown_request;
   if (job->status == JobStatus::cancelled || job->generation != update.generation) {
     GEMINGA_TRY_VOID(note_late_result(context, *job, update));
@@ -205,6 +212,20 @@ Result<Job> find_job(Context& context, const std::string& job_id) {
 Result<Job> find_job_of_request(Context& context, const std::string& request_id) {
   return found(one_job(context, GEMINGA_JOB_COLUMNS "WHERE j.request_id = ?", request_id), "request id",
                request_id);
+}
+
+Result<std::optional<JobLine>> find_line_of_request(Context& context, const std::string& request_id) {
+  GEMINGA_TRY(auto select, context.database.prepare("SELECT id, status, generation, CASE WHEN webhook_url "
+                                                    "IS NULL THEN 0 ELSE 1 END FROM orchestrator_jobs "
+                                                    "WHERE request_id = ?"));
+  GEMINGA_TRY(const bool row, select.bind(request_id).step());
+  if (!row) return std::nullopt;
+  GEMINGA_TRY(const auto status, parse_job_status(select.text(1)));
+  return JobLine{.id = select.text(0),
+                 .request_id = request_id,
+                 .status = status,
+                 .generation = static_cast<std::uint32_t>(select.integer(2)),
+                 .webhook = select.integer(3) != 0};
 }
 
 Result<std::vector<Job>> list_jobs(Context& context, const JobFilter& filter) {
