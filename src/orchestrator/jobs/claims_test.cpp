@@ -77,7 +77,7 @@ TEST_P(JobStoreTest, OnlyTheLeasesOfOneInstanceAreEnded) {
 TEST_P(JobStoreTest, ALeaseThatIsRenewedLivesOn) {
   const auto mine = take(signal("r1"));
   const auto renew = [&](const std::string& token) {
-    return await<std::vector<HeldClaim>>([&](auto done) {
+    return await<std::vector<StoppedClaim>>([&](auto done) {
              store_->renew_leases({{.request_id = "r1", .token = token}}, seconds{30}, std::move(done));
            })
         .value();
@@ -89,6 +89,32 @@ TEST_P(JobStoreTest, ALeaseThatIsRenewedLivesOn) {
   theirs.owner = "another";
   EXPECT_EQ(take(theirs).result, TakeResult::running);
   EXPECT_THAT(renew("no token of this claim"), SizeIs(1));
+}
+
+TEST_P(JobStoreTest, RenewingTellsWhoseJobWasCancelled) {
+  std::vector<HeldClaim> held;
+  for (int i = 0; i < 40; ++i) {  // more than go into one statement
+    const auto request = "r" + std::to_string(i);
+    insert(request);
+    held.push_back({.request_id = request, .token = take(signal(request)).token});
+  }
+  const auto step = take(signal("r7/a-step"));
+  held.push_back({.request_id = "r7/a-step", .token = step.token});
+  held.push_back({.request_id = "r9", .token = "an old one"});
+  for (const auto* job : {"job-r7", "job-r35"})
+    ASSERT_TRUE(await<Job>([&](auto done) { store_->cancel_job(job, std::move(done)); }));
+  clock_.advance(seconds{20});
+  const auto stopped = await<std::vector<StoppedClaim>>([&](auto done) {
+                         store_->renew_leases(held, seconds{30}, std::move(done));
+                       }).value();
+  std::vector<std::string> told;
+  for (const auto& one : stopped)
+    told.push_back(one.claim.request_id + (one.cancelled ? " cancelled" : " lost"));
+  EXPECT_THAT(told, ElementsAre("r7 cancelled", "r35 cancelled", "r7/a-step cancelled", "r9 lost"));
+  clock_.advance(seconds{20});
+  auto theirs = signal("r39");
+  theirs.owner = "another";
+  EXPECT_EQ(take(theirs).result, TakeResult::running);
 }
 
 TEST_P(JobStoreTest, ARetryOpensTheNextAttemptAndIsFoundAgainAfterACrash) {
@@ -190,9 +216,8 @@ TEST_P(JobStoreTest, AReplayWithoutAJobIsGivenAgainUntilItIsTaken) {
 
 TEST_P(JobStoreTest, AClaimThatWasGivenBackIsNoReplay) {
   const auto mine = take(signal("r1"));
-  ASSERT_TRUE(await<void>([&](auto done) {
-    store_->release_claim({.request_id = "r1", .token = mine.token}, std::move(done));
-  }));
+  ASSERT_TRUE(await<void>(
+      [&](auto done) { store_->release_claim({.request_id = "r1", .token = mine.token}, std::move(done)); }));
   EXPECT_EQ(reopen("r1").error().code, ErrorCode::conflict);
 }
 

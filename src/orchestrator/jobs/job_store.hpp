@@ -84,9 +84,10 @@ class JobStore {
   virtual void retry_claim(RetryClaim retry, StoreCallback<void> done) = 0;
   /// Nothing was sent: the same attempt may be taken again. Errors: claim_lost.
   virtual void release_claim(HeldClaim claim, StoreCallback<void> done) = 0;
-  /// Longer leases for these; gives those that are lost.
+  /// Longer leases for these; gives those that are lost, and those whose job was cancelled, maybe by another
+  /// process.
   virtual void renew_leases(std::vector<HeldClaim> claims, std::chrono::milliseconds lease,
-                            StoreCallback<std::vector<HeldClaim>> done) = 0;
+                            StoreCallback<std::vector<StoppedClaim>> done) = 0;
   /// Ends the leases of every other owner whose name begins with `instance`; empty, only for the one process
   /// that holds the store: of every other owner. Gives how many.
   virtual void expire_other_leases(std::string owner, std::string instance,

@@ -148,6 +148,12 @@ struct HeldClaim {
   std::string token;
 };
 
+/// A claim whose call must not go on.
+struct StoppedClaim {
+  HeldClaim claim;
+  bool cancelled = false;  ///< it is held, and its job was cancelled; else it is lost
+};
+
 enum class TakeResult : std::uint8_t {
   taken,            ///< yours: call, then finish with `token`
   outcome_unknown,  ///< yours, but this attempt was begun by an owner that is gone: do not call, decide

@@ -224,21 +224,25 @@ void Coordinator::renew_leases() {
   for (const auto& [id, call] : calls_)
     if (!call->token.empty()) held.push_back({.request_id = id, .token = call->token});
   if (held.empty()) return;
-  core_->store->renew_leases(
-      std::move(held), core_->options.settings.lease,
-      [self = shared_from_this()](Result<std::vector<HeldClaim>> lost) {
-        if (!lost || lost->empty()) return;
-        self->on_loop([self = self.get(), lost = *std::move(lost)] {
-          for (const auto& claim : lost) {
-            const auto found = self->calls_.find(claim.request_id);
-            if (found == self->calls_.end() || found->second->token != claim.token) continue;
-            if (!found->second->calling) continue;  // its end is being written just now
-            log::warn("orchestrator", "the claim of {} was lost; its call is cancelled", claim.request_id);
-            found->second->abandoned = true;
-            self->core_->registry.cancel(found->second->id);
-          }
-        });
-      });
+  core_->store->renew_leases(std::move(held), core_->options.settings.lease,
+                             [self = shared_from_this()](Result<std::vector<StoppedClaim>> stopped) {
+                               if (!stopped || stopped->empty()) return;
+                               self->on_loop([self = self.get(), stopped = *std::move(stopped)] {
+                                 for (const auto& claim : stopped) self->claim_stopped(claim);
+                               });
+                             });
+}
+
+void Coordinator::claim_stopped(const StoppedClaim& stopped) {
+  const auto& [request_id, token] = stopped.claim;
+  const auto found = calls_.find(request_id);
+  if (found == calls_.end() || found->second->token != token) return;
+  auto& call = *found->second;
+  if (stopped.cancelled && !call.cancelled) return do_cancel(request_id);
+  if (stopped.cancelled || !call.calling) return;  // its end is being written just now
+  log::warn("orchestrator", "the claim of {} was lost; its call is cancelled", request_id);
+  call.abandoned = true;
+  core_->registry.cancel(call.id);
 }
 
 void Coordinator::cancel(std::string request_id) {

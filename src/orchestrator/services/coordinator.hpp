@@ -24,7 +24,8 @@ class Coordinator : public std::enable_shared_from_this<Coordinator> {
   explicit Coordinator(std::shared_ptr<Core> core);
 
   Result<> consume();
-  /// The call of a request whose job was cancelled ends; its result is "cancelled". Any thread.
+  /// The call of a request whose job was cancelled ends; its result is "cancelled". One that another process
+  /// has cancelled ends when its lease is renewed. Any thread.
   void cancel(std::string request_id);
   /// No new signals; running calls may end until `grace`, then they are cancelled and their claims stay as
   /// they are, for the next start. Blocks until `deadline` at most.
@@ -80,6 +81,7 @@ class Coordinator : public std::enable_shared_from_this<Coordinator> {
   void hand_back(const CallPtr& call, const Ending& ending);
   void release(const CallPtr& call);
   void renew_leases();
+  void claim_stopped(const StoppedClaim& stopped);
   void do_cancel(const std::string& request_id);
   void abandon_all();
 

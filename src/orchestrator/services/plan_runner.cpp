@@ -411,21 +411,26 @@ void PlanRunner::renew_leases() {
     if (run->calling) held.push_back({.request_id = claim_id(*run), .token = run->step_token});
   }
   if (held.empty()) return;
-  core_->store->renew_leases(
-      std::move(held), core_->options.settings.lease,
-      [self = shared_from_this()](Result<std::vector<HeldClaim>> lost) {
-        if (!lost || lost->empty()) return;
-        self->on_loop([self = self.get(), lost = *std::move(lost)] {
-          for (const auto& claim : lost) {
-            const auto found = self->runs_.find(claim.request_id.substr(0, claim.request_id.find('/')));
-            if (found == self->runs_.end() || !found->second->calling) continue;
-            if (found->second->token != claim.token && found->second->step_token != claim.token) continue;
-            log::warn("orchestrator", "the claim of {} was lost; its call is cancelled", claim.request_id);
-            found->second->abandoned = true;
-            self->core_->registry.cancel(found->second->id);
-          }
-        });
-      });
+  core_->store->renew_leases(std::move(held), core_->options.settings.lease,
+                             [self = shared_from_this()](Result<std::vector<StoppedClaim>> stopped) {
+                               if (!stopped || stopped->empty()) return;
+                               self->on_loop([self = self.get(), stopped = *std::move(stopped)] {
+                                 for (const auto& claim : stopped) self->claim_stopped(claim);
+                               });
+                             });
+}
+
+void PlanRunner::claim_stopped(const StoppedClaim& stopped) {
+  const auto& [claim, token] = stopped.claim;
+  const auto found = runs_.find(claim.substr(0, claim.find('/')));
+  if (found == runs_.end()) return;
+  auto& run = *found->second;
+  if (run.token != token && run.step_token != token) return;
+  if (stopped.cancelled && !run.cancelled) return cancel(run.plan.request_id);
+  if (stopped.cancelled || !run.calling) return;
+  log::warn("orchestrator", "the claim of {} was lost; its call is cancelled", claim);
+  run.abandoned = true;
+  core_->registry.cancel(run.id);
 }
 
 }  // namespace geminga::orchestrator

@@ -72,6 +72,7 @@ class PlanRunner : public std::enable_shared_from_this<PlanRunner> {
   void count(const Run& run, const Ending& ending);
   void record(const RunPtr& run, const Ending& ending);
   void renew_leases();
+  void claim_stopped(const StoppedClaim& stopped);
 
   [[nodiscard]] std::string claim_id(const Run& run) const {
     return run.plan.request_id + "/" + *run.plan.plan[run.at].step_id;

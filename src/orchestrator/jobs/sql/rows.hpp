@@ -54,12 +54,14 @@ Result<TakenClaim> take_claim(Context& context, const TakeClaim& take);
 Result<> finish_claim(Context& context, const FinishClaim& finish);
 Result<> retry_claim(Context& context, const RetryClaim& retry);
 Result<> release_claim(Context& context, const HeldClaim& claim);
-Result<std::vector<HeldClaim>> renew_leases(Context& context, const std::vector<HeldClaim>& claims,
-                                            std::chrono::milliseconds lease);
-Result<std::uint64_t> expire_other_leases(Context& context, const std::string& owner,
-                                          const std::string& instance);
 Result<Reopened> reopen(Context& context, const Reopen& reopen);
 Result<std::vector<FinishedRequest>> finished(Context& context, const std::vector<std::string>& request_ids);
+
+// rows_leases.cpp
+Result<std::vector<StoppedClaim>> renew_leases(Context& context, const std::vector<HeldClaim>& claims,
+                                               std::chrono::milliseconds lease);
+Result<std::uint64_t> expire_other_leases(Context& context, const std::string& owner,
+                                          const std::string& instance);
 
 // rows_webhooks.cpp
 Result<std::vector<UntoldJob>> untold(Context& context, const std::string& job_id,

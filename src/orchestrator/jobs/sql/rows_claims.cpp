@@ -283,29 +283,6 @@ Result<> release_claim(Context& context, const HeldClaim& claim) {
   return guarded(context, claim.request_id);
 }
 
-Result<std::vector<HeldClaim>> renew_leases(Context& context, const std::vector<HeldClaim>& claims,
-                                            std::chrono::milliseconds lease) {
-  std::vector<HeldClaim> lost;
-  for (const auto& claim : claims) {
-    GEMINGA_TRY(auto change,
-                context.database.prepare("UPDATE claims SET lease_until = ? WHERE request_id = ? AND "
-                                         "token = ? AND state = 'RUNNING'"));
-    GEMINGA_TRY_VOID(change.bind(context.now + lease).bind(claim.request_id).bind(claim.token).run());
-    if (context.database.changes() == 0) lost.push_back(claim);
-  }
-  return lost;
-}
-
-Result<std::uint64_t> expire_other_leases(Context& context, const std::string& owner,
-                                          const std::string& instance) {
-  GEMINGA_TRY(auto change,
-              context.database.prepare(
-                  "UPDATE claims SET lease_until = 0 WHERE state = 'RUNNING' AND state <> 'DONE' AND "
-                  "owner <> ?1 AND substr(owner, 1, length(?2)) = ?2"));
-  GEMINGA_TRY_VOID(change.bind(owner).bind(instance).run());
-  return static_cast<std::uint64_t>(context.database.changes());
-}
-
 Result<Reopened> reopen(Context& context, const Reopen& reopen) {
   const auto& id = reopen.request_id;
   GEMINGA_TRY(const auto claim, find_claim(context, id));

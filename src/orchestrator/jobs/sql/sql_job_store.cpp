@@ -94,7 +94,7 @@ class SqlJobStore final : public JobStore {
     on(writes_, sql::release_claim, std::move(done), std::move(claim));
   }
   void renew_leases(std::vector<HeldClaim> claims, std::chrono::milliseconds lease,
-                    StoreCallback<std::vector<HeldClaim>> done) override {
+                    StoreCallback<std::vector<StoppedClaim>> done) override {
     on(writes_, sql::renew_leases, std::move(done), std::move(claims), lease);
   }
   void expire_other_leases(std::string owner, std::string instance,
