@@ -111,8 +111,9 @@ class JobStore {
 
   /// Takes away what has ended before then: jobs with their events, claims, failures and decisions, and those
   /// of requests without a job; at most `limit` of each kind, oldest first. What is open stays, and what a
-  /// dead letter may still reopen. Gives how many requests.
-  virtual void prune(Timestamp before, std::uint32_t limit, StoreCallback<std::uint64_t> done) = 0;
+  /// dead letter may still reopen. A run begins with an empty `from` and goes on with what it gave, so that
+  /// it looks once at what is kept.
+  virtual void prune(Timestamp before, std::uint32_t limit, PruneFrom from, StoreCallback<Pruned> done) = 0;
 
   /// Writes what waits, answers `closed` from then on, joins its threads. Idempotent; not from a callback.
   virtual void stop() = 0;

@@ -215,8 +215,9 @@ TEST_P(JobStoreTest, AnEndWithAWebhookIsUntoldUntilTheBusHasIt) {
   EXPECT_EQ(untold()[0].generation, 1U);
   const auto prune = [&] {
     clock_.advance(seconds{1});
-    return await<std::uint64_t>([&](auto done) { store_->prune(clock_.wall_now(), 10, std::move(done)); })
-        .value();
+    return await<Pruned>([&](auto done) { store_->prune(clock_.wall_now(), 10, {}, std::move(done)); })
+        .value()
+        .requests;
   };
   ASSERT_TRUE(finish("hooked", take(signal("hooked", 0, 1)).token, "result"));
   EXPECT_EQ(prune(), 1U) << "only the one without a webhook";
@@ -258,7 +259,7 @@ TEST_P(JobStoreTest, PruningTakesWhatHasEndedAndNothingElse) {
   ended("young");
 
   const auto prune = [&](std::uint32_t limit) {
-    return await<std::uint64_t>([&](auto done) { store_->prune(cut, limit, std::move(done)); }).value();
+    return await<Pruned>([&](auto done) { store_->prune(cut, limit, {}, std::move(done)); }).value().requests;
   };
   std::uint64_t pruned = 0;
   int groups = 0;
@@ -296,6 +297,29 @@ TEST_P(JobStoreTest, PruningTakesWhatHasEndedAndNothingElse) {
   });
   EXPECT_EQ(replayed.error().code, ErrorCode::conflict) << "nothing is left to replay";
   EXPECT_EQ(prune(100), 1U) << "and nothing holds the job";
+}
+
+TEST_P(JobStoreTest, ARunOfPruningLooksOnceAtWhatIsKept) {
+  const auto ended = [&](const std::string& request, const std::string& dead_letter = {}) {
+    insert(request);
+    ASSERT_TRUE(finish(request, take(signal(request)).token, "result", dead_letter));
+    apply(request, dead_letter.empty() ? JobStatus::completed : JobStatus::failed);
+    clock_.advance(seconds{1});
+  };
+  ended("kept", "a dead letter");
+  for (const auto* request : {"one", "two", "three"}) ended(request);
+  const auto cut = clock_.wall_now();
+  const auto prune = [&](std::uint32_t limit, const PruneFrom& from) {
+    return await<Pruned>([&](auto done) { store_->prune(cut, limit, from, std::move(done)); }).value();
+  };
+  const auto first = prune(2, {});
+  EXPECT_EQ(first.requests, 2U);
+  const DiscardedLetter letter{.message_id = "1:2:-1", .request_id = "kept", .generation = 0};
+  ASSERT_TRUE(await<void>([&](auto done) { store_->discard_letter(letter, std::move(done)); }));
+  const auto second = prune(2, first.next);
+  EXPECT_EQ(second.requests, 1U) << "it goes on behind the two";
+  EXPECT_EQ(prune(2, second.next).requests, 0U);
+  EXPECT_EQ(prune(2, {}).requests, 1U) << "the next run begins anew";
 }
 
 TEST_P(JobStoreTest, AFailingWriteDoesNotSpoilItsGroup) {

@@ -217,6 +217,18 @@ struct Reopened {
   OutboxMessage outbox;
 };
 
+/// Where a run of pruning goes on: what ended before was looked at, and is gone or kept.
+struct PruneFrom {
+  Timestamp jobs{};
+  Timestamp decisions{};
+  Timestamp claims{};
+};
+
+struct Pruned {
+  std::uint64_t requests = 0;
+  PruneFrom next;
+};
+
 /// A dead letter that nobody wants to replay.
 struct DiscardedLetter {
   std::string message_id;  ///< in its topic

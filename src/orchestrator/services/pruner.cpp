@@ -17,22 +17,23 @@ Pruner::Pruner(std::shared_ptr<Core> core)
 
 void Pruner::start() {
   if (core_->options.settings.job_retention.count() == 0) return;
-  repeat_ = std::make_unique<Repeat>(core_->loop, core_->options.prune_interval, [this] { prune(); });
+  repeat_ = std::make_unique<Repeat>(core_->loop, core_->options.prune_interval, [this] {
+    prune(core_->now() - core_->options.settings.job_retention, {});
+  });
 }
 
-void Pruner::prune() {
-  core_->store->prune(core_->now() - core_->options.settings.job_retention, kGroup,
-                      [self = shared_from_this()](const Result<std::uint64_t>& pruned) {
-                        if (!pruned) {
-                          if (pruned.error().code != ErrorCode::closed)
-                            log::warn("orchestrator", "the jobs store was not pruned: {}",
-                                      pruned.error().message);
-                          return;
-                        }
-                        self->pruned_.add(static_cast<double>(*pruned));
-                        // There may be more; other writes come between.
-                        if (*pruned > 0) self->prune();
-                      });
+void Pruner::prune(Timestamp before, PruneFrom from) {
+  core_->store->prune(
+      before, kGroup, from, [self = shared_from_this(), before](const Result<Pruned>& pruned) {
+        if (!pruned) {
+          if (pruned.error().code != ErrorCode::closed)
+            log::warn("orchestrator", "the jobs store was not pruned: {}", pruned.error().message);
+          return;
+        }
+        self->pruned_.add(static_cast<double>(pruned->requests));
+        // There may be more; other writes come between.
+        if (pruned->requests > 0) self->prune(before, pruned->next);
+      });
 }
 
 }  // namespace geminga::orchestrator

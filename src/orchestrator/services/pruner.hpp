@@ -15,7 +15,7 @@ class Pruner : public std::enable_shared_from_this<Pruner> {
   void stop() { repeat_.reset(); }
 
  private:
-  void prune();
+  void prune(Timestamp before, PruneFrom from);
 
   const std::shared_ptr<Core> core_;
   const base::Counter pruned_;

@@ -69,7 +69,7 @@ Result<std::vector<UntoldJob>> untold(Context& context, const std::string& job_i
 Result<> mark_told(Context& context, const std::string& job_id, std::uint32_t generation);
 
 // rows_prune.cpp
-Result<std::uint64_t> prune(Context& context, Timestamp before, std::uint32_t limit);
+Result<Pruned> prune(Context& context, Timestamp before, std::uint32_t limit, const PruneFrom& from);
 
 // rows_letters.cpp
 Result<> discard_letter(Context& context, const DiscardedLetter& letter);

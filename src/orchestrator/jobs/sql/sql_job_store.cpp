@@ -116,8 +116,8 @@ class SqlJobStore final : public JobStore {
                        StoreCallback<std::vector<std::string>> done) override {
     on(reads_, sql::discarded_among, std::move(done), std::move(message_ids));
   }
-  void prune(Timestamp before, std::uint32_t limit, StoreCallback<std::uint64_t> done) override {
-    on(writes_, sql::prune, std::move(done), before, limit);
+  void prune(Timestamp before, std::uint32_t limit, PruneFrom from, StoreCallback<Pruned> done) override {
+    later(sql::prune, std::move(done), before, limit, from);
   }
 
   void stop() override {
