@@ -176,15 +176,19 @@ TopicMessage dead_letter_message(const Core& core, const Envelope& envelope, std
 DeadLetters::DeadLetters(std::shared_ptr<Core> core, std::shared_ptr<net::BlockingPool> pool)
     : core_(std::move(core)), pool_(std::move(pool)) {}
 
-Result<> DeadLetters::without_discarded(std::vector<StoredDeadLetter>& letters) {
-  std::vector<std::string> ids;
-  ids.reserve(letters.size());
-  for (const auto& letter : letters) ids.push_back(letter.id.to_string());
+Result<std::vector<std::string>> DeadLetters::discarded_among(std::vector<std::string> ids) {
   std::promise<Result<std::vector<std::string>>> promise;
   core_->store->discarded_among(std::move(ids), [&promise](Result<std::vector<std::string>> found) {
     promise.set_value(std::move(found));
   });
-  GEMINGA_TRY(const auto discarded, promise.get_future().get());
+  return promise.get_future().get();
+}
+
+Result<> DeadLetters::without_discarded(std::vector<StoredDeadLetter>& letters) {
+  std::vector<std::string> ids;
+  ids.reserve(letters.size());
+  for (const auto& letter : letters) ids.push_back(letter.id.to_string());
+  GEMINGA_TRY(const auto discarded, discarded_among(std::move(ids)));
   const std::set<std::string> gone(discarded.begin(), discarded.end());
   std::erase_if(letters,
                 [&](const StoredDeadLetter& letter) { return gone.contains(letter.id.to_string()); });
@@ -254,9 +258,18 @@ void DeadLetters::show(LetterId id, std::function<void(Result<StoredDeadLetter>)
   pool_->post([self = shared_from_this(), id, done = std::move(done)] { done(self->find(id)); });
 }
 
+/// The claim tells of the letter of its own generation only, and of a webhook's not at all.
+Result<StoredDeadLetter> DeadLetters::find_replayable(const LetterId& id) {
+  GEMINGA_TRY(auto found, find(id));
+  GEMINGA_TRY(const auto discarded, discarded_among({found.id.to_string()}));
+  if (discarded.empty()) return found;
+  return fail(ErrorCode::conflict,
+              fmt::format("dead letter {} was discarded and cannot be replayed", found.id.to_string()));
+}
+
 void DeadLetters::replay(LetterId id, Replied done) {
   pool_->post([self = shared_from_this(), id, done = std::move(done)] {
-    const auto found = self->find(id);
+    const auto found = self->find_replayable(id);
     if (!found) return done(std::unexpected(found.error()));
     self->reopen(*found, done);
   });

@@ -69,8 +69,8 @@ class DeadLetters : public std::enable_shared_from_this<DeadLetters> {
   /// Errors: not_found.
   void show(LetterId id, std::function<void(Result<StoredDeadLetter>)> done);
   /// Opens the request's claim and job with the next generation and publishes its signal or plan; a webhook
-  /// is only sent again, from its first attempt. Errors: not_found, conflict (none of these; under way),
-  /// job_terminal (completed or cancelled since).
+  /// is only sent again, from its first attempt. Errors: not_found, conflict (none of these; under way;
+  /// discarded), job_terminal (completed or cancelled since).
   void replay(LetterId id, std::function<void(Result<Replayed>)> done);
   /// Nobody wants it: it is listed no more and cannot be replayed. Errors: not_found.
   void discard(LetterId id, std::function<void(Result<StoredDeadLetter>)> done);
@@ -82,8 +82,12 @@ class DeadLetters : public std::enable_shared_from_this<DeadLetters> {
   /// Adds those of one namespace until the page is full.
   [[nodiscard]] Result<> browse_in(const std::string& name_space, std::optional<MessageId> after,
                                    const Page& page, std::vector<StoredDeadLetter>& letters);
+  /// Blocks.
+  [[nodiscard]] Result<std::vector<std::string>> discarded_among(std::vector<std::string> ids);
   /// Takes away what was discarded. Blocks.
   [[nodiscard]] Result<> without_discarded(std::vector<StoredDeadLetter>& letters);
+  /// The letter, unless it was discarded. Blocks. Errors: not_found, conflict.
+  [[nodiscard]] Result<StoredDeadLetter> find_replayable(const LetterId& id);
   void reopen(const StoredDeadLetter& stored, Replied done);
   void tell_again(TopicMessage webhook, std::string job_id, std::uint32_t generation, Replied done);
   void publish(Reopened reopened, std::string request_id, Replied done);

@@ -165,6 +165,25 @@ TEST_F(FlowTest, ExhaustedGoesToTheDeadLettersAndReplayCompletesIt) {
   EXPECT_THAT(world_.registry.calls(), SizeIs(4));
 }
 
+TEST_F(FlowTest, ADiscardedLetterOfAGenerationBeforeIsNotReplayed) {
+  world_.options.settings.max_attempts = 1;
+  world_.registry.add_tool("work", [](std::size_t, const std::string&) {
+    return FakeRegistry::failure(mcp::FailureClass::unknown, "broke");
+  });
+  world_.start();
+  const auto id = world_.submit("run work");
+  world_.ended(id);
+  const auto letters = world_.dead_letters();
+  ASSERT_THAT(letters, SizeIs(1));
+  const std::string path = "/api/orchestrator/dlq/" + letters[0]["id"].get<std::string>();
+  ASSERT_EQ(world_.post(path + "/replay", "").status, 202);
+  eventually("it fails again", [&] { return world_.dead_letters().size() == 2; });
+  EXPECT_EQ(world_.ended(id)["status"], "FAILED");
+  ASSERT_EQ(world_.post(path + "/discard", "").status, 200);
+  EXPECT_EQ(world_.post(path + "/replay", "").status, 409);
+  EXPECT_THAT(world_.registry.calls(), SizeIs(2));
+}
+
 TEST_F(FlowTest, ADestructiveToolOfUnknownOutcomeIsNotCalledAgain) {
   mcp::ToolAnnotations destructive;
   destructive.destructive = true;

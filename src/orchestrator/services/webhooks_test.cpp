@@ -163,6 +163,9 @@ TEST_F(WebhooksTest, ExhaustedItIsADeadLetterWithEveryReasonAndTheJobIsAsItWas) 
   EXPECT_EQ(world_.job(id), job) << "only its end is told again";
   EXPECT_EQ(world_.post(path + "/discard", "").status, 200);
   EXPECT_THAT(world_.dead_letters(), SizeIs(0));
+  const auto refused = world_.post(path + "/replay", "");
+  EXPECT_EQ(refused.status, 409);
+  EXPECT_THAT(refused.body["message"].get<std::string>(), HasSubstr("was discarded"));
 }
 
 TEST_F(WebhooksTest, DiscardingItsDeadLetterLeavesThatOfTheRequest) {
