@@ -224,7 +224,8 @@ TEST_F(FlowTest, CancelEndsTheCallAndTheJobStaysCancelled) {
   EXPECT_EQ(cancelled.status, 200);
   EXPECT_EQ(cancelled.body, (json{{"jobId", id}, {"status", "CANCELLED"}}));
   eventually("the tool hears of it", [&] { return world_.registry.cancelled() == 1; });
-  eventually("the late result is noted", [&] { return world_.messages(TopicRole::results).size() == 1; });
+  eventually("the late result is noted",
+             [&] { return world_.event_stream(id).contains("event: LATE_RESULT"); });
   EXPECT_EQ(world_.job(id)["status"], "CANCELLED");
   EXPECT_EQ(world_.post("/api/orchestrator/jobs/" + id + "/cancel", "").status, 409);
   EXPECT_THAT(world_.registry.calls(), SizeIs(1));

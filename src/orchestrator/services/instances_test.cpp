@@ -70,6 +70,23 @@ class InstancesTest : public ::testing::Test {
     }
   }
 
+  /// Asks for "work" until the second has been called, and gives that request.
+  std::string tried_at(Instance& second) {
+    eventually("the second gets one", [&] {
+      if (!second.registry.calls().empty()) return true;
+      world_.submit("run work");
+      return false;
+    });
+    return second.registry.calls().at(0).idempotency_key;
+  }
+  std::string job_of(const std::string& request) {
+    const auto page = world_.get("/api/orchestrator/jobs?limit=500");
+    for (const auto& job : page.body.value("jobs", json::array()))
+      if (job["requestId"] == request) return job["jobId"];
+    ADD_FAILURE() << "no job of " << request;
+    return {};
+  }
+
   World world_;
 };
 
@@ -99,23 +116,36 @@ TEST_F(InstancesTest, EachWaitingQueryGetsItsOwnAnswer) {
 }
 
 TEST_F(InstancesTest, WhatOneBeganTheOtherGoesOnWith) {
+  world_.registry.add_tool("work",
+                           [](std::size_t, const std::string&) { return FakeRegistry::text("here"); });
   world_.start();
-  std::string job;
+  std::string request;
   {
     Instance second(world_);
-    world_.registry.add_tool("work", [](std::size_t number, const std::string&) {
-      return number == 0 ? FakeRegistry::failure(mcp::FailureClass::unknown, "once")
-                         : FakeRegistry::text("here");
-    });
     second.registry.add_tool("work", [](std::size_t, const std::string&) {
       return FakeRegistry::failure(mcp::FailureClass::unknown, "there");
     });
-    job = world_.submit("run work");
-    eventually("it was tried",
-               [&] { return world_.registry.calls().size() + second.registry.calls().size() > 0; });
+    request = tried_at(second);
   }
-  const auto ended = world_.ended(job);
+  const auto ended = world_.ended(job_of(request));
   EXPECT_EQ(ended["status"], "COMPLETED") << ended;
+  EXPECT_EQ(ended["result"]["content"][0]["text"], "here");
+  EXPECT_GE(ended["attempts"], 2);
+}
+
+TEST_F(InstancesTest, ACancelReachesTheCallOfTheOther) {
+  world_.options.settings.lease = std::chrono::milliseconds{600};
+  world_.registry.add_tool("work",
+                           [](std::size_t, const std::string&) { return FakeRegistry::text("here"); });
+  world_.start();
+  Instance second(world_);
+  second.registry.add_tool("work", [](std::size_t, const std::string&) { return std::nullopt; });  // it hangs
+  const auto job = job_of(tried_at(second));
+  ASSERT_EQ(world_.post("/api/orchestrator/jobs/" + job + "/cancel", "").status, 200);
+  eventually("the tool hears of it", [&] { return second.registry.cancelled() == 1; });
+  eventually("its end is a late one",
+             [&] { return world_.event_stream(job).contains("event: LATE_RESULT"); });
+  EXPECT_EQ(world_.job(job)["status"], "CANCELLED");
 }
 
 TEST_F(InstancesTest, WhoLosesItsClaimLeavesTheEndToTheOther) {

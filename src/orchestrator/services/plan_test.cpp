@@ -243,9 +243,8 @@ TEST_F(PlanTest, ACancelThatOnlyTheStoreKnowsEndsThePlanAtItsNextStep) {
   world_.start();
   const auto id = world_.submit(kSentence);
   EXPECT_THAT(world_.event_stream(id), HasSubstr("CANCELLED"));
-  eventually("no claim is left open", [&] {
-    return world_.get("/api/orchestrator/status").body["jobs"]["claimsRunning"] == 0;
-  });
+  eventually("no claim is left open",
+             [&] { return world_.get("/api/orchestrator/status").body["jobs"]["claimsRunning"] == 0; });
   EXPECT_EQ(world_.job(id)["status"], "CANCELLED");
   EXPECT_THAT(called(), ElementsAre("first"));
 }
