@@ -57,18 +57,18 @@ Ending ending_of(mcp::CallOutcome outcome, bool cancelled) {
   return ending;
 }
 
-FinishClaim finish_of(const Core& core, const ClaimedCall& call, const Ending& ending,
-                      bool with_dead_letter) {
+WrittenEnd finish_of(const Core& core, const ClaimedCall& call, const Ending& ending, bool with_dead_letter) {
   const bool answered = ending.outcome == Outcome::ok || ending.outcome == Outcome::tool_error;
   const auto result = answered ? answer_result(call.signal, ending.answer, core.now())
                                : failed_result(call.signal, ending.error, core.now());
   FinishClaim finish;
   finish.request_id = call.claim.request_id;
   finish.token = call.claim.token;
-  finish.result_json = result_body(call.signal, result);
+  auto body = result_body(call.signal, result);
+  finish.result_json = std::move(body.json);
   if (ending.outcome != Outcome::ok) finish.failure = failure_of(core, call.signal, ending);
   if (with_dead_letter) finish.dead_letter_json = letter_of(core, call, ending);
-  return finish;
+  return {.finish = std::move(finish), .status = body.status};
 }
 
 RetryClaim retry_of(const Core& core, const ClaimedCall& call, const Ending& ending) {
@@ -110,13 +110,12 @@ std::string schema_error(const Core& core, const ToolSignal& signal) {
                      signal.server_id, fmt::join(reasons, "; "));
 }
 
-std::vector<TopicMessage> end_messages(const Core& core, const Envelope& envelope,
-                                       const std::string& result_json, const std::string& dead_letter_json) {
+std::vector<TopicMessage> end_messages(const Core& core, const Envelope& envelope, const WrittenEnd& end) {
   std::vector<TopicMessage> messages;
-  const auto result = parse_result(result_json);
-  const auto status = result ? to_string(result->status) : to_string(ResultStatus::failed);
-  messages.push_back(core.message(TopicRole::results, envelope, status, result_json));
-  if (!dead_letter_json.empty()) messages.push_back(dead_letter_message(core, envelope, dead_letter_json));
+  messages.push_back(
+      core.message(TopicRole::results, envelope, to_string(end.status), end.finish.result_json));
+  const auto& letter = end.finish.dead_letter_json;
+  if (!letter.empty()) messages.push_back(dead_letter_message(core, envelope, letter));
   return messages;
 }
 
@@ -124,7 +123,12 @@ std::vector<TopicMessage> end_messages_again(const Core& core, const Envelope& e
                                              const TakenClaim& claim, const Message& copy) {
   const auto letter = parse_dead_letter(claim.dead_letter_json);
   const bool of_another = letter && !letter->message_id.empty() && letter->message_id != copy.id.to_string();
-  return end_messages(core, envelope, claim.result_json, of_another ? std::string{} : claim.dead_letter_json);
+  const auto result = parse_result(claim.result_json);
+  WrittenEnd end;
+  end.finish.result_json = claim.result_json;
+  if (result) end.status = result->status;
+  if (!of_another) end.finish.dead_letter_json = claim.dead_letter_json;
+  return end_messages(core, envelope, end);
 }
 
 }  // namespace geminga::orchestrator

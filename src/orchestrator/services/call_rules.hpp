@@ -30,7 +30,12 @@ struct ClaimedCall {
   std::string name{};  ///< in front of the reason of a dead letter; empty: the call stands for itself
 };
 
-FinishClaim finish_of(const Core& core, const ClaimedCall& call, const Ending& ending, bool with_dead_letter);
+/// What is written of a call that has ended, and the status of its result.
+struct WrittenEnd {
+  FinishClaim finish;
+  ResultStatus status = ResultStatus::failed;
+};
+WrittenEnd finish_of(const Core& core, const ClaimedCall& call, const Ending& ending, bool with_dead_letter);
 RetryClaim retry_of(const Core& core, const ClaimedCall& call, const Ending& ending);
 
 /// What is done after a call that ended so, by the retry table with what the registry knows of server and
@@ -42,8 +47,7 @@ Action action_after(const Core& core, const ToolSignal& signal, Outcome outcome)
 std::string schema_error(const Core& core, const ToolSignal& signal);
 
 /// The result, and the dead letter where there is one.
-std::vector<TopicMessage> end_messages(const Core& core, const Envelope& envelope,
-                                       const std::string& result_json, const std::string& dead_letter_json);
+std::vector<TopicMessage> end_messages(const Core& core, const Envelope& envelope, const WrittenEnd& end);
 
 /// The same for a message that finds its claim done. The signal or plan that a letter stands for is
 /// acknowledged in the step that publishes the letter. So a second copy of it, which a slow publish leaves

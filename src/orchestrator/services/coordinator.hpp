@@ -73,7 +73,7 @@ class Coordinator : public std::enable_shared_from_this<Coordinator> {
   void conclude(const CallPtr& call, Ending ending);
   [[nodiscard]] static ClaimedCall claimed(const Call& call);
   void finish(const CallPtr& call, const Ending& ending, bool with_dead_letter);
-  void write_end(const CallPtr& call, FinishClaim finish, Execution execution);
+  void write_end(const CallPtr& call, WrittenEnd end, Execution execution);
   void retry(const CallPtr& call, const Ending& ending);
   void write_retry(const CallPtr& call, RetryClaim retry, std::vector<TopicMessage> messages);
   /// True: the store could not write now, and `step` runs again in a second; the claim stays ours meanwhile.

@@ -31,18 +31,18 @@ bool Coordinator::again(const Result<>& written, std::function<void()> step) {
   return true;
 }
 
-void Coordinator::write_end(const CallPtr& call, FinishClaim finish, Execution execution) {
-  auto copy = finish;
-  core_->store->finish_claim(std::move(copy), [self = shared_from_this(), call, finish = std::move(finish),
+void Coordinator::write_end(const CallPtr& call, WrittenEnd end, Execution execution) {
+  auto copy = end.finish;
+  core_->store->finish_claim(std::move(copy), [self = shared_from_this(), call, end = std::move(end),
                                                execution = std::move(execution)](Result<> written) mutable {
-    self->on_loop([self = self.get(), call, finish = std::move(finish), execution = std::move(execution),
+    self->on_loop([self = self.get(), call, end = std::move(end), execution = std::move(execution),
                    written = std::move(written)] {
-      if (self->again(written, [=] { self->write_end(call, finish, execution); })) return;
+      if (self->again(written, [=] { self->write_end(call, end, execution); })) return;
       self->release(call);
       // The signal comes again and finds another owner's end, or an attempt of unknown outcome.
       if (!written) return call->item.hand_back(written.error());
-      self->core_->on_end(finish.request_id, finish.result_json);
-      auto messages = end_messages(*self->core_, call->envelope, finish.result_json, finish.dead_letter_json);
+      self->core_->on_end(end.finish.request_id, end.finish.result_json);
+      auto messages = end_messages(*self->core_, call->envelope, end);
       messages.push_back(self->core_->record(call->envelope, execution));
       call->item.forward(std::move(messages));
     });

@@ -169,7 +169,8 @@ TEST_F(InstancesTest, WhoLosesItsClaimLeavesTheEndToTheOther) {
   FinishClaim finish{.request_id = take.request_id, .token = theirs.token};
   finish.result_json =
       result_body(signal, answer_result(signal, {.content = R"([{"type":"text","text":"theirs"}])"},
-                                        base::Clock::system().wall_now()));
+                                        base::Clock::system().wall_now()))
+          .json;
   ASSERT_TRUE(await<void>([&](auto done) { store->finish_claim(finish, std::move(done)); }));
   const auto ended = world_.ended(job);
   ASSERT_EQ(ended["status"], "COMPLETED") << ended;

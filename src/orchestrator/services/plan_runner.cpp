@@ -299,7 +299,7 @@ ClaimedCall PlanRunner::claimed(const Run& run) const {
 }
 
 void PlanRunner::finish_step(const RunPtr& run, const Ending& ending, bool with_dead_letter) {
-  const auto finish = finish_of(*core_, claimed(*run), ending, with_dead_letter);
+  const auto finish = finish_of(*core_, claimed(*run), ending, with_dead_letter).finish;
   const auto written = parse_result(finish.result_json);
   write(
       run, [this, finish](StoreCallback<void> done) { core_->store->finish_claim(finish, std::move(done)); },
@@ -335,30 +335,32 @@ void PlanRunner::give_back(const RunPtr& run, std::chrono::milliseconds delay) {
 }
 
 void PlanRunner::complete(const RunPtr& run) {
-  const auto result = executed_plan_result(run->plan, run->results, core_->now());
-  finish_plan(run, {.request_id = run->plan.request_id, .token = run->token, .result_json = to_json(result)},
-              Outcome::ok);
+  finish_plan(run, executed_plan_result(run->plan, run->results, core_->now()), {}, Outcome::ok);
 }
 
 void PlanRunner::fail_plan(const RunPtr& run, std::string error, std::string dead_letter_json) {
   auto result = plan_result(run->plan, core_->now());
   result.status = ResultStatus::failed;
   result.error = run->signal.tool_id.empty() ? std::move(error) : step_name(*run) + ": " + error;
-  finish_plan(run,
-              {.request_id = run->plan.request_id,
-               .token = run->token,
-               .result_json = to_json(result),
-               .dead_letter_json = std::move(dead_letter_json)},
-              run->cancelled ? Outcome::cancelled : Outcome::final);
+  finish_plan(run, result, std::move(dead_letter_json), run->cancelled ? Outcome::cancelled : Outcome::final);
 }
 
-void PlanRunner::finish_plan(const RunPtr& run, FinishClaim finish, Outcome outcome) {
+void PlanRunner::finish_plan(const RunPtr& run, const ResultEvent& result, std::string dead_letter_json,
+                             Outcome outcome) {
+  const WrittenEnd end{.finish = {.request_id = run->plan.request_id,
+                                  .token = run->token,
+                                  .result_json = to_json(result),
+                                  .dead_letter_json = std::move(dead_letter_json)},
+                       .status = result.status};
   write(
-      run, [this, finish](StoreCallback<void> done) { core_->store->finish_claim(finish, std::move(done)); },
-      [this, run, finish, outcome] {
-        core_->on_end(finish.request_id, finish.result_json);
+      run,
+      [this, finish = end.finish](StoreCallback<void> done) {
+        core_->store->finish_claim(finish, std::move(done));
+      },
+      [this, run, end, outcome] {
+        core_->on_end(end.finish.request_id, end.finish.result_json);
         drop(run);
-        auto messages = end_messages(*core_, run->envelope, finish.result_json, finish.dead_letter_json);
+        auto messages = end_messages(*core_, run->envelope, end);
         Execution execution;
         execution.request_id = run->plan.request_id;
         execution.step = "coordinator";

@@ -66,7 +66,8 @@ class PlanRunner : public std::enable_shared_from_this<PlanRunner> {
   void retry_step(const RunPtr& run, const Ending& ending);
   void complete(const RunPtr& run);
   void fail_plan(const RunPtr& run, std::string error, std::string dead_letter_json);
-  void finish_plan(const RunPtr& run, FinishClaim finish, Outcome outcome);
+  void finish_plan(const RunPtr& run, const ResultEvent& result, std::string dead_letter_json,
+                   Outcome outcome);
   void give_back(const RunPtr& run, std::chrono::milliseconds delay);
   void drop(const RunPtr& run);
   void count(const Run& run, const Ending& ending);

@@ -52,13 +52,12 @@ ResultEvent answer_result(const ToolSignal& signal, const mcp::CallAnswer& answe
   return result;
 }
 
-std::string result_body(const ToolSignal& signal, const ResultEvent& result) {
+ResultBody result_body(const ToolSignal& signal, const ResultEvent& result) {
   auto body = to_json(result);
-  if (body.size() <= kResultBytesMax) return body;
-  return to_json(failed_result(signal,
-                               fmt::format("the answer of {}/{} makes a result of {} bytes; {} is the limit",
-                                           signal.server_id, signal.tool_id, body.size(), kResultBytesMax),
-                               result.timestamp));
+  if (body.size() <= kResultBytesMax) return {.json = std::move(body), .status = result.status};
+  const auto why = fmt::format("the answer of {}/{} makes a result of {} bytes; {} is the limit",
+                               signal.server_id, signal.tool_id, body.size(), kResultBytesMax);
+  return {.json = to_json(failed_result(signal, why, result.timestamp)), .status = ResultStatus::failed};
 }
 
 std::string bounded_error(std::string text) {

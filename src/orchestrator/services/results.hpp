@@ -19,8 +19,13 @@ ResultEvent answer_result(const ToolSignal& signal, const mcp::CallAnswer& answe
 /// 64 KiB, cut between characters, with a word on that.
 std::string bounded_error(std::string text);
 ResultEvent failed_result(const ToolSignal& signal, std::string_view error, Timestamp now);
-/// The bytes of a result; one that is too large to travel becomes a failed one that says so.
-std::string result_body(const ToolSignal& signal, const ResultEvent& result);
+/// A result as it is written and sent.
+struct ResultBody {
+  std::string json;
+  ResultStatus status = ResultStatus::failed;
+};
+/// One that is too large to travel becomes a failed one that says so.
+ResultBody result_body(const ToolSignal& signal, const ResultEvent& result);
 ResultEvent plan_result(const Plan& plan, Timestamp now);
 /// Of a plan whose steps were called: the plan, and the contents of all `answers` one after the other. What
 /// is too large to travel becomes a failed one that says so.

@@ -22,7 +22,9 @@ TEST(ResultsTest, AnAnswerKeepsItsContent) {
   EXPECT_EQ(result.tool_path, "files/read");
   EXPECT_EQ(result.result,
             R"({"content":[{"type":"text","text":"hello"}],"isError":false,"structuredContent":{"n":1}})");
-  EXPECT_TRUE(parse_result(result_body(signal(), result)));
+  const auto body = result_body(signal(), result);
+  EXPECT_EQ(body.status, ResultStatus::tool);
+  EXPECT_TRUE(parse_result(body.json));
 }
 
 TEST(ResultsTest, AnErrorAnswerIsFailedWithTheToolsText) {
@@ -42,8 +44,9 @@ TEST(ResultsTest, WhatIsTooLargeToTravelFailsAndSaysSo) {
   for (const bool is_error : {false, true}) {
     answer.is_error = is_error;
     const auto body = result_body(signal(), answer_result(signal(), answer, {}));
-    EXPECT_LT(body.size(), 1'000U);
-    const auto result = parse_result(body);
+    EXPECT_LT(body.json.size(), 1'000U);
+    EXPECT_EQ(body.status, ResultStatus::failed);
+    const auto result = parse_result(body.json);
     ASSERT_TRUE(result) << result.error().message;
     EXPECT_EQ(result->status, ResultStatus::failed);
     EXPECT_THAT(*result->error, ::testing::HasSubstr("limit"));
