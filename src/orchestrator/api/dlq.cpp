@@ -4,6 +4,7 @@
 #include "base/try.hpp"
 #include "net/json_errors.hpp"
 #include "orchestrator/api/api.hpp"
+#include "orchestrator/api/json_text.hpp"
 #include "orchestrator/spaces.hpp"
 
 namespace geminga::orchestrator {
@@ -13,10 +14,6 @@ using nlohmann::ordered_json;
 
 constexpr std::uint32_t kPageMax = 1'000;
 constexpr std::uint32_t kPage = 100;
-
-std::string text_of(const ordered_json& value) {
-  return value.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
-}
 
 ordered_json letter_json(const StoredDeadLetter& stored) {
   const auto& letter = stored.letter;

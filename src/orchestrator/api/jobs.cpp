@@ -5,6 +5,7 @@
 #include "base/try.hpp"
 #include "net/json_errors.hpp"
 #include "orchestrator/api/api.hpp"
+#include "orchestrator/api/json_text.hpp"
 #include "orchestrator/api/submission.hpp"
 #include "orchestrator/services/job_json.hpp"
 
@@ -14,10 +15,6 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr std::uint32_t kPageMax = 500;
-
-std::string text_of(const ordered_json& value) {
-  return value.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
-}
 
 Result<JobFilter> filter_of(const net::HttpRequest& request) {
   JobFilter filter;

@@ -3,6 +3,7 @@
 
 #include "net/json_errors.hpp"
 #include "orchestrator/api/api.hpp"
+#include "orchestrator/api/json_text.hpp"
 #include "orchestrator/api/submission.hpp"
 #include "orchestrator/matching/normalise.hpp"
 
@@ -10,10 +11,6 @@ namespace geminga::orchestrator {
 namespace {
 
 using nlohmann::ordered_json;
-
-std::string text_of(const ordered_json& value) {
-  return value.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
-}
 
 net::HttpResponse failed_wait(const Error& error, const std::string& request_id) {
   // The job was cancelled by somebody: nothing is wrong with the form of this request.
