@@ -194,13 +194,16 @@ TEST_F(PulsarProducingTest, AnExclusiveProducerWaitsForItsTurn) {
                                     .producer_id = 1,
                                     .request_id = 2,
                                     .producer_access_mode = wire::ProducerAccessMode::wait_for_exclusive});
-  EXPECT_FALSE(*second->hear<wire::CommandProducerSuccess>()->producer_ready);
+  const auto waits = second->hear<wire::CommandProducerSuccess>();
+  EXPECT_FALSE(*waits->producer_ready);
+  EXPECT_TRUE(waits->schema_version.present());
   first->say(wire::CommandCloseProducer{.producer_id = 1, .request_id = 3});
   first->hear<wire::CommandSuccess>();
   const auto ready = second->hear<wire::CommandProducerSuccess>();
   EXPECT_TRUE(*ready->producer_ready);
   EXPECT_EQ(*ready->topic_epoch, 2U);
   EXPECT_EQ(ready->request_id, 2U);
+  EXPECT_TRUE(ready->schema_version.present());  // Java's client reads it unasked
 }
 
 TEST_F(PulsarProducingTest, AFencedProducerIsClosed) {

@@ -12,6 +12,9 @@ namespace geminga::doors::pulsar::commands {
 
 namespace {
 
+/// There, and empty: where it is absent, the Java client ends the connection.
+constexpr std::string_view kNoSchema;
+
 ProducerAccess access_of(wire::ProducerAccessMode mode) {
   switch (mode) {
     case wire::ProducerAccessMode::shared:
@@ -28,6 +31,7 @@ ProducerAccess access_of(wire::ProducerAccessMode mode) {
 
 void tell_ready(Session& session, std::uint64_t request_id, const broker::Producer& producer) {
   wire::CommandProducerSuccess success{.request_id = request_id, .producer_name = producer.name()};
+  success.schema_version = kNoSchema;
   if (const auto last = producer.last_sequence_id())
     success.last_sequence_id = static_cast<std::int64_t>(*last);
   if (const auto epoch = producer.epoch()) success.topic_epoch = *epoch;
@@ -59,8 +63,8 @@ void listen(Session& session, Opening& opening) {
   opening.options.wanted = opening.sender;
   auto waiting =
       session.back<std::string>([id = opening.request_id](Session& back, const Result<std::string>& name) {
-        back.reply(
-            wire::CommandProducerSuccess{.request_id = id, .producer_name = *name, .producer_ready = false});
+        back.reply(wire::CommandProducerSuccess{
+            .request_id = id, .producer_name = *name, .schema_version = kNoSchema, .producer_ready = false});
       });
   // std::function wants what can be copied.
   opening.options.on_waiting = [waiting = std::make_shared<decltype(waiting)>(std::move(waiting))](
