@@ -1,4 +1,5 @@
 #include "doors/pulsar/commands/commands.hpp"
+#include "doors/pulsar/schema.hpp"
 
 namespace geminga::doors::pulsar::commands {
 
@@ -10,10 +11,15 @@ void get_schema(Session& session, const wire::CommandGetSchema& command) {
 }
 
 void get_or_create_schema(Session& session, const wire::CommandGetOrCreateSchema& command) {
-  session.reply(wire::CommandGetOrCreateSchemaResponse{
-      .request_id = command.request_id,
-      .error_code = wire::ServerError::not_allowed,
-      .error_message = "schemas are not kept; send bytes, or a type that needs no definition"});
+  wire::CommandGetOrCreateSchemaResponse response{.request_id = command.request_id};
+  const auto good = check_schema(command.schema);
+  if (good) {
+    response.schema_version = std::string_view();  // none, and there: clients read it unasked
+  } else {
+    response.error_code = server_error(good.error().code);
+    response.error_message = std::string_view(good.error().message);
+  }
+  session.reply(response);
 }
 
 }  // namespace geminga::doors::pulsar::commands
