@@ -1,5 +1,7 @@
 #include "doors/pulsar/connection.hpp"
 
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 #include <utility>
 #include <vector>
 
@@ -18,6 +20,7 @@ namespace {
 constexpr std::size_t kReadPerTurn = 256 << 10;  // then others have their turn
 constexpr std::size_t kPiecesPerWrite = 64;      // what the system takes at once
 constexpr std::size_t kSmallBytes = 4 << 10;     // cheaper moved than held
+constexpr std::uint64_t kFreeBytes = 16 << 10;   // who holds less is read though others have used up the room
 constexpr std::chrono::seconds kRest{1};         // of silence, after which memory is given back
 
 base::MonotonicTime now() {
@@ -124,7 +127,19 @@ void Connection::take_frames() {
 
 bool Connection::takes_more() {
   if (!session_->takes_more()) return false;
-  return !host_.received.full() || (admitted_ && host_.received.pass(this));
+  if (!host_.received.full()) return true;
+  // What fills it may wait for long, for a quota or a rate: acknowledgements, signs of life and those who
+  // come must not wait for that.
+  if (session_->publishing_bytes() + buffer_.pending_bytes() < kFreeBytes) return true;
+  return admitted_ && host_.received.pass(this);
+}
+
+// A socket that is not read does not say that its peer has ended it.
+bool Connection::peer_has_ended() {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  return ::getsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+         info.tcpi_state == TCP_CLOSE_WAIT;
 }
 
 /// What began while there was no room is not counted; it is no more than one read brings.
@@ -206,7 +221,11 @@ void Connection::prove_alive(const std::string& topic) {
 // --- time -------------------------------------------------------------------------------------------------
 
 bool Connection::stalled(base::MonotonicTime time) {
-  if (!begun_ || time - received_ <= host_.options.frame_timeout) return false;
+  if (!begun_) return false;
+  // Who has the pass keeps those waiting that hold much, as long as its frame takes.
+  const auto since = host_.received.full() ? host_.received.pass_since(this) : std::nullopt;
+  if (since && time - *since > host_.options.frame_timeout) return true;
+  if (time - received_ <= host_.options.frame_timeout) return false;
   // Who waits for its turn has sent what we have not read.
   boost::system::error_code ignored;
   return !paused_ || (host_.received.full() && socket_.available(ignored) == 0);
@@ -219,6 +238,7 @@ void Connection::check(base::MonotonicTime time, Timestamp wall) {
   if (!session_->connected() && time - accepted_ > options.connect_timeout) return end("no CONNECT in time");
   if (writing_ && time - wrote_ > options.write_timeout) return end("it does not read what it asked for");
   if (stalled(time)) return end("a frame that does not go on");
+  if (paused_ && peer_has_ended()) return close();
   if (doubted_ && time - *doubted_ > options.doubt_timeout)
     return end("no sign of life, and another one waits for its place");
   if (!paused_ && silence > 2 * options.keep_alive) return end("no sign of life");

@@ -37,6 +37,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void take_frames();
   /// False: nothing more is to be read now.
   [[nodiscard]] bool takes_more();
+  [[nodiscard]] bool peer_has_ended();
   /// Its peer has begun a frame, may go on with it, and does not.
   [[nodiscard]] bool stalled(base::MonotonicTime now);
   /// After whatever happened: hands on, writes, waits for more.

@@ -4,6 +4,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/metrics.hpp"
 #include "doors/pulsar/commands/table.hpp"
 #include "doors/pulsar/door_fixture.hpp"
 
@@ -309,6 +310,61 @@ TEST_F(PulsarConnectionTest, WhoHoldsHalvesAndGoesSilentMakesRoom) {
   other->producer();
   other->bytes(frame);
   other->hear<wire::CommandSendReceipt>();
+}
+
+TEST_F(PulsarConnectionTest, WhoDripsIntoAFrameDoesNotHoldUpOthers) {
+  options_.received_bytes_max = 1 << 20;
+  options_.frame_timeout = 300ms;
+  listen();
+  const std::string frame = large_send(0, 3 << 20);
+  std::vector<std::unique_ptr<testing::RawPulsar>> dripping;
+  for (int i = 0; i < 4; ++i) {
+    dripping.push_back(client());
+    dripping.back()->producer();
+    dripping.back()->bytes(std::string_view(frame).substr(0, 400 << 10));
+  }
+  std::jthread drops([&](const std::stop_token& stop) {
+    for (std::size_t at = 400 << 10; !stop.stop_requested(); ++at) {
+      for (const auto& each : dripping) each->try_bytes(std::string_view(frame).substr(at, 1));
+      std::this_thread::sleep_for(20ms);
+    }
+  });
+  expect_serves();
+  const auto other = client();
+  other->producer();
+  other->bytes(frame);
+  other->hear<wire::CommandSendReceipt>();
+}
+
+TEST_F(PulsarConnectionTest, ATopicThatTakesNothingHoldsUpItsProducersOnly) {
+  base::Metrics metrics;
+  options_.metrics = &metrics;
+  options_.received_bytes_max = 256 << 10;
+  listen();
+  const auto held = client();
+  held->producer();
+  ASSERT_TRUE(base::await<void>(
+      [&](auto done) { broker_->set_policies(topic(), {.publish_messages_per_second = 1}, std::move(done)); },
+      10s, "policies"));
+  std::jthread sender([&] {
+    for (std::uint64_t i = 0; i < 20; ++i) held->try_bytes(large_send(i, 100 << 10));
+  });
+  const auto used = [&] {
+    const std::string text = metrics.exposition();
+    const auto at = text.find("\ngeminga_pulsar_received_bytes ");
+    return at == std::string::npos ? 0.0 : std::stod(text.substr(text.find(' ', at + 1)));
+  };
+  const auto deadline = std::chrono::steady_clock::now() + 10s;
+  while (used() < 200'000 && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(5ms);
+  EXPECT_GE(used(), 200'000);
+  const auto other = client();
+  other->subscribe();
+  other->flow(1);
+  const auto first = other->hear<wire::CommandMessage>();
+  other->ack(first->message_id);
+  other->say(wire::CommandPing{});
+  other->hear<wire::CommandPong>();
+  door_.reset();  // before the metrics
 }
 
 TEST_F(PulsarConnectionTest, ManySmallMessagesOverTheBudgetAreAllTaken) {

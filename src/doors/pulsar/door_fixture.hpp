@@ -73,6 +73,14 @@ class RawPulsar {
       bytes.remove_prefix(static_cast<std::size_t>(sent));
     }
   }
+  /// The same; the server may have ended it.
+  void try_bytes(std::string_view bytes) {
+    while (!bytes.empty()) {
+      const ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (sent <= 0) return;
+      bytes.remove_prefix(static_cast<std::size_t>(sent));
+    }
+  }
   template <class Command>
   void say(const Command& command, std::string_view entry = {}) {
     std::string frame;

@@ -3,11 +3,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "auth/authenticator.hpp"
+#include "base/clock.hpp"
 #include "base/event_loop.hpp"
 #include "broker/broker.hpp"
 #include "doors/pulsar/pulsar_door.hpp"
@@ -16,9 +18,9 @@
 namespace geminga::doors::pulsar {
 
 /// Bytes of all connections that were received and are not answered yet: frames that are not whole, and
-/// messages on their way to the disk. While it is full no socket is read, but for one that has begun a frame:
-/// it holds the pass until that is whole, so that many halves cannot wait for each other. The door's loop
-/// only.
+/// messages on their way to the disk. While it is full no socket is read of those who hold a share of it, but
+/// for one that has begun a frame: it holds the pass until that is whole, so that many halves cannot wait for
+/// each other. The door's loop only.
 class ReceiveBudget {
  public:
   explicit ReceiveBudget(std::uint64_t bytes_max) : bytes_max_(bytes_max) {}
@@ -32,8 +34,15 @@ class ReceiveBudget {
   }
   /// True: `who` has the pass.
   bool pass(const void* who) {
-    if (pass_ == nullptr) pass_ = who;
+    if (pass_ == nullptr) {
+      pass_ = who;
+      pass_since_ = std::chrono::steady_clock::now();
+    }
     return pass_ == who;
+  }
+  /// Nothing: another has it, or nobody.
+  [[nodiscard]] std::optional<base::MonotonicTime> pass_since(const void* who) const {
+    return pass_ == who ? std::optional(pass_since_) : std::nullopt;
   }
   void end_pass(const void* who) {
     if (pass_ != who) return;
@@ -51,6 +60,7 @@ class ReceiveBudget {
   const std::uint64_t bytes_max_;
   std::uint64_t used_ = 0;
   const void* pass_ = nullptr;
+  base::MonotonicTime pass_since_;  ///< while somebody has it
   std::vector<std::function<void()>> waiting_;
 };
 

@@ -40,6 +40,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void submit();
   /// False: no further frame is to be read now.
   [[nodiscard]] bool takes_more() const;
+  /// Of messages without a receipt.
+  [[nodiscard]] std::uint64_t publishing_bytes() const { return publishing_bytes_; }
   /// Set: the connection ends when everything is sent.
   [[nodiscard]] const std::optional<std::string>& ended() const { return ended_; }
   [[nodiscard]] bool connected() const { return connected_; }
