@@ -1,7 +1,5 @@
 #include "orchestrator/services/call_rules.hpp"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
@@ -9,19 +7,11 @@
 #include "orchestrator/events/schema_check.hpp"
 #include "orchestrator/matching/arguments.hpp"
 #include "orchestrator/services/dead_letters.hpp"
+#include "orchestrator/services/later.hpp"
 #include "orchestrator/services/results.hpp"
 
 namespace geminga::orchestrator {
 namespace {
-
-/// When the next attempt may begin; never early.
-Timestamp next_attempt_at(const Core& core, std::uint32_t attempt, std::chrono::milliseconds at_least) {
-  const auto& tiers = core.options.settings.retry_delays;
-  const auto tier =
-      tiers.empty() ? std::chrono::milliseconds{0} : tiers[std::min<std::size_t>(attempt, tiers.size() - 1)];
-  // The clock was cut to milliseconds; one more and it is never early.
-  return core.now() + std::max(tier, at_least) + std::chrono::milliseconds{1};
-}
 
 AttemptFailure failure_of(const Core& core, const ToolSignal& signal, const Ending& ending) {
   return {.attempt = signal.attempt,

@@ -6,8 +6,8 @@
 #include "base/log.hpp"
 #include "orchestrator/services/coordinator.hpp"
 #include "orchestrator/services/dead_letters.hpp"
+#include "orchestrator/services/later.hpp"
 #include "orchestrator/services/results.hpp"
-#include "orchestrator/services/retry_worker.hpp"
 
 namespace geminga::orchestrator {
 
@@ -54,14 +54,12 @@ TopicMessage Coordinator::retry_message(const Call& call, const std::string& err
   ++signal.attempt;
   signal.last_error = error;
   signal.timestamp = core_->now();
-  const auto topic = core_->retry_by_topics ? retry_tier(call.signal.attempt) : TopicRole::tool_signals;
-  auto message = core_->message(topic, call.envelope, "TOOL_READY", to_json(signal));
-  message.message.properties.emplace(kAttempt, std::to_string(signal.attempt));
-  if (core_->retry_by_topics)
-    message.message.properties.emplace(kDueAt, std::to_string(at.time_since_epoch().count()));
-  else
-    message.message.deliver_at = at;
-  return message;
+  return later_message(*core_, call.envelope,
+                       {.role = TopicRole::tool_signals,
+                        .status = "TOOL_READY",
+                        .body = to_json(signal),
+                        .attempt = signal.attempt},
+                       at);
 }
 
 void Coordinator::retry(const CallPtr& call, const Ending& ending) {

@@ -11,7 +11,7 @@
 #include "net/http_url.hpp"
 #include "orchestrator/services/dead_letters.hpp"
 #include "orchestrator/services/job_json.hpp"
-#include "orchestrator/services/retry_worker.hpp"
+#include "orchestrator/services/later.hpp"
 
 namespace geminga::orchestrator {
 namespace {
@@ -270,23 +270,14 @@ void Webhooks::answered(const SendingPtr& sending, const Result<net::ClientRespo
 }
 
 void Webhooks::retry(const SendingPtr& sending, Outcome outcome, milliseconds at_least) {
-  const auto& tiers = core_->options.settings.retry_delays;
-  const auto tier = tiers[std::min<std::size_t>(sending->event.attempt, tiers.size() - 1)];
+  const auto at = next_attempt_at(*core_, sending->event.attempt, at_least);
   auto again = sending->event;
   ++again.attempt;
-  const auto at = core_->now() + std::max(tier, at_least) + milliseconds{1};
-  const auto topic = core_->retry_by_topics ? retry_tier(sending->event.attempt) : TopicRole::webhooks;
-  auto message = core_->message(topic, sending->item.envelope(), kJobEnded, to_json(again));
-  auto& properties = message.message.properties;
-  properties.emplace(kAttempt, std::to_string(again.attempt));
-  if (core_->retry_by_topics) {
-    properties.emplace(kDueAt, std::to_string(at.time_since_epoch().count()));
-    properties.emplace(kDueFor, to_string(TopicRole::webhooks));
-  } else {
-    message.message.deliver_at = at;
-  }
   std::vector<TopicMessage> messages;
-  messages.push_back(std::move(message));
+  messages.push_back(later_message(
+      *core_, sending->item.envelope(),
+      {.role = TopicRole::webhooks, .status = kJobEnded, .body = to_json(again), .attempt = again.attempt},
+      at));
   messages.push_back(record(*sending, outcome));
   sending->item.forward(std::move(messages));
 }
