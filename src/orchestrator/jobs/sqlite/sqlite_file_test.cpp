@@ -130,8 +130,7 @@ TEST_F(SqliteFileTest, AStoreOfTheFirstSchemaIsBroughtUpToDate) {
   open();
   EXPECT_EQ(insert("new").job.request_id, "new");
   EXPECT_TRUE(await<Job>([&](auto done) { store_->find_job("job-kept", std::move(done)); }));
-  EXPECT_TRUE(
-      await<std::uint64_t>([&](auto done) { store_->prune(clock_.wall_now(), 10, std::move(done)); }));
+  EXPECT_TRUE(await<Pruned>([&](auto done) { store_->prune(clock_.wall_now(), 10, {}, std::move(done)); }));
 }
 
 TEST_F(SqliteFileTest, RefusesANewerSchemaAndAFileThatIsNoDatabase) {
