@@ -1,5 +1,6 @@
 #include "orchestrator/services/coordinator.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -15,15 +16,29 @@ namespace {
 /// Before a second copy of a signal is looked at again.
 constexpr std::chrono::milliseconds kLookAgain{1'000};
 
+/// What cannot be called yet waits on the bus, so a call's body may be large without being one of thousands.
+constexpr std::size_t kSignalBytes = 256U << 20U;
+
+std::shared_ptr<Intakes> make_intakes(const std::shared_ptr<Core>& core, std::string service, TopicRole role,
+                                      IntakeLimits limits) {
+  return std::make_shared<Intakes>(core, std::move(service), role, kCoordinatorSubscription, nullptr, limits);
+}
+
+IntakeLimits plan_limits(const OrchestratorSettings& settings) {
+  IntakeLimits limits;
+  limits.deliveries = std::min(limits.deliveries, settings.calls_max);
+  return limits;
+}
+
 }  // namespace
 
 Coordinator::Coordinator(std::shared_ptr<Core> core)
     : core_(std::move(core)),
       metrics_(std::make_shared<CallMetrics>(*core_)),
-      signals_(
-          std::make_shared<Intakes>(core_, "coordinator", TopicRole::tool_signals, kCoordinatorSubscription)),
+      signals_(make_intakes(core_, "coordinator", TopicRole::tool_signals,
+                            {.deliveries = core_->options.settings.calls_max, .bytes = kSignalBytes})),
       plans_(
-          std::make_shared<Intakes>(core_, "coordinator-plans", TopicRole::plans, kCoordinatorSubscription)),
+          make_intakes(core_, "coordinator-plans", TopicRole::plans, plan_limits(core_->options.settings))),
       runner_(std::make_shared<PlanRunner>(core_, metrics_)) {}
 
 Result<> Coordinator::consume() {
@@ -61,12 +76,37 @@ Envelope Coordinator::envelope_for(const Item& item, const std::string& request_
   return envelope;
 }
 
+bool Coordinator::enter() {
+  auto now = calls_in_progress_.load();
+  while (now < core_->options.settings.calls_max)
+    if (calls_in_progress_.compare_exchange_weak(now, now + 1)) return true;
+  return false;
+}
+
+void Coordinator::left() {
+  --calls_in_progress_;
+  if (without_room_.empty()) return;
+  const auto next = std::move(without_room_.front());
+  without_room_.pop_front();
+  on_signal(next);
+}
+
+void Coordinator::wait_for_room(const Item& item) {
+  if (stopping_) return;
+  without_room_.push_back(item);
+  // What it waits for may have ended on the way here.
+  if (!enter()) return;
+  left();
+}
+
 void Coordinator::on_signal(const Item& item) {
+  if (!enter()) return on_loop([this, item] { wait_for_room(item); });
   auto signal = parse_tool_signal(item.message().body);
-  if (!signal) return item.dead_letter(signal.error().message);
-  if (!acceptable(item, item.envelope())) return;
-  if (calls_in_progress_ >= core_->options.settings.calls_max) return item.hand_back(kNoRoom);
-  ++calls_in_progress_;
+  if (!signal || !acceptable(item, item.envelope())) {
+    on_loop([this] { left(); });
+    if (!signal) item.dead_letter(signal.error().message);
+    return;
+  }
   auto envelope = envelope_for(item, signal->request_id);
   auto call = std::make_shared<Call>(Call{.item = item,
                                           .signal = *std::move(signal),
@@ -83,7 +123,7 @@ void Coordinator::begin(CallPtr call) {
   const auto& id = call->signal.request_id;
   // When stopping, the signal stays where it is and goes back with its consumer.
   if (stopping_ || calls_.contains(id)) {
-    --calls_in_progress_;
+    left();
     if (!stopping_) call->item.hand_back(kLookAgain);
     return;
   }
@@ -112,7 +152,7 @@ void Coordinator::release(const CallPtr& call) {
   const auto found = calls_.find(call->signal.request_id);
   if (found == calls_.end() || found->second != call) return;
   calls_.erase(found);
-  --calls_in_progress_;
+  left();
 }
 
 void Coordinator::taken(const CallPtr& call, Result<TakenClaim> claim) {
@@ -271,6 +311,7 @@ void Coordinator::stop(base::MonotonicTime grace, base::MonotonicTime deadline) 
   plans_->pause();
   core_->loop.run([this] {
     stopping_ = true;
+    without_room_.clear();
     runner_->halt();
     renewal_.reset();
     postponement_.reset();

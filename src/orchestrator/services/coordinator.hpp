@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -36,10 +37,9 @@ class Coordinator : public std::enable_shared_from_this<Coordinator> {
   [[nodiscard]] std::size_t calls_in_progress() const { return calls_in_progress_; }
 
  private:
-  /// Before a signal that found no room is taken again.
+  /// Before a signal that its server's limit has turned away is taken again, at the least.
   static constexpr std::chrono::milliseconds kNoRoom{100};
 
-  /// How a call ended.
   /// One signal between its delivery and its end. Loop only.
   struct Call {
     Item item;
@@ -58,12 +58,16 @@ class Coordinator : public std::enable_shared_from_this<Coordinator> {
 
   // Handler threads:
   void on_signal(const Item& item);
+  /// True: it has room for one call, and has taken it; left() gives it back.
+  bool enter();
   void on_plan(const Item& item);
   void answer_with(const Item& item, const Plan& plan, const Envelope& envelope);
   bool acceptable(const Item& item, const Envelope& envelope);
   [[nodiscard]] Envelope envelope_for(const Item& item, const std::string& request_id) const;
 
   // Loop:
+  void wait_for_room(const Item& item);
+  void left();
   void begin(CallPtr call);
   void take(CallPtr call);
   void taken(const CallPtr& call, Result<TakenClaim> claim);
@@ -99,6 +103,9 @@ class Coordinator : public std::enable_shared_from_this<Coordinator> {
   std::atomic<std::size_t> calls_in_progress_ = 0;
   // The core's loop:
   std::map<std::string, CallPtr> calls_;
+  /// Taken, not looked at, by arrival: as many calls run as may. With one namespace there are none, since its
+  /// intake takes no more than may run.
+  std::deque<Item> without_room_;
   std::unique_ptr<Repeat> renewal_;
   std::vector<std::function<void()>> postponed_;
   std::unique_ptr<Repeat> postponement_;

@@ -24,7 +24,7 @@ Item::Item(std::shared_ptr<Intake> intake, Delivery delivery)
     : intake_(std::move(intake)),
       delivery_(std::move(delivery)),
       envelope_(std::make_shared<const Envelope>(envelope_of(delivery_.message(), intake_->name_space()))),
-      ticket_(intake_->begin()) {}
+      ticket_(intake_->begin(delivery_.message().body.size())) {}
 
 void Item::forward(std::vector<TopicMessage> messages) const {
   forward(std::move(messages), [](bool) {});
@@ -77,12 +77,13 @@ void Item::dead_letter(const std::string& reason) const {
 }
 
 Intake::Intake(std::shared_ptr<Core> core, std::string service, TopicRole topic,
-               std::string_view subscription, std::string name_space)
+               std::string_view subscription, std::string name_space, IntakeLimits limits)
     : core_(std::move(core)),
       service_(std::move(service)),
       role_(topic),
       subscription_(subscription),
       name_space_(std::move(name_space)),
+      limits_(limits),
       received_(counter(*core_, "geminga_orchestrator_received_total", "Deliveries that a service has taken",
                         service_, role_)),
       done_(counter(*core_, "geminga_orchestrator_done_total", "Deliveries that a service has settled",
@@ -114,10 +115,7 @@ Result<> Intake::open(Work work) {
   auto consumer = core_->bus.subscribe(
       std::move(options), [weak = weak_from_this(), work = std::move(work)](Delivery& delivery) -> Result<> {
         delivery.defer();
-        const auto self = weak.lock();
-        if (!self || !self->consuming_) return {};
-        self->received_.add();
-        work(Item(self, delivery));
+        if (const auto self = weak.lock()) self->take(work, delivery);
         return {};
       });
   if (!consumer) {
@@ -128,31 +126,55 @@ Result<> Intake::open(Work work) {
   return {};
 }
 
-std::shared_ptr<void> Intake::begin() {
+void Intake::take(const Work& work, const Delivery& delivery) {
+  if (!wait_for_room(delivery.message().body.size())) return;
+  received_.add();
+  work(Item(shared_from_this(), delivery));
+}
+
+bool Intake::wait_for_room(std::size_t bytes) {
+  std::unique_lock lock(mutex_);
+  ended_.wait(lock, [&] {
+    if (!consuming_ || in_progress_ == 0) return true;
+    return in_progress_ < limits_.deliveries && bytes_ + bytes <= limits_.bytes;
+  });
+  return consuming_;
+}
+
+std::shared_ptr<void> Intake::begin(std::size_t bytes) {
   {
     const std::lock_guard lock(mutex_);
     ++in_progress_;
+    bytes_ += bytes;
   }
   at_work_.add(1);
-  return {static_cast<void*>(this),
-          [self = shared_from_this(), began = core_->clock.monotonic_now()](void*) { self->end(began); }};
+  return {static_cast<void*>(this), [self = shared_from_this(), began = core_->clock.monotonic_now(),
+                                     bytes](void*) { self->end(began, bytes); }};
 }
 
-void Intake::end(base::MonotonicTime began) {
+void Intake::end(base::MonotonicTime began, std::size_t bytes) {
   at_work_.add(-1);
   const std::chrono::duration<double> took = core_->clock.monotonic_now() - began;
   seconds_.observe(took.count());
   const std::lock_guard lock(mutex_);
-  if (--in_progress_ == 0) idle_.notify_all();
+  --in_progress_;
+  bytes_ -= bytes;
+  ended_.notify_all();
+}
+
+void Intake::pause() {
+  const std::lock_guard lock(mutex_);
+  consuming_ = false;
+  ended_.notify_all();
 }
 
 void Intake::drain(base::MonotonicTime deadline) {
   std::unique_lock lock(mutex_);
-  idle_.wait_until(lock, deadline, [this] { return in_progress_ == 0; });
+  ended_.wait_until(lock, deadline, [this] { return in_progress_ == 0; });
 }
 
 void Intake::close() {
-  consuming_ = false;
+  pause();
   if (!consumer_) return;
   if (auto closed = consumer_->close(); !closed)
     log::warn("orchestrator", "closing {}: {}", service_, closed.error().message);

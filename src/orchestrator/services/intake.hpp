@@ -21,6 +21,13 @@ struct IntakeCounts {
   std::uint64_t in_progress = 0;
 };
 
+/// How much a service holds in one namespace, taken and not settled. What is over it waits on the bus: the
+/// intake's own thread waits with the next one in its hand, and no other thread.
+struct IntakeLimits {
+  std::size_t deliveries = 1'000;
+  std::size_t bytes = 64U << 20U;  ///< of bodies; one delivery may always be held
+};
+
 class Intake;
 
 /// A delivery on its way through a service; copies share it. Settle it once; dropped unsettled it goes back
@@ -55,14 +62,14 @@ class Intake : public std::enable_shared_from_this<Intake> {
  public:
   using Work = std::function<void(Item)>;
   Intake(std::shared_ptr<Core> core, std::string service, TopicRole topic, std::string_view subscription,
-         std::string name_space);
+         std::string name_space, IntakeLimits limits = {});
   ~Intake();
 
   /// `work` runs on a handler thread for every delivery and settles it, then or later.
   Result<> open(Work work);
   [[nodiscard]] bool consuming() const { return consuming_; }
   /// No new delivery reaches the service any more; they stay where they are.
-  void pause() { consuming_ = false; }
+  void pause();
   /// Waits until everything that was begun is settled, at most so long.
   void drain(base::MonotonicTime deadline);
   /// What is unsettled goes back.
@@ -76,14 +83,18 @@ class Intake : public std::enable_shared_from_this<Intake> {
 
  private:
   friend class Item;
-  std::shared_ptr<void> begin();
-  void end(base::MonotonicTime began);
+  void take(const Work& work, const Delivery& delivery);
+  /// On the handler thread; false: paused meanwhile.
+  bool wait_for_room(std::size_t bytes);
+  std::shared_ptr<void> begin(std::size_t bytes);
+  void end(base::MonotonicTime began, std::size_t bytes);
 
   const std::shared_ptr<Core> core_;
   const std::string service_;
   const TopicRole role_;
   const std::string subscription_;
   const std::string name_space_;
+  const IntakeLimits limits_;
   const base::Counter received_;
   const base::Counter done_;
   const base::Counter handed_back_;
@@ -92,8 +103,9 @@ class Intake : public std::enable_shared_from_this<Intake> {
   const base::Histogram seconds_;
   std::atomic<bool> consuming_ = false;
   mutable std::mutex mutex_;
-  std::condition_variable idle_;
+  std::condition_variable ended_;  // one was settled, or the intake paused
   std::uint64_t in_progress_ = 0;  // under mutex_
+  std::size_t bytes_ = 0;          // under mutex_; of what is in progress
   std::optional<Consumer> consumer_;
 };
 

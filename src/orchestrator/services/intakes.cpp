@@ -7,12 +7,18 @@
 namespace geminga::orchestrator {
 
 Intakes::Intakes(std::shared_ptr<Core> core, std::string service, TopicRole topic,
-                 std::string_view subscription, Wanted wanted)
+                 std::string_view subscription, Wanted wanted, IntakeLimits limits)
     : core_(std::move(core)),
       service_(std::move(service)),
       role_(topic),
       subscription_(subscription),
-      wanted_(std::move(wanted)) {}
+      wanted_(std::move(wanted)),
+      limits_(limits) {}
+
+/// A handler thread that waits for room keeps its intake alive.
+Intakes::~Intakes() {
+  close();
+}
 
 Intakes::List Intakes::list() const {
   const std::lock_guard lock(mutex_);
@@ -49,7 +55,7 @@ Result<> Intakes::begin_in(const std::string& name_space, const Intake::Work& wo
     GEMINGA_TRY(const bool wanted, wanted_(name_space));
     if (!wanted) return {};
   }
-  auto intake = std::make_shared<Intake>(core_, service_, role_, subscription_, name_space);
+  auto intake = std::make_shared<Intake>(core_, service_, role_, subscription_, name_space, limits_);
   GEMINGA_TRY_VOID(intake->open(work));
   {
     const std::lock_guard lock(mutex_);

@@ -16,7 +16,10 @@ class Intakes {
   /// Whether the topic of this namespace is to be consumed at all; may block.
   using Wanted = std::function<Result<bool>(const std::string& name_space)>;
   Intakes(std::shared_ptr<Core> core, std::string service, TopicRole topic, std::string_view subscription,
-          Wanted wanted = {});
+          Wanted wanted = {}, IntakeLimits limits = {});
+  ~Intakes();
+  Intakes(const Intakes&) = delete;
+  Intakes& operator=(const Intakes&) = delete;
 
   /// Begins to consume in the default namespace and in those that were added. `work`: see Intake::open.
   Result<> open(Intake::Work work);
@@ -45,7 +48,8 @@ class Intakes {
   const TopicRole role_;
   const std::string subscription_;
   const Wanted wanted_;
-  std::mutex opening_mutex_;  // one namespace is begun once, whoever comes first
+  const IntakeLimits limits_;  // in each namespace
+  std::mutex opening_mutex_;   // one namespace is begun once, whoever comes first
   mutable std::mutex mutex_;
   std::vector<std::string> name_spaces_{std::string()};  // under mutex_; the default one comes first
   List intakes_;                                         // under mutex_; those that have begun

@@ -1,5 +1,8 @@
 #include "orchestrator/services/plan_fallback.hpp"
 
+#include <algorithm>
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "base/log.hpp"
@@ -31,8 +34,21 @@ Result<> PlanFallback::consume() {
   });
 }
 
+void PlanFallback::freeze() {
+  frozen_ = true;
+  core_->loop.post([self = shared_from_this()] {
+    for (const auto& [number, arrived] : std::exchange(self->held_, {})) {
+      self->silence_.forget(number);
+      arrived.item.hand_back(self->core_->options.plan_look_again);
+    }
+  });
+}
+
 void PlanFallback::stop() {
-  core_->loop.run([this] { timer_.reset(); });
+  core_->loop.run([this] {
+    timer_.reset();
+    held_.clear();
+  });
   const std::lock_guard lock(mutex_);
   arrived_.clear();
 }
@@ -49,68 +65,103 @@ void PlanFallback::work(const Item& item) {
   }
   if (!first) return;
   core_->loop.post([self = shared_from_this()] {
-    if (self->timer_) self->timer_->set_after(kFirstLook, [self = self.get()] { self->look(); });
+    self->first_look_ = self->core_->clock.monotonic_now() + kFirstLook;
+    self->arm();
   });
 }
 
+void PlanFallback::arm() {
+  if (!timer_ || looking_ || (!first_look_ && held_.empty())) return;
+  auto when = first_look_.value_or(look_again_);
+  if (!held_.empty()) when = std::min(when, look_again_);
+  timer_->set(when, [this] { look(); });
+}
+
 void PlanFallback::look() {
-  Batch batch;
+  const auto now = core_->clock.monotonic_now();
+  Numbers numbers;
+  if (!held_.empty() && look_again_ <= now)
+    for (const auto& [number, arrived] : held_) numbers.push_back(number);
+  if (held_.empty() || look_again_ <= now) look_again_ = now + core_->options.plan_look_again;
+  if (first_look_ && *first_look_ <= now) admit(now, numbers);
+  if (numbers.empty()) return arm();
+  ask(std::move(numbers));
+}
+
+void PlanFallback::admit(base::MonotonicTime now, Numbers& to_ask) {
+  first_look_.reset();
+  std::vector<Arrived> batch;
   {
     const std::lock_guard lock(mutex_);
     batch.swap(arrived_);
   }
-  std::vector<std::string> ids;
-  ids.reserve(batch.size());
-  for (const auto& each : batch) ids.push_back(each.request.request_id);
-  core_->store->find_decisions(std::move(ids), [self = shared_from_this(), batch = std::move(batch)](
-                                                   const Result<std::vector<StoredDecision>>& found) {
-    if (found) return self->looked(batch, *found);
-    for (const auto& each : batch) {
-      self->forget(each.request.request_id);
-      each.item.hand_back(found.error());
-    }
-  });
-}
-
-void PlanFallback::looked(const Batch& batch, const std::vector<StoredDecision>& found) {
-  std::map<std::string_view, const StoredDecision*> by_request;
-  for (const auto& each : found) by_request.emplace(each.request_id, &each);
-  for (const auto& each : batch) {
-    const auto stored = by_request.find(each.request.request_id);
-    if (stored == by_request.end())
-      undecided(each.item, each.request, each.began);
-    else
-      decided(each, *stored->second);
+  for (auto& each : batch) {
+    silence_.begin(++arrivals_, now);
+    held_.emplace(arrivals_, std::move(each));
+    to_ask.push_back(arrivals_);
   }
 }
 
+void PlanFallback::ask(Numbers numbers) {
+  std::vector<std::string> ids;
+  ids.reserve(numbers.size());
+  for (const auto number : numbers) ids.push_back(held_.at(number).request.request_id);
+  looking_ = true;
+  core_->store->find_decisions(std::move(ids), [self = shared_from_this(), numbers = std::move(numbers)](
+                                                   Result<std::vector<StoredDecision>> found) mutable {
+    self->core_->loop.post([self, numbers = std::move(numbers), found = std::move(found)] {
+      self->looking_ = false;
+      self->looked(numbers, found);
+      self->arm();
+    });
+  });
+}
+
+PlanFallback::Arrived PlanFallback::take(std::uint64_t number) {
+  silence_.forget(number);
+  return std::move(held_.extract(number).mapped());
+}
+
+void PlanFallback::looked(const Numbers& asked, const Result<std::vector<StoredDecision>>& found) {
+  std::map<std::string_view, const StoredDecision*> by_request;
+  if (found)
+    for (const auto& each : *found) by_request.emplace(each.request_id, &each);
+  Numbers without;
+  std::optional<std::uint64_t> first_decided;
+  for (const auto number : asked) {
+    const auto held = held_.find(number);
+    if (held == held_.end()) continue;  // frozen or stopped meanwhile
+    if (!found) {
+      take(number).item.hand_back(found.error());
+      continue;
+    }
+    const auto stored = by_request.find(held->second.request.request_id);
+    if (stored == by_request.end()) {
+      without.push_back(number);
+      continue;
+    }
+    if (!first_decided) first_decided = number;
+    decided(take(number), *stored->second);
+  }
+  if (first_decided) silence_.broken(*first_decided, core_->clock.monotonic_now());
+  for (const auto number : without) undecided(number);
+}
+
 void PlanFallback::decided(const Arrived& arrived, const StoredDecision& stored) {
-  forget(arrived.request.request_id);
   if (stored.matched) return arrived.item.acknowledge();
   const auto decision = parse_decision(stored.detail_json);
   if (!decision) return arrived.item.dead_letter(decision.error().message);
   make(arrived.item, arrived.request, arrived.began, *decision);
 }
 
-void PlanFallback::undecided(const Item& item, const UserRequest& request, HopTime began) {
-  if (!window_over(request.request_id)) return item.hand_back(core_->options.plan_look_again);
-  forget(request.request_id);
+void PlanFallback::undecided(std::uint64_t number) {
+  if (frozen_) return take(number).item.hand_back(core_->options.plan_look_again);
+  if (silence_.about(number, core_->clock.monotonic_now()) < core_->options.settings.plan_window) return;
+  const auto arrived = take(number);
   Decision silence;
   silence.explanation =
       fmt::format("the matcher gave no decision within {} ms", core_->options.settings.plan_window.count());
-  make(item, request, began, silence);
-}
-
-bool PlanFallback::window_over(const std::string& request_id) {
-  const auto now = core_->clock.monotonic_now();
-  const std::lock_guard lock(mutex_);
-  const auto seen = first_seen_.emplace(request_id, now).first->second;
-  return !frozen_ && now - seen >= core_->options.settings.plan_window;
-}
-
-void PlanFallback::forget(const std::string& request_id) {
-  const std::lock_guard lock(mutex_);
-  first_seen_.erase(request_id);
+  make(arrived.item, arrived.request, arrived.began, silence);
 }
 
 void PlanFallback::make(const Item& item, const UserRequest& request, HopTime began,

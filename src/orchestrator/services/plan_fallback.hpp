@@ -3,20 +3,23 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "orchestrator/planner/planner.hpp"
 #include "orchestrator/services/intakes.hpp"
 #include "orchestrator/services/matcher_service.hpp"
+#include "orchestrator/services/silence.hpp"
 
 namespace geminga::orchestrator {
 
 /// Answers with a plan where the matcher found no tool, or did not speak within the window: a planner's where
 /// there is one and it makes one, otherwise one that names the best candidates. It looks at the matcher's
 /// decision in the store, soon after a request came, for all that came meanwhile at once; then it looks again
-/// by delayed redelivery. The window of a request starts anew with each start of this service, and after a
-/// store that could not be asked.
+/// at all that it holds undecided, which are no more than its intake takes: a matcher that is behind is
+/// followed, not overtaken. The window of a request starts anew with each start of this service, after a
+/// store that could not be asked, and with a decision about one that came earlier.
 class PlanFallback : public std::enable_shared_from_this<PlanFallback> {
  public:
   /// `planner` may be null.
@@ -24,8 +27,8 @@ class PlanFallback : public std::enable_shared_from_this<PlanFallback> {
                std::shared_ptr<Planner> planner);
   /// To be called once the matcher consumes: the window runs only while it does.
   Result<> consume();
-  /// The matcher has stopped: no window ends any more.
-  void freeze() { frozen_ = true; }
+  /// The matcher has stopped: no window ends any more, and what is undecided goes back.
+  void freeze();
   /// No look follows any more; once its intake is closed.
   void stop();
   [[nodiscard]] Intakes& intake() { return *intake_; }
@@ -37,18 +40,22 @@ class PlanFallback : public std::enable_shared_from_this<PlanFallback> {
     UserRequest request;
     HopTime began{};
   };
-  using Batch = std::vector<Arrived>;
+  using Numbers = std::vector<std::uint64_t>;
   void work(const Item& item);
-  /// At the decisions of all that have arrived. On the loop.
+  // The core's loop:
+  void arm();
+  /// At the decisions of all that have arrived, or also of those that were looked at before.
   void look();
-  void looked(const Batch& batch, const std::vector<StoredDecision>& found);
+  void admit(base::MonotonicTime now, Numbers& to_ask);
+  void ask(Numbers numbers);
+  void looked(const Numbers& asked, const Result<std::vector<StoredDecision>>& found);
+  void undecided(std::uint64_t number);
+  Arrived take(std::uint64_t number);
+  // Any thread:
   void decided(const Arrived& arrived, const StoredDecision& stored);
-  void undecided(const Item& item, const UserRequest& request, HopTime began);
   /// Asks the planner.
   void make(const Item& item, const UserRequest& request, HopTime began, const Decision& decision);
   void publish(const Item& item, const UserRequest& request, HopTime began, const Plan& plan);
-  bool window_over(const std::string& request_id);
-  void forget(const std::string& request_id);
 
   const std::shared_ptr<Core> core_;
   const std::shared_ptr<MatcherService> matcher_;
@@ -57,9 +64,15 @@ class PlanFallback : public std::enable_shared_from_this<PlanFallback> {
   const base::Counter plans_;
   std::atomic<bool> frozen_ = false;
   std::mutex mutex_;
-  std::map<std::string, base::MonotonicTime> first_seen_;  // under mutex_
-  Batch arrived_;                                          // under mutex_
-  std::unique_ptr<base::Timer> timer_;                     // the core's loop; null: stopped
+  std::vector<Arrived> arrived_;  // under mutex_
+  // The core's loop:
+  std::map<std::uint64_t, Arrived> held_;  // undecided, by arrival
+  Silence silence_;
+  std::uint64_t arrivals_ = 0;
+  std::optional<base::MonotonicTime> first_look_;  // at those in arrived_; nothing: there are none
+  base::MonotonicTime look_again_{};               // at those in held_
+  bool looking_ = false;
+  std::unique_ptr<base::Timer> timer_;  // null: stopped
 };
 
 }  // namespace geminga::orchestrator

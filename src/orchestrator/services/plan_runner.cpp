@@ -40,6 +40,7 @@ void PlanRunner::start() {
 
 void PlanRunner::halt() {
   stopping_ = true;
+  without_room_.clear();
   renewal_.reset();
   postponement_.reset();
   postponed_.clear();
@@ -75,6 +76,11 @@ void PlanRunner::write(const RunPtr& run, Write write_it, std::function<void()> 
 void PlanRunner::drop(const RunPtr& run) {
   const auto found = runs_.find(run->plan.request_id);
   if (found != runs_.end() && found->second == run) runs_.erase(found);
+  while (!without_room_.empty() && runs_.size() < core_->options.settings.calls_max) {
+    const auto next = std::move(without_room_.front());
+    without_room_.pop_front();
+    begin(next);
+  }
 }
 
 void PlanRunner::run(const Item& item, Plan plan, Envelope envelope) {
@@ -96,7 +102,7 @@ void PlanRunner::begin(const RunPtr& run) {
   // When stopping, the plan stays where it is and goes back with its consumer.
   if (stopping_) return;
   if (runs_.contains(run->plan.request_id)) return run->item.hand_back(kLookAgain);
-  if (runs_.size() >= core_->options.settings.calls_max) return run->item.hand_back(kNoRoom);
+  if (runs_.size() >= core_->options.settings.calls_max) return without_room_.push_back(run);
   runs_.emplace(run->plan.request_id, run);
   TakeClaim take;
   take.request_id = run->plan.request_id;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -90,6 +91,7 @@ class PlanRunner : public std::enable_shared_from_this<PlanRunner> {
   const std::shared_ptr<Core> core_;
   const std::shared_ptr<CallMetrics> metrics_;
   std::map<std::string, RunPtr> runs_;
+  std::deque<RunPtr> without_room_;  // by arrival
   std::unique_ptr<Repeat> renewal_;
   std::vector<std::function<void()>> postponed_;
   std::unique_ptr<Repeat> postponement_;

@@ -16,6 +16,8 @@ using std::chrono::milliseconds;
 /// In memory at once; more of them stay on the bus and come again.
 constexpr std::size_t kWaitingMax = 20'000;
 constexpr milliseconds kNoRoom{1'000};
+/// Somewhat more, so that one which must go back is seen.
+constexpr IntakeLimits kLimits{.deliveries = kWaitingMax + 1'000, .bytes = std::size_t{1} << 30U};
 /// The clock on the wall may be set: it is looked at so often while something waits.
 constexpr milliseconds kLookAgain{250};
 
@@ -40,7 +42,7 @@ Result<bool> is_used(Core& core, TopicRole role, const std::string& name_space) 
 std::shared_ptr<Intakes> make_tier(const std::shared_ptr<Core>& core, TopicRole role) {
   return std::make_shared<Intakes>(
       core, "retry-worker", role, kRetrySubscription,
-      [core, role](const std::string& name_space) { return is_used(*core, role, name_space); });
+      [core, role](const std::string& name_space) { return is_used(*core, role, name_space); }, kLimits);
 }
 
 }  // namespace

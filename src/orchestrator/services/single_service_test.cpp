@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <future>
 
 #include <gmock/gmock.h>
@@ -189,6 +190,49 @@ TEST_F(SingleServiceTest, ANamespaceThatIsOpenedWhileTheServicePausesIsNotConsum
   for (const auto& each : stats.subscriptions) EXPECT_EQ(each.consumers, 0U) << each.name;
 }
 
+TEST_F(SingleServiceTest, AServiceHoldsSoMuchAndNoMore) {
+  std::mutex mutex;
+  std::vector<Item> held;
+  std::size_t most = 0;
+  Intakes intakes(core_, "holding", TopicRole::user_requests, "holding", nullptr, {.deliveries = 3});
+  for (int i = 0; i < 20; ++i) publish_request("r" + std::to_string(i));
+  ASSERT_TRUE(intakes.open([&](const Item& item) {
+    const std::lock_guard lock(mutex);
+    held.push_back(item);
+    most = std::max(most, held.size());
+  }));
+  eventually("one settles after the other", [&] {
+    const std::lock_guard lock(mutex);
+    if (held.size() < 3 && intakes.counts().received < 20) return false;
+    if (!held.empty()) {
+      held.back().acknowledge();
+      held.pop_back();
+    }
+    return intakes.counts().done == 20;
+  });
+  EXPECT_EQ(most, 3U);
+  intakes.close();
+}
+
+TEST_F(SingleServiceTest, AServiceThatHoldsAllItMayClosesAtOnce) {
+  std::mutex mutex;
+  std::vector<Item> held;
+  Intakes intakes(core_, "holding", TopicRole::user_requests, "holding", nullptr, {.bytes = 1});
+  for (int i = 0; i < 3; ++i) publish_request("r" + std::to_string(i));
+  ASSERT_TRUE(intakes.open([&](const Item& item) {
+    const std::lock_guard lock(mutex);
+    held.push_back(item);
+  }));
+  eventually("one is held, however large", [&] { return intakes.counts().in_progress == 1; });
+  intakes.close();
+  EXPECT_THAT(held, SizeIs(1)) << "the others have found no room";
+  held.clear();
+  const auto stats = core_->bus.admin().stats(core_->topic(TopicRole::user_requests)).value();
+  const auto ours = std::ranges::find(stats.subscriptions, "holding", &SubscriptionStats::name);
+  ASSERT_NE(ours, stats.subscriptions.end());
+  EXPECT_EQ(ours->backlog, 3U);
+}
+
 TEST_F(SingleServiceTest, ASignalNeedNotWaitForTheRecordOfItsDecision) {
   registry_.add_tool(
       "nobody_decides", [](std::size_t, const std::string&) { return testing::FakeRegistry::text("so"); }, {},
@@ -233,6 +277,7 @@ TEST_F(SingleServiceTest, TheFallbackPlansWhenTheMatcherSaysNothingWithinTheWind
   EXPECT_GE(std::chrono::steady_clock::now() - began, milliseconds{400});
   EXPECT_THAT(plans()[0].body, HasSubstr("no decision within 400 ms"));
   EXPECT_THAT(plans()[0].body, HasSubstr("model"));
+  EXPECT_EQ(fallback->intake().counts().handed_back, 0U) << "what is undecided is held, not turned over";
   fallback->intake().close();
   fallback->stop();
 }

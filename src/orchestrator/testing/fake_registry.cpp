@@ -1,6 +1,7 @@
 #include "orchestrator/testing/fake_registry.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -55,6 +56,12 @@ std::vector<SeenCall> FakeRegistry::calls() const {
 std::size_t FakeRegistry::hanging() const {
   const std::lock_guard lock(mutex_);
   return hanging_.size();
+}
+
+void FakeRegistry::answer_hanging(const std::string& with) {
+  const std::lock_guard lock(mutex_);
+  for (auto& [id, hanging] : std::exchange(hanging_, {}))
+    loop_.post([with, done = std::move(hanging)]() mutable { done(text(with)); });
 }
 
 std::size_t FakeRegistry::cancelled() const {

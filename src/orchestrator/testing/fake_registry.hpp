@@ -41,6 +41,8 @@ class FakeRegistry final : public mcp::Registry {
   [[nodiscard]] std::vector<SeenCall> calls() const;
   [[nodiscard]] std::size_t hanging() const;
   [[nodiscard]] std::size_t cancelled() const;
+  /// Every call that hangs now gets this text.
+  void answer_hanging(const std::string& with);
 
   static mcp::CallOutcome text(const std::string& text, bool is_error = false);
   static mcp::CallOutcome failure(mcp::FailureClass kind, const std::string& message);
