@@ -110,5 +110,23 @@ TEST_F(BacklogTest, TheNamespacesOfTenantsShareTheCallsThatMayRun) {
   EXPECT_THAT(most, Le(3U));
 }
 
+TEST_F(BacklogTest, WhatWaitsForAServersRateIsNotCalledToFindOut) {
+  constexpr std::size_t kJobs = 10;
+  constexpr std::chrono::milliseconds kHeld{1'000};
+  world_.options.settings.calls_max = 1;
+  world_.registry.add_tool("work", [=](std::size_t number, const std::string&) -> mcp::CallOutcome {
+    if (number > 0) return FakeRegistry::text("room");
+    auto limited = FakeRegistry::failure(mcp::FailureClass::limited, "over max_per_second");
+    limited.error().retry_after = kHeld;
+    return limited;
+  });
+  world_.start();
+  for (std::size_t i = 0; i < kJobs; ++i) world_.submit("run work");
+  eventually("every job has ended", [&] { return completed() == kJobs; });
+  const auto calls = world_.registry.calls();
+  ASSERT_THAT(calls, SizeIs(kJobs + 1));
+  EXPECT_GE(calls[1].at - calls[0].at, kHeld);
+}
+
 }  // namespace
 }  // namespace geminga::orchestrator

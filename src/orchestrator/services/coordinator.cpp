@@ -39,7 +39,11 @@ Coordinator::Coordinator(std::shared_ptr<Core> core)
                             {.deliveries = core_->options.settings.calls_max, .bytes = kSignalBytes})),
       plans_(
           make_intakes(core_, "coordinator-plans", TopicRole::plans, plan_limits(core_->options.settings))),
-      runner_(std::make_shared<PlanRunner>(core_, metrics_)) {}
+      held_servers_(std::make_shared<HeldServers>([registry = &core_->registry](const std::string& server) {
+        const auto settings = registry->settings(server);
+        return settings ? settings->max_per_second : 0;
+      })),
+      runner_(std::make_shared<PlanRunner>(core_, metrics_, held_servers_)) {}
 
 Result<> Coordinator::consume() {
   core_->loop.run([this] {
@@ -126,6 +130,11 @@ void Coordinator::begin(CallPtr call) {
     left();
     if (!stopping_) call->item.hand_back(kLookAgain);
     return;
+  }
+  // Before the claim: a signal that waits for its server costs no row.
+  if (const auto turn = held_servers_->turned_away(call->signal.server_id, core_->clock.monotonic_now())) {
+    left();
+    return call->item.hand_back(*turn);
   }
   calls_.emplace(id, call);
   if (core_->options.unsafe.claim_after_call) return invoke(call);

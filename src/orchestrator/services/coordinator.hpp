@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "orchestrator/services/call_metrics.hpp"
+#include "orchestrator/services/held_servers.hpp"
 #include "orchestrator/services/intakes.hpp"
 #include "orchestrator/services/plan_runner.hpp"
 #include "orchestrator/services/retry_policy.hpp"
@@ -37,9 +38,6 @@ class Coordinator : public std::enable_shared_from_this<Coordinator> {
   [[nodiscard]] std::size_t calls_in_progress() const { return calls_in_progress_; }
 
  private:
-  /// Before a signal that its server's limit has turned away is taken again, at the least.
-  static constexpr std::chrono::milliseconds kNoRoom{100};
-
   /// One signal between its delivery and its end. Loop only.
   struct Call {
     Item item;
@@ -99,6 +97,7 @@ class Coordinator : public std::enable_shared_from_this<Coordinator> {
   const std::shared_ptr<CallMetrics> metrics_;
   const std::shared_ptr<Intakes> signals_;
   const std::shared_ptr<Intakes> plans_;
+  const std::shared_ptr<HeldServers> held_servers_;
   const std::shared_ptr<PlanRunner> runner_;
   std::atomic<std::size_t> calls_in_progress_ = 0;
   // The core's loop:

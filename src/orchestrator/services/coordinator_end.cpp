@@ -85,7 +85,8 @@ void Coordinator::write_retry(const CallPtr& call, RetryClaim retry, std::vector
 }
 
 void Coordinator::hand_back(const CallPtr& call, const Ending& ending) {
-  const auto delay = std::max(ending.retry_after, kNoRoom);
+  const auto delay =
+      held_servers_->refused(call->signal.server_id, ending.retry_after, core_->clock.monotonic_now());
   core_->store->release_claim(
       {.request_id = call->signal.request_id, .token = call->token},
       [self = shared_from_this(), call, ending, delay](Result<> written) {

@@ -13,7 +13,6 @@ namespace geminga::orchestrator {
 namespace {
 
 constexpr std::chrono::milliseconds kLookAgain{1'000};
-constexpr std::chrono::milliseconds kNoRoom{100};
 
 /// Claims are named after steps, so each must have a name, of its own and without a slash.
 void name_steps(Plan& plan) {
@@ -27,8 +26,9 @@ void name_steps(Plan& plan) {
 
 }  // namespace
 
-PlanRunner::PlanRunner(std::shared_ptr<Core> core, std::shared_ptr<CallMetrics> metrics)
-    : core_(std::move(core)), metrics_(std::move(metrics)) {}
+PlanRunner::PlanRunner(std::shared_ptr<Core> core, std::shared_ptr<CallMetrics> metrics,
+                       std::shared_ptr<HeldServers> held_servers)
+    : core_(std::move(core)), metrics_(std::move(metrics)), held_servers_(std::move(held_servers)) {}
 
 void PlanRunner::start() {
   renewal_ =
@@ -281,7 +281,8 @@ void PlanRunner::step_ended(const RunPtr& run, Ending ending) {
     case Action::retry:
       return retry_step(run, ending);
     case Action::hand_back: {
-      const auto delay = std::max(ending.retry_after, kNoRoom);
+      const auto delay =
+          held_servers_->refused(run->signal.server_id, ending.retry_after, core_->clock.monotonic_now());
       return write(
           run,
           [this, held = HeldClaim{.request_id = claim_id(*run), .token = run->step_token}](

@@ -9,6 +9,7 @@
 
 #include "orchestrator/services/call_metrics.hpp"
 #include "orchestrator/services/call_rules.hpp"
+#include "orchestrator/services/held_servers.hpp"
 #include "orchestrator/services/intake.hpp"
 
 namespace geminga::orchestrator {
@@ -21,7 +22,8 @@ namespace geminga::orchestrator {
 /// Everything but run() on the core's loop.
 class PlanRunner : public std::enable_shared_from_this<PlanRunner> {
  public:
-  PlanRunner(std::shared_ptr<Core> core, std::shared_ptr<CallMetrics> metrics);
+  PlanRunner(std::shared_ptr<Core> core, std::shared_ptr<CallMetrics> metrics,
+             std::shared_ptr<HeldServers> held_servers);
 
   void start();
   /// Any thread.
@@ -90,6 +92,7 @@ class PlanRunner : public std::enable_shared_from_this<PlanRunner> {
 
   const std::shared_ptr<Core> core_;
   const std::shared_ptr<CallMetrics> metrics_;
+  const std::shared_ptr<HeldServers> held_servers_;
   std::map<std::string, RunPtr> runs_;
   std::deque<RunPtr> without_room_;  // by arrival
   std::unique_ptr<Repeat> renewal_;
