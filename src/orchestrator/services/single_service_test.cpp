@@ -119,6 +119,31 @@ TEST_F(SingleServiceTest, AWaiterFindsTheAnswerInTheStoreWhenTheNotificationIsLo
   waiting->stop();
 }
 
+TEST_F(SingleServiceTest, AWaiterLooksNotAgainBeforeTheStoreHasAnswered) {
+  auto waiting = std::make_shared<WaitingQueries>(core_);
+  ASSERT_TRUE(waiting->open());
+  std::promise<void> slow;  // no other read is answered before this callback returns
+  core_->store->list_jobs(
+      {}, [held = slow.get_future().share()](const Result<std::vector<Job>>&) { held.wait(); });
+  std::promise<Result<std::string>> promise;
+  auto future = promise.get_future();
+  const auto began = std::chrono::steady_clock::now();
+  waiting->wait("r1", [&](Result<std::string> result) { promise.set_value(std::move(result)); });
+  finish_claim("r1", "the bytes");
+  eventually("two looks were due",
+             [&] { return std::chrono::steady_clock::now() - began > milliseconds{3'300}; });
+  slow.set_value();
+  EXPECT_EQ(future.get().value(), "the bytes");
+  // Behind a look that was piled up.
+  ASSERT_TRUE(await<std::vector<Job>>([&](auto done) { core_->store->list_jobs({}, std::move(done)); }));
+  EXPECT_EQ(metrics_
+                .counter("geminga_orchestrator_results_found_by_look_total",
+                         "Results that a waiter found in the store, not on the bus")
+                .value(),
+            1);
+  waiting->stop();
+}
+
 TEST_F(SingleServiceTest, AnEndThatThisProcessWroteNeedsNoNotification) {
   auto waiting = std::make_shared<WaitingQueries>(core_);
   ASSERT_TRUE(waiting->open());

@@ -137,7 +137,7 @@ void WaitingQueries::tick() {
           late.push_back(std::move(waiter.answered));
           continue;
         }
-        if (waiter.look_at > now) continue;
+        if (looking_ || waiter.look_at > now) continue;
         look = true;
         waiter.look_at = now + kNextLook;
       }
@@ -145,6 +145,7 @@ void WaitingQueries::tick() {
       std::erase_if(waiters, [&](const Waiter& waiter) { return waiter.deadline <= now; });
       at = waiters.empty() ? waiters_.erase(at) : std::next(at);
     }
+    looking_ = looking_ || !looks.empty();
     count_ -= late.size();
     waiting_.set(static_cast<double>(count_));
   }
@@ -160,6 +161,10 @@ void WaitingQueries::tick() {
 }
 
 void WaitingQueries::looked(const Result<std::vector<FinishedRequest>>& finished) {
+  {
+    const std::lock_guard lock(mutex_);
+    looking_ = false;
+  }
   if (!finished) return;
   for (const auto& request : *finished) {
     if (request.result_json.empty()) {

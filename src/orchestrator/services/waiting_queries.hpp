@@ -14,7 +14,7 @@ namespace geminga::orchestrator {
 /// Result consumer: brings each result to whoever waits for its request in this process. An end that this
 /// process wrote itself is known as soon as the claim's row is durable (`ended`); the ends that others wrote
 /// come by the bus. A waiter also looks at the row after 1 s and then every 2 s, so that a lost notification
-/// costs time, not the answer.
+/// costs time, not the answer; while the store is slow, less often.
 class WaitingQueries : public std::enable_shared_from_this<WaitingQueries> {
  public:
   /// The result event's JSON text. Errors: timeout, cancelled (the job was), unavailable (stopping).
@@ -85,6 +85,7 @@ class WaitingQueries : public std::enable_shared_from_this<WaitingQueries> {
   Waiters waiters_;                  // under mutex_
   std::size_t count_ = 0;            // under mutex_; of waiters and of places that nobody uses yet
   bool stopped_ = false;             // under mutex_
+  bool looking_ = false;             // under mutex_; the store has not answered yet
   std::unique_ptr<Repeat> ticking_;  // the core's loop
 };
 
