@@ -110,6 +110,34 @@ TEST_F(ApiTest, AQueryWhoseJobIsCancelledIsToldSo) {
   EXPECT_EQ(waiting.get().status, 409);
 }
 
+TEST_F(ApiTest, APageOfJobsEndsWhereItIsLarge) {
+  world_.registry.add_tool("work", [](std::size_t, const std::string&) {
+    return testing::FakeRegistry::text(std::string(3U << 20U, 'x'));
+  });
+  world_.start();
+  for (int i = 0; i < 4; ++i) world_.ended(world_.submit("run work"));
+  const auto first = world_.get(kJobs).body;
+  ASSERT_THAT(first["jobs"], SizeIs(3));
+  ASSERT_TRUE(first.contains("next"));
+  EXPECT_EQ(first["next"], first["jobs"][2]["jobId"]);
+  const auto second = world_.get(std::string(kJobs) + "?after=" + first["next"].get<std::string>()).body;
+  EXPECT_THAT(second["jobs"], SizeIs(1));
+  EXPECT_FALSE(second.contains("next"));
+}
+
+TEST_F(ApiTest, ALongListOfJobsIsWhole) {
+  constexpr std::size_t kAll = 45;
+  world_.start();
+  std::set<std::string> submitted;
+  for (std::size_t i = 0; i < kAll; ++i) submitted.insert(world_.submit("echo something"));
+  std::set<std::string> listed;
+  const auto page = world_.get(std::string(kJobs) + "?limit=500").body;
+  for (const auto& job : page["jobs"]) listed.insert(job["jobId"].get<std::string>());
+  EXPECT_EQ(listed, submitted);
+  EXPECT_THAT(page["jobs"], SizeIs(kAll));
+  EXPECT_FALSE(page.contains("next"));
+}
+
 TEST_F(ApiTest, JobsAreListedByPageStatusAndSession) {
   world_.start();
   for (int i = 0; i < 3; ++i) {

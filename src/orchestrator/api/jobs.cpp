@@ -1,4 +1,7 @@
+#include <algorithm>
 #include <charconv>
+#include <memory>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -15,6 +18,8 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr std::uint32_t kPageMax = 500;
+constexpr std::uint32_t kPieceOfPage = 20;
+constexpr std::size_t kPageBytes = 8U << 20U;  // a page stands in memory; one job may go over it
 
 Result<JobFilter> filter_of(const net::HttpRequest& request) {
   JobFilter filter;
@@ -27,6 +32,55 @@ Result<JobFilter> filter_of(const net::HttpRequest& request) {
   GEMINGA_TRY(filter.limit, number_parameter(request, "limit", filter.limit, kPageMax));
   return filter;
 }
+
+/// GET /jobs: rows come from the store in small pieces, since each may hold a result of 5 MiB, and are made
+/// JSON on the pool, while the store reads for others.
+class JobsPage : public std::enable_shared_from_this<JobsPage> {
+ public:
+  JobsPage(std::shared_ptr<Core> core, const std::shared_ptr<net::BlockingPool>& pool, JobFilter filter,
+           net::Responder responder)
+      : core_(std::move(core)),
+        pool_(pool),
+        filter_(std::move(filter)),
+        left_(filter_.limit),
+        responder_(std::move(responder)) {}
+
+  void read() {
+    filter_.limit = std::min(left_, kPieceOfPage);
+    core_->store->list_jobs(filter_, [self = shared_from_this()](Result<std::vector<Job>> jobs) {
+      if (const auto pool = self->pool_.lock())
+        pool->post([self, jobs = std::move(jobs)] { self->add(jobs); });
+      else
+        self->responder_.respond(Error{ErrorCode::unavailable, "the orchestrator is stopping"});
+    });
+  }
+
+ private:
+  void add(const Result<std::vector<Job>>& jobs) {
+    if (!jobs) return responder_.respond(jobs.error());
+    for (const auto& job : *jobs) {
+      const auto text = text_of(job_json(job));
+      if (!text_.empty()) text_ += ',';
+      text_ += text;
+      filter_.after_id = job.id;
+      if (--left_ == 0 || text_.size() >= kPageBytes) return respond(true);
+    }
+    if (jobs->size() < filter_.limit) return respond(false);
+    read();
+  }
+  void respond(bool more) {
+    auto page = R"({"jobs":[)" + text_ + ']';
+    if (more) page += R"(,"next":)" + text_of(filter_.after_id);
+    responder_.respond(net::HttpResponse::json(200, page + '}'));
+  }
+
+  const std::shared_ptr<Core> core_;
+  const std::weak_ptr<net::BlockingPool> pool_;  // whose thread must not be the one that ends it
+  JobFilter filter_;
+  std::uint32_t left_;
+  net::Responder responder_;
+  std::string text_;  // of the jobs, with commas between
+};
 
 /// Last-Event-ID of a client that comes back.
 std::int64_t last_event_id(const net::HttpRequest& request) {
@@ -57,17 +111,9 @@ void Api::post_job(const net::HttpRequest& request, net::Responder responder) {
 }
 
 void Api::get_jobs(const net::HttpRequest& request, net::Responder responder) {
-  const auto filter = filter_of(request);
+  auto filter = filter_of(request);
   if (!filter) return responder.respond(filter.error());
-  parts_.core->store->list_jobs(*filter, [responder = std::move(responder), limit = filter->limit](
-                                             const Result<std::vector<Job>>& jobs) mutable {
-    if (!jobs) return responder.respond(jobs.error());
-    auto list = ordered_json::array();
-    for (const auto& job : *jobs) list.push_back(job_json(job));
-    ordered_json page{{"jobs", std::move(list)}};
-    if (jobs->size() == limit) page["next"] = jobs->back().id;
-    responder.respond(net::HttpResponse::json(200, text_of(page)));
-  });
+  std::make_shared<JobsPage>(parts_.core, parts_.pool, *std::move(filter), std::move(responder))->read();
 }
 
 void Api::get_job(const net::HttpRequest& request, net::Responder responder) {
