@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <optional>
 
 #include <geminga/admin.hpp>
@@ -13,11 +14,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// In memory at once; more of them stay on the bus and come again.
-constexpr std::size_t kWaitingMax = 20'000;
-constexpr milliseconds kNoRoom{1'000};
-/// Somewhat more, so that one which must go back is seen.
-constexpr IntakeLimits kLimits{.deliveries = kWaitingMax + 1'000, .bytes = std::size_t{1} << 30U};
+/// Of one that goes back: it comes again when it is due, or earlier, since the clock may be set.
+constexpr milliseconds kBackMin{100};
+constexpr milliseconds kBackMax{30'000};
 /// The clock on the wall may be set: it is looked at so often while something waits.
 constexpr milliseconds kLookAgain{250};
 
@@ -39,17 +38,23 @@ Result<bool> is_used(Core& core, TopicRole role, const std::string& name_space) 
   return std::ranges::any_of(stats.subscriptions, [](const auto& each) { return each.backlog > 0; });
 }
 
-std::shared_ptr<Intakes> make_tier(const std::shared_ptr<Core>& core, TopicRole role) {
+/// Takes somewhat more than is kept, so that one which is due earlier is seen.
+std::shared_ptr<Intakes> make_tier(const std::shared_ptr<Core>& core, TopicRole role,
+                                   const IntakeLimits& kept) {
+  const IntakeLimits more;
   return std::make_shared<Intakes>(
       core, "retry-worker", role, kRetrySubscription,
-      [core, role](const std::string& name_space) { return is_used(*core, role, name_space); }, kLimits);
+      [core, role](const std::string& name_space) { return is_used(*core, role, name_space); },
+      IntakeLimits{.deliveries = kept.deliveries + more.deliveries, .bytes = kept.bytes + more.bytes});
 }
 
 }  // namespace
 
-RetryWorker::RetryWorker(std::shared_ptr<Core> core)
+RetryWorker::RetryWorker(std::shared_ptr<Core> core, IntakeLimits kept)
     : core_(std::move(core)),
-      tiers_{make_tier(core_, TopicRole::first_retry), make_tier(core_, TopicRole::later_retry)} {}
+      kept_(kept),
+      tiers_{make_tier(core_, TopicRole::first_retry, kept_),
+             make_tier(core_, TopicRole::later_retry, kept_)} {}
 
 Result<> RetryWorker::consume() {
   core_->loop.run([this] { timer_ = std::make_unique<base::Timer>(core_->loop); });
@@ -65,6 +70,7 @@ void RetryWorker::stop() {
   core_->loop.run([this] {
     timer_.reset();
     waiting_.clear();
+    bytes_ = 0;
   });
   for (const auto& tier : tiers_) tier->close();
 }
@@ -77,9 +83,23 @@ void RetryWorker::work(const Item& item) {
 
 void RetryWorker::keep(Timestamp due, const Item& item) {
   if (!timer_) return;  // stopped: it goes back with its consumer
-  if (waiting_.size() >= kWaitingMax) return item.hand_back(kNoRoom);
   waiting_.emplace(due, item);
+  bytes_ += item.message().body.size();
+  while (holds_too_much()) {
+    const auto last = std::prev(waiting_.end());
+    const auto left = std::chrono::ceil<milliseconds>(last->first - core_->now());
+    take(last).hand_back(std::clamp(left, kBackMin, kBackMax));
+  }
   arm();
+}
+
+bool RetryWorker::holds_too_much() const {
+  return waiting_.size() > 1 && (waiting_.size() > kept_.deliveries || bytes_ > kept_.bytes);
+}
+
+Item RetryWorker::take(std::multimap<Timestamp, Item>::iterator at) {
+  bytes_ -= at->second.message().body.size();
+  return std::move(waiting_.extract(at).mapped());
 }
 
 void RetryWorker::arm() {
@@ -90,8 +110,7 @@ void RetryWorker::arm() {
 
 void RetryWorker::send_due() {
   const auto now = core_->now();
-  while (!waiting_.empty() && waiting_.begin()->first <= now)
-    send(waiting_.extract(waiting_.begin()).mapped());
+  while (!waiting_.empty() && waiting_.begin()->first <= now) send(take(waiting_.begin()));
   arm();
 }
 

@@ -9,6 +9,7 @@
 #include "orchestrator/services/intakes.hpp"
 #include "orchestrator/services/matcher_service.hpp"
 #include "orchestrator/services/plan_fallback.hpp"
+#include "orchestrator/services/retry_worker.hpp"
 #include "orchestrator/services/waiting_queries.hpp"
 #include "orchestrator/testing/world.hpp"
 
@@ -36,6 +37,7 @@ class SingleServiceTest : public ::testing::Test {
     options.settings.plan_window = milliseconds{400};
     options.plan_look_again = milliseconds{20};
     options.publish_sweep = milliseconds{50};
+    options.settings.retry = RetryMode::topics;
     options.topics =
         Topics::resolve(TopicStyle::pulsar, [](const char*) -> const char* { return nullptr; }).value();
     auto store = open_sqlite_job_store({.file = folder_.path() / "jobs.sqlite"});
@@ -213,6 +215,28 @@ TEST_F(SingleServiceTest, ANamespaceThatIsOpenedWhileTheServicePausesIsNotConsum
   EXPECT_FALSE(intakes.consuming());
   const auto stats = core_->bus.admin().stats(core_->topic(TopicRole::plans)).value();
   for (const auto& each : stats.subscriptions) EXPECT_EQ(each.consumers, 0U) << each.name;
+}
+
+TEST_F(SingleServiceTest, ARetryThatIsDueSoonFindsRoomAmongThoseThatAreDueLate) {
+  auto worker = std::make_shared<RetryWorker>(core_, IntakeLimits{.deliveries = 2});
+  auto producer = core_->bus.create_producer({.topic = core_->topic(TopicRole::first_retry)}).value();
+  const auto publish = [&](const std::string& id, milliseconds after) {
+    OutgoingMessage message;
+    message.body = "{}";
+    const auto due = core_->now() + after;
+    message.properties = {{"requestId", id},
+                          {"dueAt", std::to_string(due.time_since_epoch() / milliseconds{1})}};
+    ASSERT_TRUE(producer.send(message));
+  };
+  for (const auto* far : {"far-1", "far-2", "far-3"}) publish(far, std::chrono::hours{1});
+  ASSERT_TRUE(worker->consume());
+  const auto& tier = *worker->tiers()[0];
+  eventually("it holds two", [&] { return tier.counts().handed_back > 0 && tier.counts().in_progress == 2; });
+  publish("near", milliseconds{100});
+  eventually("the near one is sent on", [&] { return messages(TopicRole::tool_signals).size() == 1; });
+  EXPECT_EQ(messages(TopicRole::tool_signals)[0].key, "near");
+  eventually("one of the others is held", [&] { return tier.counts().in_progress == 1; });
+  worker->stop();
 }
 
 TEST_F(SingleServiceTest, AServiceHoldsSoMuchAndNoMore) {
