@@ -26,7 +26,8 @@ class BacklogTest : public ::testing::Test {
     world_.registry.add_tool("work", [](std::size_t, const std::string&) { return std::nullopt; });
   }
   json service(const std::string& name) {
-    for (const auto& each : world_.get("/api/orchestrator/status").body["services"])
+    const auto status = world_.get("/api/orchestrator/status").body;
+    for (const auto& each : status["services"])
       if (each["name"] == name) return each;
     return {};
   }

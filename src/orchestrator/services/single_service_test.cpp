@@ -223,6 +223,7 @@ TEST_F(SingleServiceTest, ARetryThatIsDueSoonFindsRoomAmongThoseThatAreDueLate) 
   const auto publish = [&](const std::string& id, milliseconds after) {
     OutgoingMessage message;
     message.body = "{}";
+    message.key = id;
     const auto due = core_->now() + after;
     message.properties = {{"requestId", id},
                           {"dueAt", std::to_string(due.time_since_epoch() / milliseconds{1})}};
@@ -234,6 +235,7 @@ TEST_F(SingleServiceTest, ARetryThatIsDueSoonFindsRoomAmongThoseThatAreDueLate) 
   eventually("it holds two", [&] { return tier.counts().handed_back > 0 && tier.counts().in_progress == 2; });
   publish("near", milliseconds{100});
   eventually("the near one is sent on", [&] { return messages(TopicRole::tool_signals).size() == 1; });
+  ASSERT_THAT(messages(TopicRole::tool_signals), SizeIs(1));
   EXPECT_EQ(messages(TopicRole::tool_signals)[0].key, "near");
   eventually("one of the others is held", [&] { return tier.counts().in_progress == 1; });
   worker->stop();
