@@ -107,6 +107,9 @@ TEST_F(InstancesTest, EachWaitingQueryGetsItsOwnAnswer) {
   EXPECT_EQ(here + there, kAll) << "each tool is called once";
   EXPECT_GT(here, 0U) << "both coordinators work";
   EXPECT_GT(there, 0U) << "both coordinators work";
+  // The answer comes before the bus has the result.
+  eventually("a result of each is on the bus",
+             [&] { return world_.messages(TopicRole::results).size() >= kAll; });
   EXPECT_THAT(world_.messages(TopicRole::results), SizeIs(kAll));
   EXPECT_THAT(world_.dead_letters(), IsEmpty());
   eventually("every job has ended, whoever has taken it", [&] {

@@ -130,7 +130,8 @@ TEST_F(SingleServiceTest, AWaiterLooksNotAgainBeforeTheStoreHasAnswered) {
   std::promise<Result<std::string>> promise;
   auto future = promise.get_future();
   const auto began = std::chrono::steady_clock::now();
-  waiting->wait("r1", [&](Result<std::string> result) { promise.set_value(std::move(result)); });
+  waiting->wait("r1", waiting->take_place().value(),
+                [&](Result<std::string> result) { promise.set_value(std::move(result)); });
   finish_claim("r1", "the bytes");
   eventually("two looks were due",
              [&] { return std::chrono::steady_clock::now() - began > milliseconds{3'300}; });
