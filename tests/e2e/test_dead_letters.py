@@ -49,7 +49,7 @@ class DeadLetters(Case):
         self.assertEqual([], self.letters("--tool", "destroy"))
         refused = self.geminga.cli("dlq", "replay", destroyed)
         self.assertEqual(1, refused.returncode)
-        self.assertIn("without a dead letter", refused.stderr)
+        self.assertIn("was discarded", refused.stderr)
         self.assertEqual("FAILED", self.geminga.job(self.jobs[2]["jobId"])["status"])
 
         self.dlq("discard", "--all")
