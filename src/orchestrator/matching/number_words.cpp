@@ -196,7 +196,7 @@ class NumberReader {
       if (!is_sign) return phrase.number.reset();
     }
     if (phrase.number->text.starts_with('-')) return phrase.number.reset();
-    phrase.number->text.insert(0, "-");
+    phrase.number->text.insert(phrase.number->text.begin(), '-');
     phrase.first = sign;
     phrase.bare = false;
   }
