@@ -433,7 +433,6 @@ class World {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   constexpr int kInputsOfOneWorld = 2'000;   // what strangers leave behind does not add up for ever
-  static_cast<void>(base::Clock::system());  // goes after the world, which is made behind it
   static std::unique_ptr<World> world;
   static int inputs = 0;
   if (!world || ++inputs % kInputsOfOneWorld == 0) {

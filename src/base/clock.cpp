@@ -70,7 +70,7 @@ bool read_offset(std::string_view rest, std::chrono::minutes& offset) {
 }  // namespace
 
 Clock& Clock::system() {
-  static SystemClock clock;
+  static SystemClock& clock = *new SystemClock;  // never destroyed, as FileSystem::system()
   return clock;
 }
 

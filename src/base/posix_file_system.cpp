@@ -237,7 +237,8 @@ class PosixFileSystem final : public FileSystem {
 }  // namespace
 
 FileSystem& FileSystem::system() {
-  static PosixFileSystem instance;
+  // Never destroyed: a static object of the program may hold a bus, which closes when that goes.
+  static PosixFileSystem& instance = *new PosixFileSystem;
   return instance;
 }
 
