@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <string>
 #include <sys/resource.h>
 #include <unistd.h>
 #include <utility>
@@ -54,10 +55,11 @@ inline double cpu_seconds() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
-inline double resident_mib() {
+/// Of this process, or of the one with that number; 0: there is none.
+inline double resident_mib(const std::string& process = "self") {
   std::uint64_t size = 0;
   std::uint64_t resident = 0;
-  std::ifstream("/proc/self/statm") >> size >> resident;
+  std::ifstream("/proc/" + process + "/statm") >> size >> resident;
   return static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE)) / (1 << 20);
 }
 
