@@ -30,7 +30,8 @@ class PulsarAuthenticationTest : public testing::PulsarDoorTest {
         std::make_shared<auth::Authenticator>(auth::Authenticator::create(settings, &clock_).value());
     options_.clock = &clock_;
     options_.kept = [](std::string_view path) { return path == "acme/kept"; };
-    options_.refresh_timeout = 100ms;
+    options_.refresh_timeout = 1min;
+    options_.keep_alive = options_.write_timeout = 24h;
     options_.doubt_timeout = 100ms;  // and so it looks often
     PulsarDoorTest::SetUp();
   }
@@ -93,6 +94,22 @@ TEST_F(PulsarAuthenticationTest, WhoCannotSayWhoItIsDoesNotComeIn) {
   }
 }
 
+TEST_F(PulsarAuthenticationTest, NobodySpeaksForSomebodyElse) {
+  const std::string root = token("root");
+  for (const bool by_name : {true, false}) {
+    const auto proxy = stranger();
+    wire::CommandConnect connect{.client_version = "proxy", .protocol_version = 20};
+    connect.auth_method_name = "token";
+    connect.auth_data = std::string_view(root);
+    (by_name ? connect.original_principal : connect.original_auth_data) = std::string_view("both");
+    proxy->say(connect);
+    const auto refused = proxy->hear<wire::CommandError>();
+    EXPECT_EQ(refused->error, wire::ServerError::authorization);
+    EXPECT_THAT(std::string(refused->message), HasSubstr("proxies"));
+    EXPECT_TRUE(proxy->closed());
+  }
+}
+
 TEST_F(PulsarAuthenticationTest, ARoleMayWhatItsPermissionsSayInItsOwnTenant) {
   EXPECT_EQ(producing(*client_of("both"), kMine), "");
   EXPECT_EQ(consuming(*client_of("both"), kMine), "");
@@ -150,6 +167,8 @@ TEST_F(PulsarAuthenticationTest, WhoDoesNotOrCannotRenewItsTokenEnds) {
   const auto cannot = stranger();
   cannot->connect(token("both", 10s));
   clock_.advance(5min);
+  silent->hear<wire::CommandAuthChallenge>();
+  clock_.advance(2min);
   EXPECT_TRUE(silent->closed());
   EXPECT_TRUE(cannot->closed());
 }

@@ -23,10 +23,6 @@ constexpr std::size_t kSmallBytes = 4 << 10;     // cheaper moved than held
 constexpr std::uint64_t kFreeBytes = 16 << 10;   // who holds less is read though others have used up the room
 constexpr std::chrono::seconds kRest{1};         // of silence, after which memory is given back
 
-base::MonotonicTime now() {
-  return std::chrono::steady_clock::now();
-}
-
 }  // namespace
 
 Connection::Connection(Host& host, tcp::socket socket, Closed closed)
@@ -47,7 +43,7 @@ void Connection::start() {
   boost::system::error_code ignored;  // options only tune
   socket_.non_blocking(true, ignored);
   socket_.set_option(tcp::no_delay(true), ignored);
-  session_ = std::make_shared<Session>(host_, outbox_, net::text_of(peer), net::text_of(local));
+  session_ = std::make_shared<Session>(host_, outbox_, *this, net::text_of(peer), net::text_of(local));
   wait_for_bytes();
 }
 
@@ -115,8 +111,7 @@ void Connection::take_frames() {
     admitted_ = false;
     host_.received.end_pass(this);
     session_->on_frame(frame);
-    if (!was_connected && session_->connected())
-      buffer_.set_frame_bytes_max(host_.options.message_bytes_max + wire::kFramePadding);
+    if (!was_connected && session_->connected()) buffer_.set_frame_bytes_max(host_.frame_bytes_max());
     stopped = !takes_more();
     return !stopped;
   });
@@ -131,7 +126,7 @@ bool Connection::takes_more() {
   // What fills it may wait for long, for a quota or a rate: acknowledgements, signs of life and those who
   // come must not wait for that.
   if (session_->publishing_bytes() + buffer_.pending_bytes() < kFreeBytes) return true;
-  return admitted_ && host_.received.pass(this);
+  return admitted_ && host_.received.pass(this, now());
 }
 
 // A socket that is not read does not say that its peer has ended it.
@@ -211,9 +206,9 @@ void Connection::on_written(const boost::system::error_code& error, std::size_t 
   turn();
 }
 
-void Connection::prove_alive(const std::string& topic) {
+void Connection::prove_alive() {
   const auto time = now();
-  if (!open_ || doubted_ || time - received_ < kRest || !session_->uses(topic)) return;
+  if (!open_ || doubted_ || time - received_ < kRest) return;
   doubted_ = time;
   session_->reply(wire::CommandPing{});
 }

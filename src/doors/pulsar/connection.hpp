@@ -17,7 +17,7 @@ namespace geminga::doors::pulsar {
 /// A socket and its session: bytes in, frames to the session, what the session says out again; time-outs.
 /// Ends by itself and says so once. The door's loop only; alive while it waits for its socket or its owner
 /// keeps it.
-class Connection : public std::enable_shared_from_this<Connection> {
+class Connection : public TopicUser, public std::enable_shared_from_this<Connection> {
  public:
   using Closed = std::function<void(const std::shared_ptr<Connection>&)>;
   Connection(Host& host, boost::asio::ip::tcp::socket socket, Closed closed);
@@ -25,11 +25,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void start();
   /// Now and then: what took too long, and signs of life.
   void check(base::MonotonicTime now, Timestamp wall);
-  /// If it uses this topic and has been silent: within doubt_timeout, or it ends.
-  void prove_alive(const std::string& topic);
+  /// If it has been silent: within doubt_timeout, or it ends.
+  void prove_alive() override;
   void close();
 
  private:
+  [[nodiscard]] base::MonotonicTime now() const { return host_.clock.monotonic_now(); }
   void wait_for_bytes();
   void on_readable(const boost::system::error_code& error);
   /// False: nothing more is there now, or the connection ended.

@@ -1,10 +1,11 @@
-// From SUBSCRIBE and FLOW to MESSAGE, acknowledgements and positions.
+// From SUBSCRIBE and FLOW to MESSAGE.
 #include <algorithm>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
 
-#include "doors/pulsar/door_fixture.hpp"
+#include "doors/pulsar/consuming_fixture.hpp"
 
 namespace geminga::doors::pulsar {
 namespace {
@@ -14,35 +15,7 @@ using testing::entry_of;
 using ::testing::HasSubstr;
 using testing::payload_of;
 
-class PulsarConsumingTest : public testing::PulsarDoorTest {
- protected:
-  /// Messages "0", "1", ... on the topic.
-  void publish(int messages, std::string_view on = testing::kTopic) {
-    const auto client = this->client();
-    client->producer(1, on);
-    for (int i = 0; i < messages; ++i) client->publish(static_cast<std::uint64_t>(i), std::to_string(i));
-  }
-  static std::vector<std::string> take(testing::RawPulsar& client, int messages) {
-    std::vector<std::string> bodies;
-    for (int i = 0; i < messages; ++i) bodies.push_back(payload_of(client.hear<wire::CommandMessage>()));
-    return bodies;
-  }
-  /// Nothing but the answer to a PING comes.
-  static void expect_quiet(testing::RawPulsar& client) {
-    client.say(wire::CommandPing{});
-    client.hear<wire::CommandPong>();
-  }
-  SubscriptionStats stats(std::string_view subscription = "s") {
-    const auto all =
-        base::await<TopicStats>([&](auto done) { broker_->stats(topic(), std::move(done)); }, 10s, "stats");
-    for (const SubscriptionStats& each : all->subscriptions)
-      if (each.name == subscription) return each;
-    throw std::runtime_error("no such subscription");
-  }
-  static wire::CommandSubscribe of(wire::SubscriptionType type, std::uint64_t id = 1) {
-    return {.sub_type = type, .consumer_id = id};
-  }
-};
+class PulsarConsumingTest : public testing::ConsumingTest {};
 
 TEST_F(PulsarConsumingTest, AMessageIsWhatWasSent) {
   const std::string entry =
@@ -97,94 +70,6 @@ TEST_F(PulsarConsumingTest, LargeMessagesAreSentFromWhereTheyLie) {
   client->subscribe();
   client->flow(100);
   EXPECT_EQ(take(*client, static_cast<int>(bodies.size())), bodies);
-}
-
-TEST_F(PulsarConsumingTest, WhatIsAcknowledgedDoesNotComeAgain) {
-  publish(3);
-  {
-    const auto client = this->client();
-    client->subscribe();
-    client->flow(10);
-    client->hear<wire::CommandMessage>();
-    const auto second = client->hear<wire::CommandMessage>()->message_id;
-    client->hear<wire::CommandMessage>();
-    client->ack(second);
-  }
-  const auto client = this->client();
-  client->subscribe();
-  client->flow(10);
-  EXPECT_EQ(take(*client, 2), (std::vector<std::string>{"0", "2"}));
-}
-
-TEST_F(PulsarConsumingTest, ACumulativeAcknowledgementCoversWhatCameBefore) {
-  publish(5);
-  const auto client = this->client();
-  client->subscribe();
-  client->flow(10);
-  std::vector<wire::MessageIdData> ids;
-  for (int i = 0; i < 5; ++i) ids.push_back(client->hear<wire::CommandMessage>()->message_id);
-  client->ack(ids[3], wire::AckType::cumulative);
-  EXPECT_EQ(stats().backlog, 1U);
-}
-
-TEST_F(PulsarConsumingTest, AnAcknowledgementOfWhatIsNotOutSaysSo) {
-  publish(1);
-  const auto client = this->client();
-  client->subscribe();
-  const std::vector ids{wire::MessageIdData{.ledger_id = 1, .entry_id = 17}};
-  client->say(wire::CommandAck{.consumer_id = 1, .message_id = ids, .request_id = 7U});
-  EXPECT_TRUE(client->hear<wire::CommandAckResponse>()->error.present());
-  client->say(wire::CommandAck{.consumer_id = 5, .message_id = ids, .request_id = 8U});
-  EXPECT_TRUE(client->hear<wire::CommandAckResponse>()->error.present());
-  client->say(wire::CommandAck{.consumer_id = 1, .message_id = ids});  // nobody asked
-  expect_quiet(*client);
-}
-
-TEST_F(PulsarConsumingTest, ABatchIsAcknowledgedMessageByMessage) {
-  const auto producer = client();
-  producer->producer();
-  wire::BatchWriter batch;
-  for (const char* body : {"a", "b", "c"}) batch.add({}, body);
-  wire::MessageMetadata metadata;
-  metadata.num_messages_in_batch = 3;
-  producer->say(wire::CommandSend{.producer_id = 1, .num_messages = 3}, entry_of(batch.payload(), metadata));
-  producer->hear<wire::CommandSendReceipt>();
-  {
-    const auto client = this->client();
-    client->subscribe(of(wire::SubscriptionType::shared));
-    client->flow(10);
-    auto id = client->hear<wire::CommandMessage>()->message_id;
-    const std::vector<std::int64_t> left{0b101};  // "b" is done
-    id.ack_set = left;
-    client->ack(id);
-  }
-  const auto client = this->client();
-  client->subscribe(of(wire::SubscriptionType::shared));
-  client->flow(10);
-  const auto message = client->hear<wire::CommandMessage>();
-  ASSERT_EQ(message->ack_set.size(), 1U);
-  EXPECT_EQ(*message->ack_set.begin(), 0b101);
-  auto id = message->message_id;
-  const std::vector<std::int64_t> none{0};
-  id.ack_set = none;
-  client->ack(id);
-  EXPECT_EQ(stats().backlog, 0U);
-}
-
-TEST_F(PulsarConsumingTest, WhatIsNotAcknowledgedComesAgainCounted) {
-  publish(2);
-  const auto client = this->client();
-  client->subscribe(of(wire::SubscriptionType::shared));
-  client->flow(10);
-  const auto first = client->hear<wire::CommandMessage>()->message_id;
-  client->hear<wire::CommandMessage>();
-  const std::vector ids{first};
-  client->say(wire::CommandRedeliverUnacknowledgedMessages{.consumer_id = 1, .message_ids = ids});
-  const auto again = client->hear<wire::CommandMessage>();
-  EXPECT_EQ(payload_of(again), "0");
-  EXPECT_EQ(*again->redelivery_count, 1U);
-  client->say(wire::CommandRedeliverUnacknowledgedMessages{.consumer_id = 1});
-  EXPECT_EQ(take(*client, 2), (std::vector<std::string>{"0", "1"}));
 }
 
 TEST_F(PulsarConsumingTest, AnExclusiveSubscriptionHasOneConsumer) {
@@ -247,90 +132,6 @@ TEST_F(PulsarConsumingTest, AKeyStaysWithItsConsumer) {
   for (const auto& [key, whose] : consumers) EXPECT_EQ(whose.size(), 1U) << key;
 }
 
-TEST_F(PulsarConsumingTest, ASeekEndsItsConsumerWhichComesAgain) {
-  publish(5);
-  const auto client = this->client();
-  client->subscribe();
-  client->flow(10);
-  std::vector<wire::MessageIdData> ids;
-  for (int i = 0; i < 5; ++i) ids.push_back(client->hear<wire::CommandMessage>()->message_id);
-  client->ack(ids[4], wire::AckType::cumulative);
-  client->say(wire::CommandSeek{.consumer_id = 1, .request_id = 9, .message_id = ids[2]});
-  EXPECT_EQ(client->hear<wire::CommandCloseConsumer>()->consumer_id, 1U);
-  EXPECT_EQ(client->hear<wire::CommandSuccess>()->request_id, 9U);
-  client->subscribe();
-  client->flow(10);
-  EXPECT_EQ(take(*client, 3), (std::vector<std::string>{"2", "3", "4"}));
-  const auto earliest = wire::MessageIdData{.ledger_id = ~0ULL, .entry_id = ~0ULL};
-  client->say(wire::CommandSeek{.consumer_id = 1, .request_id = 10, .message_id = earliest});
-  client->hear<wire::CommandCloseConsumer>();
-  client->hear<wire::CommandSuccess>();
-  client->subscribe();
-  client->flow(10);
-  EXPECT_EQ(take(*client, 5).front(), "0");
-  client->say(wire::CommandSeek{.consumer_id = 1, .request_id = 11, .message_publish_time = 1U});
-  client->hear<wire::CommandCloseConsumer>();
-  client->hear<wire::CommandSuccess>();
-}
-
-TEST_F(PulsarConsumingTest, AReaderBeginsWhereItsClientSays) {
-  publish(4);
-  const auto client = this->client();
-  wire::CommandSubscribe reader{.subscription = "reader-1", .consumer_id = 1, .durable = false};
-  reader.start_message_id = wire::MessageIdData{.ledger_id = ~0ULL, .entry_id = ~0ULL};
-  client->subscribe(reader);
-  client->flow(10);
-  std::vector<wire::MessageIdData> ids;
-  for (int i = 0; i < 4; ++i) ids.push_back(client->hear<wire::CommandMessage>()->message_id);
-  client->ack(ids[3], wire::AckType::cumulative);  // is nobody's business
-  client->say(wire::CommandSeek{.consumer_id = 1, .request_id = 9, .message_id = ids[2]});
-  client->hear<wire::CommandCloseConsumer>();
-  client->hear<wire::CommandSuccess>();
-  reader.start_message_id = ids[2];  // the client leaves out what it has had
-  client->subscribe(reader);
-  client->flow(10);
-  EXPECT_EQ(take(*client, 2), (std::vector<std::string>{"2", "3"}));
-  const auto all =
-      base::await<TopicStats>([&](auto done) { broker_->stats(topic(), std::move(done)); }, 10s, "stats");
-  for (const SubscriptionStats& each : all->subscriptions) EXPECT_FALSE(each.durable) << each.name;
-}
-
-TEST_F(PulsarConsumingTest, TheLastMessageIsKnownWithItsPlaceInTheBatch) {
-  const auto client = this->client();
-  client->subscribe();
-  client->say(wire::CommandGetLastMessageId{.consumer_id = 1, .request_id = 1});
-  EXPECT_EQ(client->hear<wire::CommandGetLastMessageIdResponse>()->last_message_id.entry_id, ~0ULL);
-  client->producer();
-  const auto first = client->publish(0, "one");
-  client->say(wire::CommandGetLastMessageId{.consumer_id = 1, .request_id = 2});
-  const auto single = client->hear<wire::CommandGetLastMessageIdResponse>();
-  EXPECT_EQ(single->last_message_id.entry_id, first.entry_id);
-  EXPECT_EQ(single->last_message_id.ledger_id, first.ledger_id);
-  EXPECT_EQ(*single->last_message_id.batch_index, -1);
-  wire::BatchWriter batch;
-  for (const char* body : {"a", "b", "c"}) batch.add({}, body);
-  wire::MessageMetadata metadata;
-  metadata.num_messages_in_batch = 3;
-  client->say(wire::CommandSend{.producer_id = 1, .num_messages = 3}, entry_of(batch.payload(), metadata));
-  client->hear<wire::CommandSendReceipt>();
-  client->say(wire::CommandGetLastMessageId{.consumer_id = 1, .request_id = 3});
-  EXPECT_EQ(*client->hear<wire::CommandGetLastMessageIdResponse>()->last_message_id.batch_index, 2);
-}
-
-TEST_F(PulsarConsumingTest, AReaderAtTheEndHearsWhetherSomethingCame) {
-  publish(2);
-  const auto client = this->client();
-  client->subscribe({.durable = false, .initial_position = wire::InitialPosition::latest});
-  const auto before_last = [&] {
-    client->say(wire::CommandGetLastMessageId{.consumer_id = 1, .request_id = 1});
-    const auto response = client->hear<wire::CommandGetLastMessageIdResponse>();
-    return response->consumer_mark_delete_position->entry_id < response->last_message_id.entry_id;
-  };
-  EXPECT_FALSE(before_last());
-  publish(1);
-  EXPECT_TRUE(before_last());
-}
-
 TEST_F(PulsarConsumingTest, ASubscriptionGoesWithItsLastConsumer) {
   publish(1);
   const auto client = this->client();
@@ -354,18 +155,6 @@ TEST_F(PulsarConsumingTest, StatisticsOfAConsumer) {
   EXPECT_EQ(*stats->unacked_messages, 2U);
   client->say(wire::CommandConsumerStats{.request_id = 5, .consumer_id = 9});
   EXPECT_TRUE(client->hear<wire::CommandConsumerStatsResponse>()->error_code.present());
-}
-
-TEST_F(PulsarConsumingTest, TheEndOfATopicIsTold) {
-  publish(1);
-  const auto client = this->client();
-  client->subscribe();
-  client->flow(10);
-  const auto id = client->hear<wire::CommandMessage>()->message_id;
-  ASSERT_TRUE(base::await<std::optional<MessageId>>(
-      [&](auto done) { broker_->terminate_topic(topic(), std::move(done)); }, 10s, "terminate"));
-  client->ack(id);
-  EXPECT_EQ(client->hear<wire::CommandReachedEndOfTopic>()->consumer_id, 1U);
 }
 
 TEST_F(PulsarConsumingTest, ADeletedTopicClosesItsConsumers) {

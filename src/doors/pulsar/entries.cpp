@@ -17,9 +17,6 @@ namespace geminga::doors::pulsar {
 
 namespace {
 
-/// The least that a message takes in a batch: the size of its metadata, and its own size in there.
-constexpr std::uint64_t kBatchMessageBytesMin = 6;
-
 std::uint32_t messages_in(const wire::MessageMetadata& metadata) {
   return static_cast<std::uint32_t>(std::max(*metadata.num_messages_in_batch, 1));
 }
@@ -49,11 +46,18 @@ std::uint64_t milliseconds(Timestamp time) {
 }  // namespace
 
 Result<> check_send(const wire::CommandSend& send, const wire::Entry& entry,
-                    const wire::MessageMetadata& metadata) {
+                    const wire::MessageMetadata& metadata, std::uint32_t frame_bytes_max) {
   if (send.txnid_most_bits.present() || send.txnid_least_bits.present() || metadata.txnid_most_bits.present())
     return fail(ErrorCode::unsupported_by_engine, "transactions are not supported");
+  const std::uint64_t stored = wire::kSizeBytes + entry.metadata.size() + entry.payload.size();
+  if (stored + kAroundEntryBytes > frame_bytes_max)
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("a message of {} bytes with its metadata; consumers take {}", stored,
+                            frame_bytes_max - kAroundEntryBytes));
   const std::int32_t messages = *metadata.num_messages_in_batch;
-  const std::uint64_t bytes = std::max<std::uint64_t>(entry.payload.size(), *metadata.uncompressed_size);
+  // What is compressed says how large it was, which nobody has seen.
+  const std::uint64_t bytes = std::min<std::uint64_t>(
+      std::max<std::uint64_t>(entry.payload.size(), *metadata.uncompressed_size), frame_bytes_max);
   if (messages < 1 || (metadata.num_messages_in_batch.present() &&
                        static_cast<std::uint64_t>(messages) * kBatchMessageBytesMin > bytes))
     return fail(ErrorCode::invalid_argument,

@@ -12,10 +12,17 @@ namespace geminga::doors::pulsar {
 
 namespace wire = ::geminga::wire::pulsar;
 
-/// What a SEND says must fit the entry that it brings. Errors: invalid_argument (numbers that cannot be),
-/// unsupported_by_engine (part of a transaction).
+/// The sizes and the command of a MESSAGE, at most, without its ack_set.
+inline constexpr std::uint64_t kMessageCommandBytes = 128;
+/// These, the checksum and what the broker adds.
+inline constexpr std::uint64_t kAroundEntryBytes = kMessageCommandBytes + 64;
+/// The least that a message takes in a batch: the size of its metadata, and its own size in there.
+inline constexpr std::uint64_t kBatchMessageBytesMin = 6;
+
+/// What a SEND says must fit the entry that it brings, and that the frames which clients take. Errors:
+/// invalid_argument (numbers that cannot be, too large), unsupported_by_engine (part of a transaction).
 Result<> check_send(const wire::CommandSend& send, const wire::Entry& entry,
-                    const wire::MessageMetadata& metadata);
+                    const wire::MessageMetadata& metadata, std::uint32_t frame_bytes_max);
 
 /// The one copy of a payload on its way in. Everything but topic and producer is filled in. The checksum that
 /// came is that of the stored body, so it is verified once and never computed again.

@@ -13,7 +13,9 @@
 #include "base/event_loop.hpp"
 #include "broker/broker.hpp"
 #include "doors/pulsar/pulsar_door.hpp"
+#include "doors/pulsar/topic_users.hpp"
 #include "net/blocking_pool.hpp"
+#include "wire/pulsar/frame.hpp"
 
 namespace geminga::doors::pulsar {
 
@@ -33,10 +35,10 @@ class ReceiveBudget {
     if (!full()) tell_waiting();
   }
   /// True: `who` has the pass.
-  bool pass(const void* who) {
+  bool pass(const void* who, base::MonotonicTime now) {
     if (pass_ == nullptr) {
       pass_ = who;
-      pass_since_ = std::chrono::steady_clock::now();
+      pass_since_ = now;
     }
     return pass_ == who;
   }
@@ -67,18 +69,23 @@ class ReceiveBudget {
 /// What all connections of a door stand on.
 struct Host {
   Host(std::shared_ptr<broker::Broker> served, PulsarDoorOptions given)
-      : broker(std::move(served)), options(std::move(given)), received(options.received_bytes_max) {}
+      : broker(std::move(served)),
+        options(std::move(given)),
+        clock(options.clock == nullptr ? base::Clock::system() : *options.clock),
+        received(options.received_bytes_max) {}
 
   const std::shared_ptr<broker::Broker> broker;
   const PulsarDoorOptions options;
-  /// Who is in the way on this topic and has been silent is asked for a sign of life now, not at the next
-  /// keep-alive: a client that lost its connection finds its old self there. Set before there is a
-  /// connection.
-  std::function<void(const std::string& topic)> doubt;
+  const base::Clock& clock;
+  /// What goes to a client in one piece, and what is taken from it: it is told so in CONNECTED.
+  [[nodiscard]] std::uint32_t frame_bytes_max() const {
+    return options.message_bytes_max + wire::pulsar::kFramePadding;
+  }
   std::string advertised;  ///< "host:port", or empty; set before there is a connection
   /// Held by whoever posts to it, so that a late call of the broker finds a stopped loop and no freed one.
   const std::shared_ptr<base::EventLoop> loop = std::make_shared<base::EventLoop>("pulsar");
   ReceiveBudget received;
+  TopicUsers users;
   net::BlockingPool blocking{"pulsar-names", 1};  ///< for what the broker answers by waiting
 };
 

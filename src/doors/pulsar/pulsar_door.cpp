@@ -37,9 +37,6 @@ class PulsarDoor::Listener : public std::enable_shared_from_this<Listener> {
  public:
   Listener(std::shared_ptr<broker::Broker> broker, PulsarDoorOptions options)
       : host_(std::move(broker), std::move(options)), acceptor_(host_.loop->context()) {
-    host_.doubt = [this](const std::string& topic) {
-      for (const ConnectionPtr& connection : connections_) connection->prove_alive(topic);
-    };
     base::Metrics* const metrics = host_.options.metrics;
     if (metrics == nullptr) return;
     open_connections_ = metrics->gauge("geminga_pulsar_connections", "Open connections of Pulsar clients.");
@@ -112,9 +109,8 @@ class PulsarDoor::Listener : public std::enable_shared_from_this<Listener> {
 
   /// One timer for the time-outs of all connections.
   void sweep() {
-    const auto now = std::chrono::steady_clock::now();
-    const base::Clock* const clock = host_.options.clock;
-    const Timestamp wall = (clock == nullptr ? base::Clock::system() : *clock).wall_now();
+    const auto now = host_.clock.monotonic_now();
+    const Timestamp wall = host_.clock.wall_now();
     const std::vector<ConnectionPtr> all(connections_.begin(), connections_.end());
     for (const ConnectionPtr& connection : all) connection->check(now, wall);
     if (received_) received_->set(static_cast<double>(host_.received.used()));

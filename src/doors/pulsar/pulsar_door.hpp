@@ -39,6 +39,9 @@ struct PulsarDoorOptions {
   std::uint32_t first_frame_bytes_max = 64U << 10;  ///< before CONNECT
   std::size_t connections_max = 10'000;
   std::size_t handles_max = 10'000;  ///< producers and consumers of one connection, each
+  /// Requests of one connection without an answer; at it the connection is not read. A large one counts for
+  /// as many as it has KiB.
+  std::uint64_t requests_max = 1'000;
   /// Of all connections, received and not answered: over it no socket is read.
   std::uint64_t received_bytes_max = 48ULL << 20;
   std::uint64_t window_bytes = 1ULL << 20;      ///< to one consumer, not yet taken by its socket
@@ -47,12 +50,12 @@ struct PulsarDoorOptions {
   std::chrono::milliseconds frame_timeout{10'000};    ///< within a frame, without a byte
   std::chrono::milliseconds keep_alive{
       30'000};  ///< silence after which a PING goes out; after twice as much: the end
-  /// For a sign of life of who is in another one's way; see Host::doubt.
+  /// For a sign of life of who is in another one's way; see TopicUser.
   std::chrono::milliseconds doubt_timeout{5'000};
   std::chrono::milliseconds refresh_timeout{30'000};  ///< for a new token in place of one that has expired
   std::chrono::milliseconds write_timeout{30'000};    ///< without progress
   base::Metrics* metrics = nullptr;                   ///< geminga_pulsar_...; must outlive the door
-  base::Clock* clock = nullptr;                       ///< of tokens; the system's where it is not given
+  base::Clock* clock = nullptr;                       ///< of tokens and time-outs; none: the system's
 };
 
 /// Pulsar's binary protocol (docs/pulsar-compatibility.md) on a broker, on one thread of its own.

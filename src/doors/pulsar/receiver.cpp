@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "base/log.hpp"
 #include "broker/gather.hpp"
 #include "doors/pulsar/entries.hpp"
@@ -11,6 +13,7 @@ namespace geminga::doors::pulsar {
 namespace {
 
 constexpr std::uint64_t kFromBroker = UINT64_MAX;  ///< in place of a request's id
+constexpr std::uint64_t kWordBytes = 11;           ///< of an ack_set, at most
 
 /// Takes what the broker calls, on its threads, to the receiver, on the door's loop.
 class Delivery final : public broker::DeliverySink {
@@ -162,19 +165,19 @@ void Receiver::send(const broker::Delivered& delivered) {
   if (session_.client().reads_broker_metadata)
     wire::append_broker_entry(head_, broker_metadata(entry.header));
   const auto payload = append_stored(head_, entry);
-  if (!payload) {
-    // To pass it over would lose it; it stays unsettled, and the log says why nothing comes.
-    log::error("pulsar", "{} of {} cannot be sent to {}: {}", entry.header.entry.value, place_.topic,
-               session_.peer(), payload.error().message);
-    return;
-  }
+  if (!payload) return cannot_send(entry, payload.error().message);
   wire::CommandMessage message{
       .consumer_id = id_,
       .message_id = {.ledger_id = entry.header.ledger.value, .entry_id = entry.header.entry.value}};
   if (place_.partition >= 0) message.message_id.partition = place_.partition;
   if (delivered.redelivery_count > 0) message.redelivery_count = delivered.redelivery_count;
+  const std::uint64_t bytes = head_.size() + payload->size() + kMessageCommandBytes;
+  if (bytes > session_.host().frame_bytes_max())
+    return cannot_send(entry, fmt::format("{} bytes are more than a client takes", bytes));
   std::vector<std::int64_t> left;
-  if (!delivered.acknowledged.empty()) {
+  // It may have no room for that: then all of the batch comes again, of which the client knows what it had.
+  if (!delivered.acknowledged.empty() &&
+      bytes + delivered.acknowledged.size() * kWordBytes <= session_.host().frame_bytes_max()) {
     for (const std::uint64_t word : broker::all_but(delivered.acknowledged, entry.header.message_count))
       left.push_back(static_cast<std::int64_t>(word));
     message.ack_set = left;
@@ -184,6 +187,13 @@ void Receiver::send(const broker::Delivered& delivered) {
                           .owner = entry.owner,
                           .to = shared_from_this(),
                           .credit = broker::permit_bytes(entry)});
+}
+
+/// To pass it over would lose it; it stays unsettled, and the log says why nothing comes.
+void Receiver::cannot_send(const storage::Entry& entry, const std::string& why) {
+  log::error("pulsar", "{} of {} cannot be sent to {}: {}", entry.header.entry.value, place_.topic,
+             session_.peer(), why);
+  on_sent(broker::permit_bytes(entry));
 }
 
 void Receiver::tell_active(bool active) {

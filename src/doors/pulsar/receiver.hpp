@@ -61,6 +61,7 @@ class Receiver final : public Sent, public std::enable_shared_from_this<Receiver
 
  private:
   void send(const broker::Delivered& delivered);
+  void cannot_send(const storage::Entry& entry, const std::string& why);
 
   Session& session_;  ///< whoever calls holds it
   const std::uint64_t id_;

@@ -25,7 +25,7 @@ void Sender::send(const wire::CommandSend& send, std::string_view bytes) {
   if (!entry) return session_.end(entry.error().text());
   const auto metadata = wire::decode<wire::MessageMetadata>(entry->metadata);
   if (!metadata) return session_.end(metadata.error().text());
-  if (const auto good = check_send(send, *entry, *metadata); !good)
+  if (const auto good = check_send(send, *entry, *metadata, session_.host().frame_bytes_max()); !good)
     return refuse(send, {.error = server_error(good.error().code), .text = good.error().message});
   forming_.push_back(to_append(send, *entry, *metadata));
   const std::uint64_t size = forming_.back().body.size() + storage::kAppendOverheadBytes;

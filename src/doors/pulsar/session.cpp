@@ -17,11 +17,12 @@ namespace geminga::doors::pulsar {
 namespace {
 
 constexpr std::string_view kDefaultNamespace = "public/default";
+constexpr std::size_t kWeighedBytes = 1 << 10;  ///< of a request weigh as much as another request
 
 }  // namespace
 
-Session::Session(Host& host, Outbox& out, std::string peer, std::string local)
-    : host_(host), out_(out), peer_(std::move(peer)), local_(std::move(local)) {}
+Session::Session(Host& host, Outbox& out, TopicUser& user, std::string peer, std::string local)
+    : host_(host), out_(out), user_(user), peer_(std::move(peer)), local_(std::move(local)) {}
 
 Session::~Session() = default;
 
@@ -34,7 +35,9 @@ void Session::on_frame(std::string_view bytes) {
   if (connected_ == (frame->type == wire::CommandType::connect))
     return end(
         fmt::format("{} {} CONNECT", wire::command_name(frame->type), connected_ ? "after" : "before"));
+  frame_weight_ = 1 + bytes.size() / kWeighedBytes;
   run(*this, *frame);
+  frame_weight_ = 1;
 }
 
 void Session::submit() {
@@ -42,7 +45,7 @@ void Session::submit() {
 }
 
 bool Session::takes_more() const {
-  return !ended_ && out_.unsent_bytes() < host_.options.unsent_bytes_max;
+  return !ended_ && out_.unsent_bytes() < host_.options.unsent_bytes_max && !has_too_many_open();
 }
 
 void Session::check(base::MonotonicTime now, Timestamp wall) {
@@ -59,8 +62,14 @@ void Session::check(base::MonotonicTime now, Timestamp wall) {
 void Session::close() {
   if (!ended_) ended_ = "closed";
   sending_.clear();
-  for (const auto& [id, sender] : std::exchange(senders_, {})) sender->drop();
-  for (const auto& [id, receiver] : std::exchange(receivers_, {})) receiver->drop();
+  for (const auto& [id, sender] : std::exchange(senders_, {})) {
+    host_.users.remove(sender->topic(), user_);
+    sender->drop();
+  }
+  for (const auto& [id, receiver] : std::exchange(receivers_, {})) {
+    host_.users.remove(receiver->topic(), user_);
+    receiver->drop();
+  }
   host_.received.give_back(std::exchange(publishing_bytes_, 0));
 }
 
@@ -138,30 +147,31 @@ bool Session::has_room() const {
   return senders_.size() < host_.options.handles_max && receivers_.size() < host_.options.handles_max;
 }
 
-bool Session::uses(const std::string& topic) const {
-  const auto on_topic = [&](const auto& each) { return each.second->topic() == topic; };
-  return std::ranges::any_of(senders_, on_topic) || std::ranges::any_of(receivers_, on_topic);
-}
-
 void Session::add(const SenderPtr& sender) {
-  closed_.erase(sender->id());
+  forget_closed(sender->id());
   senders_[sender->id()] = sender;
+  host_.users.add(sender->topic(), user_);
 }
 
 void Session::add(const ReceiverPtr& receiver) {
   receivers_[receiver->id()] = receiver;
+  host_.users.add(receiver->topic(), user_);
 }
 
 void Session::remove(const Sender& sender, bool by_broker) {
   const auto at = senders_.find(sender.id());
   if (at == senders_.end() || at->second.get() != &sender) return;
+  host_.users.remove(sender.topic(), user_);
   if (by_broker) closed_.insert(sender.id());
+  if (closed_.size() > host_.options.handles_max) closed_.erase(closed_.begin());
   senders_.erase(at);
 }
 
 void Session::remove(const Receiver& receiver) {
   const auto at = receivers_.find(receiver.id());
-  if (at != receivers_.end() && at->second.get() == &receiver) receivers_.erase(at);
+  if (at == receivers_.end() || at->second.get() != &receiver) return;
+  host_.users.remove(receiver.topic(), user_);
+  receivers_.erase(at);
 }
 
 void Session::publishing(std::uint64_t bytes) {

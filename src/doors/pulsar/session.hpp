@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -12,6 +13,7 @@
 #include "auth/principal.hpp"
 #include "doors/pulsar/errors.hpp"
 #include "doors/pulsar/host.hpp"
+#include "doors/pulsar/open_requests.hpp"
 #include "doors/pulsar/outbox.hpp"
 #include "wire/pulsar/protocol.hpp"
 
@@ -30,7 +32,8 @@ using ReceiverPtr = std::shared_ptr<Receiver>;
 /// The door's loop only. What the broker calls comes back to it by back().
 class Session : public std::enable_shared_from_this<Session> {
  public:
-  Session(Host& host, Outbox& out, std::string peer, std::string local);
+  /// `user`: who answers for it where a topic wants a sign of life.
+  Session(Host& host, Outbox& out, TopicUser& user, std::string peer, std::string local);
   ~Session();
 
   // --- for the connection ---
@@ -45,7 +48,6 @@ class Session : public std::enable_shared_from_this<Session> {
   /// Set: the connection ends when everything is sent.
   [[nodiscard]] const std::optional<std::string>& ended() const { return ended_; }
   [[nodiscard]] bool connected() const { return connected_; }
-  [[nodiscard]] bool uses(const std::string& topic) const;
   /// Now and then: whether its token is still good.
   void check(base::MonotonicTime now, Timestamp wall);
   /// Lets go of its producers and consumers.
@@ -93,6 +95,22 @@ class Session : public std::enable_shared_from_this<Session> {
     };
   }
 
+  /// The same for the answer to a request, which is open until then: while too many are, no further frame is
+  /// read. One weighs more the larger it is, `weight` at least. Not for PRODUCER and SUBSCRIBE, which may
+  /// wait for others; of them there are no more than handles.
+  template <class T, class Then>
+  broker::Done<T> answer(Then then, std::uint64_t weight = 1) {
+    return back<T>([request = open_.begin(std::max(weight, frame_weight_)), then = std::move(then)](
+                       Session& session, Result<T> result) mutable {
+      const bool held_up = session.has_too_many_open();
+      then(session, std::move(result));
+      request.end();
+      if (held_up && !session.has_too_many_open()) session.out_.wake();
+    });
+  }
+  /// Of an answer that is as long as there are topics.
+  static constexpr std::uint64_t kListWeight = 250;
+
   // --- its producers and consumers, by the ids that the client gave ---
   [[nodiscard]] SenderPtr sender(std::uint64_t id) const;
   [[nodiscard]] ReceiverPtr receiver(std::uint64_t id) const;
@@ -104,13 +122,18 @@ class Session : public std::enable_shared_from_this<Session> {
   void remove(const Receiver& receiver);
   /// The broker closed it, and the client may not have heard of it yet.
   [[nodiscard]] bool was_closed(std::uint64_t producer_id) const { return closed_.contains(producer_id); }
+  /// It has heard of it.
+  void forget_closed(std::uint64_t producer_id) { closed_.erase(producer_id); }
   /// Bytes of messages that have no answer yet.
   void publishing(std::uint64_t bytes);
   void published(std::uint64_t bytes);
 
  private:
+  [[nodiscard]] bool has_too_many_open() const { return open_.weight() >= host_.options.requests_max; }
+
   Host& host_;
   Outbox& out_;
+  TopicUser& user_;
   const std::string peer_;
   const std::string local_;
   bool connected_ = false;
@@ -121,9 +144,11 @@ class Session : public std::enable_shared_from_this<Session> {
   std::optional<base::MonotonicTime> challenged_;  ///< for a new token, since then
   std::map<std::uint64_t, SenderPtr> senders_;
   std::map<std::uint64_t, ReceiverPtr> receivers_;
-  std::set<std::uint64_t> closed_;
-  std::set<SenderPtr> sending_;  ///< have something for submit()
+  std::set<std::uint64_t> closed_;  ///< the latest of them: clients count their producers upward
+  std::set<SenderPtr> sending_;     ///< have something for submit()
   std::uint64_t publishing_bytes_ = 0;
+  OpenRequests open_;
+  std::uint64_t frame_weight_ = 1;  ///< of the one that is looked at
 
   friend class Sender;
 };

@@ -9,7 +9,7 @@ void close_consumer(Session& session, const wire::CommandCloseConsumer& command)
   // The broker may have closed it at the same time.
   if (!receiver) return session.succeed(id);
   session.remove(*receiver);
-  receiver->close(session.back<void>([id, receiver](Session& back, const Result<>&) {
+  receiver->close(session.answer<void>([id, receiver](Session& back, const Result<>&) {
     receiver->drop();
     back.succeed(id);
   }));

@@ -4,6 +4,7 @@
 namespace geminga::doors::pulsar::commands {
 
 void close_producer(Session& session, const wire::CommandCloseProducer& command) {
+  session.forget_closed(command.producer_id);
   const SenderPtr sender = session.sender(command.producer_id);
   // The broker may have closed it at the same time.
   if (!sender) return session.succeed(command.request_id);

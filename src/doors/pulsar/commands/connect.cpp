@@ -1,4 +1,4 @@
-#include <algorithm>
+#include <string>
 
 #include "base/log.hpp"
 #include "doors/pulsar/commands/commands.hpp"
@@ -12,15 +12,27 @@ constexpr wire::FeatureFlags kFlags{.supports_auth_refresh = true,
                                     .supports_broker_entry_metadata = true,
                                     .supports_get_partitioned_metadata_without_auto_creation = true};
 
+void turn_away(Session& session, wire::ServerError error, const std::string& why) {
+  session.reply(wire::CommandError{.request_id = UINT64_MAX, .error = error, .message = why});
+  session.end(why);
+}
+
+/// Who speaks for somebody else would have the rights of both; without authentication everybody has all.
+bool speaks_for_another(const Session& session, const wire::CommandConnect& command) {
+  return session.host().options.authenticator &&
+         (command.original_principal.present() || command.original_auth_data.present());
+}
+
 }  // namespace
 
 void connect(Session& session, const wire::CommandConnect& command) {
-  if (const auto proven = session.authenticate(*command.auth_method_name, *command.auth_data); !proven) {
-    session.reply(wire::CommandError{.request_id = UINT64_MAX,
-                                     .error = wire::ServerError::authentication,
-                                     .message = proven.error().message});
-    return session.end(proven.error().message);
-  }
+  if (const auto proven = session.authenticate(*command.auth_method_name, *command.auth_data); !proven)
+    return turn_away(session, wire::ServerError::authentication, proven.error().message);
+  if (speaks_for_another(session, command))
+    return turn_away(
+        session, wire::ServerError::authorization,
+        "proxies that speak for a client are not supported; let it connect by itself, or through "
+        "a proxy that passes its bytes on");
   const std::int32_t version = wire::agreed_version(*command.protocol_version);
   const wire::FeatureFlags& flags = *command.feature_flags;
   session.connect({.version = version,

@@ -61,7 +61,7 @@ void consumer_stats(Session& session, const wire::CommandConsumerStats& command)
                   {ErrorCode::unsupported_by_engine, "a non-persistent topic has no such statistics"});
   session.broker().stats(
       place.handle,
-      session.back<TopicStats>([id, place, refuse](Session& back, const Result<TopicStats>& stats) {
+      session.answer<TopicStats>([id, place, refuse](Session& back, const Result<TopicStats>& stats) {
         if (!stats) return refuse(back, stats.error());
         answer(back, id, place, *stats);
       }));

@@ -42,7 +42,7 @@ void answer(Session& session, const Question& question, std::optional<bool> more
 void find_position(Session& session, const Question& question) {
   const broker::ReaderPtr& reader = question.receiver->reader();
   if (!reader) return answer(session, question, std::nullopt);
-  reader->has_more(std::nullopt, session.back<bool>([question](Session& back, const Result<bool>& more) {
+  reader->has_more(std::nullopt, session.answer<bool>([question](Session& back, const Result<bool>& more) {
     if (!more) return back.refuse(question.request_id, more.error());
     answer(back, question, *more);
   }));
@@ -61,7 +61,7 @@ void look_into_entry(Session& session, const Question& question) {
     find_position(back, question);
   };
   session.broker().browse(question.place().handle, before, 1,
-                          session.back<std::vector<storage::Entry>>(std::move(found)));
+                          session.answer<std::vector<storage::Entry>>(std::move(found)));
 }
 
 }  // namespace
@@ -75,7 +75,7 @@ void get_last_message_id(Session& session, const wire::CommandGetLastMessageId& 
                           {ErrorCode::unsupported_by_engine, "a non-persistent topic keeps no message"});
   const broker::TopicPtr topic = question.place().handle;
   session.broker().stats(
-      topic, session.back<TopicStats>([question](Session& back, const Result<TopicStats>& stats) mutable {
+      topic, session.answer<TopicStats>([question](Session& back, const Result<TopicStats>& stats) mutable {
         if (!stats) return back.refuse(question.request_id, stats.error());
         question.last = stats->last_message_id;
         if (!question.last) return answer(back, question, std::nullopt);

@@ -32,7 +32,7 @@ void partitioned_metadata(Session& session, const wire::CommandPartitionedTopicM
   if (partitions > 0 || *command.metadata_auto_creation_enabled) return answer(session, id, partitions);
   session.broker().open_topic(
       *topic, false,
-      session.back<broker::TopicPtr>([id](Session& back, const Result<broker::TopicPtr>& found) {
+      session.answer<broker::TopicPtr>([id](Session& back, const Result<broker::TopicPtr>& found) {
         if (!found) return fail(back, id, found.error());
         answer(back, id, 0);
       }));

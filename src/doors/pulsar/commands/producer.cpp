@@ -51,7 +51,7 @@ void opened(Session& session, const Opening& opening, Result<broker::ProducerPtr
   if (!sender || session.sender(sender->id()) != sender) return;  // closed meanwhile; what came is dropped
   if (!producer) {
     session.remove(*sender, false);
-    if (producer.error().code == ErrorCode::producer_busy) session.host().doubt(sender->topic());
+    if (producer.error().code == ErrorCode::producer_busy) session.host().users.doubt(sender->topic());
     return session.refuse(opening.request_id, producer.error());
   }
   sender->open(*std::move(producer));

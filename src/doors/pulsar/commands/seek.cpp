@@ -25,7 +25,7 @@ void seek(Session& session, const wire::CommandSeek& command) {
   const auto to = target(command);
   if (!to) return session.refuse(id, to.error());
   if (receiver->consumer()) {
-    return receiver->consumer()->seek(*to, session.back<void>([id](Session& back, const Result<>& done) {
+    return receiver->consumer()->seek(*to, session.answer<void>([id](Session& back, const Result<>& done) {
       if (!done) return back.refuse(id, done.error());
       back.succeed(id);
     }));

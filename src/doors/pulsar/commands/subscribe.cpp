@@ -49,7 +49,8 @@ void opened(Session& session, const Opening& opening, Result<Handle> handle) {
   if (session.receiver(opening.receiver->id()) != opening.receiver) return;  // closed meanwhile
   if (!handle) {
     session.remove(*opening.receiver);
-    if (handle.error().code == ErrorCode::consumer_busy) session.host().doubt(opening.receiver->topic());
+    if (handle.error().code == ErrorCode::consumer_busy)
+      session.host().users.doubt(opening.receiver->topic());
     return session.refuse(opening.request_id, handle.error());
   }
   session.succeed(opening.request_id);
