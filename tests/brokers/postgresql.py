@@ -19,8 +19,9 @@ import tempfile
 import time
 import urllib.parse
 
+import owned
+
 START_SECONDS_MAX = 60
-STOP_SECONDS_MAX = 20
 PORT = 5432  # no port at all: only a part of the socket's name
 
 
@@ -48,14 +49,15 @@ def place(fsync):
     return memory if roomy else None
 
 
-class PostgreSQL:
-    """Use as a context. `fsync`: off is enough where only processes are killed, never the machine."""
+class PostgreSQL(owned.Owned):
+    """`fsync`: off is enough where only processes are killed, never the machine."""
+
+    stop_signal = signal.SIGINT  # connections are cut
 
     def __init__(self, fsync=True):
         self.programs = programs()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="geminga-postgresql-", dir=place(fsync)))
         self.user = "postgres"
-        self.process = None
         self.settings = {"listen_addresses": "", "unix_socket_directories": self.folder, "port": PORT, "fsync": "on" if fsync else "off",
                          "shared_buffers": "16MB", "max_wal_size": "64MB", "max_connections": 60, "log_min_messages": "warning"}
         if os.geteuid() == 0:
@@ -100,16 +102,6 @@ class PostgreSQL:
                 pass
         self.process.wait()
 
-    def stop(self):
-        """An orderly end; connections are cut."""
-        if self.process is None or self.process.poll() is not None:
-            return
-        self.process.send_signal(signal.SIGINT)
-        try:
-            self.process.wait(timeout=STOP_SECONDS_MAX)
-        except subprocess.TimeoutExpired:
-            self.kill()
-
     def sql(self, text):
         """Rows of texts."""
         done = subprocess.run([self.programs / "psql", "-X", "--csv", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-p", str(PORT), "-U", self.user,
@@ -117,18 +109,6 @@ class PostgreSQL:
         if done.returncode != 0:
             raise RuntimeError(f"psql: {done.stderr.strip()}")
         return list(csv.reader(io.StringIO(done.stdout, newline="")))
-
-    def __enter__(self):
-        try:
-            return self.start()
-        except BaseException:
-            self.__exit__()
-            raise
-
-    def __exit__(self, *exception):
-        if self.process is not None and self.process.poll() is None:
-            self.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def obey(server, command):

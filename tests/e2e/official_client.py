@@ -5,16 +5,17 @@ import subprocess
 import sys
 
 VERSION = "3.13.0"
+PACKAGES = [f"pulsar-client=={VERSION}", "fastavro==1.13.1"]  # the second: what its AVRO schemas need
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / ".cache" / "pulsar-client"
 
 
 def python():
     """An interpreter that has the client."""
     own = FOLDER / "bin" / "python"
-    installed = FOLDER / f"installed-{VERSION}"
+    installed = FOLDER / f"installed-avro-{VERSION}"
     if not installed.exists():
         subprocess.run(["/usr/bin/python3", "-m", "venv", str(FOLDER)], check=True)
-        subprocess.run([str(own), "-m", "pip", "install", "-q", "--disable-pip-version-check", f"pulsar-client=={VERSION}"], check=True)
+        subprocess.run([str(own), "-m", "pip", "install", "-q", "--disable-pip-version-check", *PACKAGES], check=True)
         installed.touch()
     return own
 
