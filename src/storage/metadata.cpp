@@ -10,6 +10,7 @@
 #include "storage/metadata_partitions.hpp"
 #include "storage/metadata_rows.hpp"
 #include "storage/metadata_schema.hpp"
+#include "storage/metadata_topic_schemas.hpp"
 #include "storage/metadata_views.hpp"
 #include "storage/sqlite.hpp"
 
@@ -277,6 +278,34 @@ void MetadataStore::set_namespace_policies(std::string name_space, PolicyValues 
           GEMINGA_TRY_VOID(insert.bind(1, name_space).bind(2, name).bind(3, value).step());
         }
         return {};
+      },
+      std::move(done));
+}
+
+void MetadataStore::schema_marks(std::string topic, Done<std::vector<SchemaRow>> done) {
+  commits_->write<std::vector<SchemaRow>>(
+      [topic = std::move(topic)](Sqlite& database) { return storage::schema_marks(database, topic); },
+      std::move(done));
+}
+
+void MetadataStore::schemas(std::string topic, std::optional<std::uint64_t> version,
+                            Done<std::vector<SchemaRow>> done) {
+  commits_->write<std::vector<SchemaRow>>(
+      [topic = std::move(topic), version](Sqlite& database) { return schema_rows(database, topic, version); },
+      std::move(done));
+}
+
+void MetadataStore::add_schema(SchemaRow row, std::optional<TopicId> live, Done<void> done) {
+  commits_->write<void>(
+      [row = std::move(row), live](Sqlite& database) { return insert_schema(database, row, live); },
+      std::move(done));
+}
+
+void MetadataStore::remove_schemas(std::string topic, SchemaRemoval how,
+                                   Done<std::optional<std::uint64_t>> done) {
+  commits_->write<std::optional<std::uint64_t>>(
+      [topic = std::move(topic), how](Sqlite& database) {
+        return storage::remove_schemas(database, topic, how);
       },
       std::move(done));
 }

@@ -54,6 +54,22 @@ struct SubscriptionRow {
   Properties properties;                                ///< given when it was made
 };
 
+/// A version of a topic's schema; the broker knows what type and fingerprint mean.
+struct SchemaRow {
+  std::string topic;  ///< full name; of partitions: the one above them
+  std::uint64_t version = 0;
+  std::optional<std::uint32_t> type;  ///< none: a mark, those before it were deleted
+  std::string fingerprint;            ///< the same for definitions that say the same
+  Timestamp registered{};
+  std::uint64_t bytes = 0;  ///< of the definition; only read
+  std::string definition;
+  Properties properties;
+};
+enum class SchemaRemoval : std::uint8_t {
+  keep_numbers,  ///< a mark stays: the next schema has a version that there was not yet
+  forget,        ///< the next one is version 0
+};
+
 /// A field of a policy that is set; the broker knows what it means.
 struct PolicyRow {
   std::string name_space;  ///< "tenant/namespace"; empty: of the topic
@@ -131,6 +147,16 @@ class MetadataStore {
   /// Replaces all that were set.
   void set_topic_policies(TopicId id, PolicyValues values, Done<void> done);
   void set_namespace_policies(std::string tenant_and_namespace, PolicyValues values, Done<void> done);
+  // --- schemas of a topic, which need not be there; a deletion takes them with it ---
+  /// All versions, oldest first, without definitions and properties.
+  void schema_marks(std::string topic, Done<std::vector<SchemaRow>> done);
+  /// That version, or all, oldest first.
+  void schemas(std::string topic, std::optional<std::uint64_t> version, Done<std::vector<SchemaRow>> done);
+  /// `live`: a topic of that name, which must not have been deleted. Errors: conflict (the version is not the
+  /// next one), topic_not_found (`live`), not_found (its namespace).
+  void add_schema(SchemaRow row, std::optional<TopicId> live, Done<void> done);
+  /// Gives the version of the mark; none: there is nothing of them any more, or was nothing.
+  void remove_schemas(std::string topic, SchemaRemoval how, Done<std::optional<std::uint64_t>> done);
   void set_producer_epoch(TopicId id, std::uint64_t epoch, Done<void> done);
   /// There is no way back.
   void terminate_topic(TopicId id, Done<void> done);

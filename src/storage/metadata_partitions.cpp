@@ -8,6 +8,7 @@
 #include "base/partition_name.hpp"
 #include "base/try.hpp"
 #include "storage/metadata_rows.hpp"
+#include "storage/metadata_topic_schemas.hpp"
 #include "storage/sqlite.hpp"
 
 namespace geminga::storage {
@@ -137,7 +138,7 @@ Result<> remove_partitioned_topic(Sqlite& database, const std::string& name,
   for (const TopicId partition : partitions) GEMINGA_TRY_VOID(tombstone(database, partition));
   GEMINGA_TRY(auto drop, database.prepare("DELETE FROM partitioned_topics WHERE name = ?"));
   GEMINGA_TRY_VOID(drop.bind(1, name).step());
-  return {};
+  return drop_schemas(database, name);
 }
 
 }  // namespace geminga::storage

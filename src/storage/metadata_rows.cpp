@@ -103,7 +103,8 @@ Result<> change_one(Statement& statement, Sqlite& database, const char* what, st
 Result<> tombstone(Sqlite& database, TopicId id) {
   for (const char* of_topic :
        {"DELETE FROM subscriptions WHERE topic = ?", "DELETE FROM topic_policies WHERE topic = ?",
-        "UPDATE topics SET tombstone = 1 WHERE view_of = ?"}) {
+        "UPDATE topics SET tombstone = 1 WHERE view_of = ?",
+        "DELETE FROM schemas WHERE topic = (SELECT name FROM topics WHERE id = ?)"}) {
     GEMINGA_TRY(auto drop, database.prepare(of_topic));
     GEMINGA_TRY_VOID(drop.bind(1, id.value).step());
   }

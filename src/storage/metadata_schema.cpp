@@ -69,6 +69,17 @@ ALTER TABLE topics ADD COLUMN view_entries INTEGER;
 ALTER TABLE topics ADD COLUMN view_of INTEGER;
 PRAGMA user_version = 6;
 )sql",
+    // Schemas of topics, by name: a schema may be there before its topic. Type NULL: a mark, what was before
+    // it was deleted and its numbers are not given again.
+    R"sql(
+CREATE TABLE schemas(
+  id INTEGER PRIMARY KEY, topic TEXT NOT NULL, version INTEGER NOT NULL, type INTEGER,
+  fingerprint TEXT NOT NULL, registered_ms INTEGER NOT NULL, definition BLOB NOT NULL, UNIQUE(topic, version));
+CREATE TABLE schema_properties(
+  schema INTEGER NOT NULL REFERENCES schemas(id) ON DELETE CASCADE, name TEXT NOT NULL, value TEXT NOT NULL,
+  PRIMARY KEY(schema, name)) WITHOUT ROWID;
+PRAGMA user_version = 7;
+)sql",
 };
 static_assert(std::size(kMigrations) + 1 == kMetadataSchema);
 

@@ -23,6 +23,7 @@ inline Result<void> bring_back_to_schema(const std::filesystem::path& file, int 
       "ALTER TABLE topics DROP COLUMN view; ALTER TABLE topics DROP COLUMN horizon;"
       "ALTER TABLE topics DROP COLUMN view_entries;"
       "ALTER TABLE topics DROP COLUMN view_of;",
+      "DROP TABLE schema_properties; DROP TABLE schemas;",
   };
   static_assert(std::size(kUndo) + 1 == kMetadataSchema);
   GEMINGA_TRY(const auto database, Sqlite::open(file, false));

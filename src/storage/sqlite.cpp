@@ -60,6 +60,13 @@ Statement& Statement::bind(int parameter, std::string_view value) {
   return *this;
 }
 
+Statement& Statement::bind_bytes(int parameter, std::string_view value) {
+  const char* const data = value.empty() ? "" : value.data();  // null would be NULL
+  GEMINGA_ASSERT(sqlite3_bind_blob(statement_, parameter, data, static_cast<int>(value.size()),
+                                   SQLITE_TRANSIENT) == SQLITE_OK);
+  return *this;
+}
+
 Statement& Statement::bind_null(int parameter) {
   GEMINGA_ASSERT(sqlite3_bind_null(statement_, parameter) == SQLITE_OK);
   return *this;

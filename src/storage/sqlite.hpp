@@ -24,6 +24,8 @@ class Statement {
 
   Statement& bind(int parameter, std::uint64_t value);
   Statement& bind(int parameter, std::string_view value);
+  /// What is no text: zeros are bytes like others. Read with text().
+  Statement& bind_bytes(int parameter, std::string_view value);
   Statement& bind_null(int parameter);
   /// True: a row is there. False: done. Errors: as sqlite_error().
   Result<bool> step();
