@@ -28,6 +28,20 @@ enum class DelayOnOrdered : std::uint8_t {
   hold,     ///< it comes at its time, and later messages overtake it, as on the other types
 };
 
+/// What a new version of a topic's schema may change; Pulsar's strategies. Changes are not compared with what
+/// was before yet: of a schema that says something else than all before it only always_compatible makes a new
+/// version, all others refuse it.
+enum class SchemaCompatibility : std::uint8_t {
+  always_incompatible,
+  always_compatible,
+  backward,
+  forward,
+  full,
+  backward_transitive,
+  forward_transitive,
+  full_transitive,
+};
+
 /// When a publish is answered. Whatever is chosen, nothing is delivered or read before it is on the disk.
 struct Durability {
   /// 0 ("sync"): when the message is on the disk. Else ("async(N)", 1 to 60,000 ms): as soon as it has its
@@ -70,7 +84,13 @@ struct Policies {
   std::optional<std::uint32_t> max_producers;
   std::optional<std::uint32_t> max_consumers;  ///< on all subscriptions of the topic together
   std::optional<std::uint32_t> max_subscriptions;
-  std::optional<Durability> durability;  ///< not set: sync
+  std::optional<Durability> durability;                     ///< not set: sync
+  std::optional<SchemaCompatibility> schema_compatibility;  ///< not set: full
+  /// Producers and consumers that bring a schema may add it to the topic's, where schema_compatibility lets
+  /// them; else only who manages the topic may. Not set: true.
+  std::optional<bool> schema_auto_update;
+  /// To a topic that has a schema nobody may publish without one. Not set: false.
+  std::optional<bool> schema_validation_enforced;
   bool operator==(const Policies&) const = default;
 };
 

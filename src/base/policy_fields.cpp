@@ -15,10 +15,14 @@
 namespace geminga::base {
 namespace {
 
-// In the order of BacklogAction and of DelayOnOrdered.
+// In the order of BacklogAction, of DelayOnOrdered and of SchemaCompatibility.
 constexpr std::array<std::string_view, 3> kActions = {"producer_request_hold", "producer_exception",
                                                       "consumer_backlog_eviction"};
 constexpr std::array<std::string_view, 2> kDelays = {"deliver", "hold"};
+constexpr std::array<std::string_view, 8> kStrategies = {
+    "always_incompatible", "always_compatible",  "backward",       "forward", "full",
+    "backward_transitive", "forward_transitive", "full_transitive"};
+constexpr std::array<std::string_view, 2> kSwitch = {"false", "true"};
 
 // A hundred years; a sum with a point in time stays far from its end.
 constexpr std::uint64_t kSecondsMax = 100ULL * 366 * 24 * 3600;
@@ -33,6 +37,9 @@ std::uint64_t number_of(BacklogAction value) {
   return static_cast<std::uint64_t>(value);
 }
 std::uint64_t number_of(DelayOnOrdered value) {
+  return static_cast<std::uint64_t>(value);
+}
+std::uint64_t number_of(SchemaCompatibility value) {
   return static_cast<std::uint64_t>(value);
 }
 std::uint64_t number_of(Durability value) {
@@ -53,6 +60,14 @@ bool take(std::uint64_t number, BacklogAction& value) {
 bool take(std::uint64_t number, DelayOnOrdered& value) {
   value = static_cast<DelayOnOrdered>(number);
   return number < kDelays.size();
+}
+bool take(std::uint64_t number, SchemaCompatibility& value) {
+  value = static_cast<SchemaCompatibility>(number);
+  return number < kStrategies.size();
+}
+bool take(std::uint64_t number, bool& value) {
+  value = number != 0;
+  return number < kSwitch.size();
 }
 bool take(std::uint64_t number, Durability& value) {
   value.async_within = std::chrono::milliseconds(std::min(number, kAsyncMax));
@@ -114,6 +129,8 @@ namespace {
 std::span<const std::string_view> names_of_values(std::string_view policy) {
   if (policy == "backlog_action") return kActions;
   if (policy == "delay_on_ordered") return kDelays;
+  if (policy == "schema_compatibility") return kStrategies;
+  if (policy == "schema_auto_update" || policy == "schema_validation_enforced") return kSwitch;
   return {};
 }
 

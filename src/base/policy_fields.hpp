@@ -33,6 +33,9 @@ void each_policy(P& policies, Visit visit) {
   visit("max_consumers", policies.max_consumers);
   visit("max_subscriptions", policies.max_subscriptions);
   visit("durability", policies.durability);
+  visit("schema_compatibility", policies.schema_compatibility);
+  visit("schema_auto_update", policies.schema_auto_update);
+  visit("schema_validation_enforced", policies.schema_validation_enforced);
 }
 
 PolicyValues to_values(const Policies& policies);

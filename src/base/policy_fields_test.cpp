@@ -16,7 +16,7 @@ TEST(PolicyFields, ComeBackAsTheyWere) {
   each_policy(policies, [&](const char* name, auto&) { values.emplace(name, next++ % 2); });
   policies = to_policies(values).value();
   EXPECT_EQ(to_values(policies), values) << "each field, none left out";
-  EXPECT_EQ(values.size(), 15U);
+  EXPECT_EQ(values.size(), 18U);
   EXPECT_EQ(to_policies(to_values({})).value(), Policies{});
 }
 
@@ -44,7 +44,12 @@ TEST(PolicyFields, WhatIsNoNumberHasNames) {
   using Words = std::vector<const char*>;
   const std::map<std::string, Words> all = {
       {"backlog_action", {"producer_request_hold", "producer_exception", "consumer_backlog_eviction"}},
-      {"delay_on_ordered", {"deliver", "hold"}}};
+      {"delay_on_ordered", {"deliver", "hold"}},
+      {"schema_compatibility",
+       {"always_incompatible", "always_compatible", "backward", "forward", "full", "backward_transitive",
+        "forward_transitive", "full_transitive"}},
+      {"schema_auto_update", {"false", "true"}},
+      {"schema_validation_enforced", {"false", "true"}}};
   for (const auto& [policy, words] : all) {
     EXPECT_TRUE(is_word(policy));
     for (std::size_t i = 0; i < words.size(); ++i) {

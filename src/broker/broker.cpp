@@ -37,6 +37,7 @@ Result<std::unique_ptr<Broker>> Broker::open(BrokerOptions options) {
 BrokerImpl::BrokerImpl(ContextPtr context)
     : context_(std::move(context)),
       topics_(context_, partition_table_),
+      schemas_(context_, partition_table_, topics_),
       volatile_topics_(std::make_shared<VolatileTopics>(
           *context_->options.clock,
           [context = context_](std::vector<Publication> publications, Done<std::vector<MessageId>> done) {

@@ -36,6 +36,7 @@ namespace geminga::broker {
 template <class T>
 using Done = std::move_only_function<void(Result<T>)>;
 
+class SchemaRegistry;
 class VolatileTopics;
 class Topic;
 using TopicPtr = std::shared_ptr<Topic>;
@@ -346,6 +347,8 @@ class Broker {
   /// Topics "non-persistent://tenant/namespace/topic". create_topic(), delete_topic() and topics() are for
   /// both kinds.
   virtual VolatileTopics& volatile_topics() = 0;
+  /// Of persistent topics.
+  virtual SchemaRegistry& schemas() = 0;
 
   // Blocking; never from a core.
   virtual Result<std::vector<std::string>> tenants() = 0;

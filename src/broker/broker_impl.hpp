@@ -10,6 +10,7 @@
 #include "broker/context.hpp"
 #include "broker/partition_table.hpp"
 #include "broker/recovery.hpp"
+#include "broker/schemas/schema_registry.hpp"
 #include "broker/topic.hpp"
 #include "broker/topic_registry.hpp"
 #include "broker/volatile_topics.hpp"
@@ -34,6 +35,7 @@ class BrokerImpl final : public Broker, public storage::LogListener {
   void create_topic(std::string name, Done<void> done) override;
   void delete_topic(std::string name, bool force, Done<void> done) override;
   VolatileTopics& volatile_topics() override { return *volatile_topics_; }
+  SchemaRegistry& schemas() override { return schemas_; }
   void terminate_topic(TopicPtr topic, Done<std::optional<MessageId>> done) override;
   void create_partitioned_topic(std::string name, std::uint32_t partitions, Done<void> done) override;
   void grow_partitions(std::string name, std::uint32_t partitions, Done<void> done) override;
@@ -101,6 +103,7 @@ class BrokerImpl final : public Broker, public storage::LogListener {
   const ContextPtr context_;
   PartitionTable partition_table_;
   TopicRegistry topics_;
+  SchemaRegistry schemas_;
   std::vector<std::unique_ptr<base::Timer>> trim_timers_;                 ///< one per core, touched on it
   std::vector<std::unordered_map<storage::TopicId, DurableNote>> notes_;  ///< journal thread; one per core
   std::mutex close_mutex_;  ///< a second close() waits for the first

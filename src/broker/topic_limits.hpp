@@ -8,6 +8,7 @@
 
 #include "broker/context.hpp"
 #include "broker/publish_gate.hpp"
+#include "broker/schemas/verdict.hpp"
 #include "broker/token_bucket.hpp"
 
 namespace geminga::broker {
@@ -38,6 +39,7 @@ class TopicLimits {
   bool prepare(const Policies& own, const Policies& of_namespace);
   [[nodiscard]] const Policies& own() const;
   [[nodiscard]] Durability durability() const { return in_force().durability.value_or(Durability{}); }
+  [[nodiscard]] SchemaPolicy schemas() const { return schema_policy(in_force()); }
   /// Looks at age and size of the backlog and lets go what was held and may pass. From time to time.
   void tick();
   /// tick() or inactive() may have something to do later though nobody uses the topic, or a rate was spent in
