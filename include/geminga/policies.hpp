@@ -91,6 +91,9 @@ struct Policies {
   std::optional<bool> schema_auto_update;
   /// To a topic that has a schema nobody may publish without one. Not set: false.
   std::optional<bool> schema_validation_enforced;
+  /// What a client of Pulsar's protocol numbers is stored once for the name of its producer, as for a Bus it
+  /// always is where the application numbers its messages. Not set: false.
+  std::optional<bool> deduplication;
   bool operator==(const Policies&) const = default;
 };
 

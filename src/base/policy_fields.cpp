@@ -131,6 +131,7 @@ std::span<const std::string_view> names_of_values(std::string_view policy) {
   if (policy == "delay_on_ordered") return kDelays;
   if (policy == "schema_compatibility") return kStrategies;
   if (policy == "schema_auto_update" || policy == "schema_validation_enforced") return kSwitch;
+  if (policy == "deduplication") return kSwitch;
   return {};
 }
 

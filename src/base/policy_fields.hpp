@@ -36,6 +36,7 @@ void each_policy(P& policies, Visit visit) {
   visit("schema_compatibility", policies.schema_compatibility);
   visit("schema_auto_update", policies.schema_auto_update);
   visit("schema_validation_enforced", policies.schema_validation_enforced);
+  visit("deduplication", policies.deduplication);
 }
 
 PolicyValues to_values(const Policies& policies);

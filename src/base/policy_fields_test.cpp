@@ -49,7 +49,8 @@ TEST(PolicyFields, WhatIsNoNumberHasNames) {
        {"always_incompatible", "always_compatible", "backward", "forward", "full", "backward_transitive",
         "forward_transitive", "full_transitive"}},
       {"schema_auto_update", {"false", "true"}},
-      {"schema_validation_enforced", {"false", "true"}}};
+      {"schema_validation_enforced", {"false", "true"}},
+      {"deduplication", {"false", "true"}}};
   for (const auto& [policy, words] : all) {
     EXPECT_TRUE(is_word(policy));
     for (std::size_t i = 0; i < words.size(); ++i) {

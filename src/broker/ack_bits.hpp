@@ -14,6 +14,9 @@ using AckBits = std::vector<std::uint64_t>;
 /// The other ones of `messages`.
 [[nodiscard]] AckBits all_but(const AckBits& bits, std::uint32_t messages);
 void merge(AckBits& into, const AckBits& more);
+[[nodiscard]] inline bool holds(const AckBits& bits, std::uint32_t message) {
+  return message / 64 < bits.size() && (bits[message / 64] >> message % 64 & 1) != 0;
+}
 /// Of the first `messages` ones.
 [[nodiscard]] std::uint32_t count(const AckBits& bits, std::uint32_t messages);
 

@@ -154,6 +154,19 @@ TEST_F(BacklogQuotaTest, ABacklogOverItsSizeRefusesSendsWhereAsked) {
   EXPECT_TRUE(eventually([&] { return send(sender).get().has_value(); }));
 }
 
+TEST_F(BacklogQuotaTest, WhoWaitsByItselfIsToldToWhileSendsAreHeld) {
+  ASSERT_TRUE(subscription());
+  set({.backlog_bytes = 1'000});
+  const auto sender = producer().value();
+  ASSERT_TRUE(send(sender, 2'000).get());
+  ASSERT_TRUE(eventually([&] { return !stats().publish_paused.empty(); }));
+  const auto register_one = [&] { return producer({.waits_for_quota_itself = true}); };
+  EXPECT_EQ(register_one().error().code, ErrorCode::backlog_quota_waits);
+  EXPECT_TRUE(producer()) << "its sends wait";
+  skip_all();
+  EXPECT_TRUE(eventually([&] { return register_one().has_value(); }));
+}
+
 TEST_F(BacklogQuotaTest, ABacklogOverItsSizeLosesItsOldestWhereAsked) {
   ASSERT_TRUE(subscription());
   set({.backlog_bytes = 10'000, .backlog_action = BacklogAction::consumer_backlog_eviction});

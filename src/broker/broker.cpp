@@ -224,6 +224,13 @@ void BrokerImpl::subscribe(TopicPtr topic, SubscribeOptions options, std::shared
       if (auto room = topic->limits().check_consumers(); !room) return answer(std::unexpected(room.error()));
       answer((*subscription)->attach(options, std::move(sink)));
     };
+    if (options.passing) {
+      return topic->place_reader(
+          *options.passing, [topic, options, attach = std::move(attach)](Result<EntryId> at) mutable {
+            if (!at) return attach(std::unexpected(at.error()));
+            attach(topic->find_or_make_passing(options.subscription, options.type, *at));
+          });
+    }
     topic->find_or_create(
         options.subscription,
         {.type = options.type, .position = options.initial_position, .properties = options.properties},
@@ -235,14 +242,11 @@ void BrokerImpl::create_reader(TopicPtr topic, ReaderStart start, Permits permit
                                std::shared_ptr<DeliverySink> sink, Done<ReaderPtr> done) {
   topic->core().loop.post(
       [topic, start, permits, sink = std::move(sink), answer = Answer<ReaderPtr>(std::move(done))]() mutable {
-        const auto* id = std::get_if<MessageId>(&start.position);
-        auto add = [topic, start, permits, sink = std::move(sink),
-                    answer = std::move(answer)](Result<> known) mutable {
-          if (!known) return answer(std::unexpected(known.error()));
-          answer(topic->add_reader(start, permits, std::move(sink)));
-        };
-        if (id == nullptr) return add(Result<>{});
-        topic->when_durable(*id, std::move(add));
+        topic->place_reader(start, [topic, start, permits, sink = std::move(sink),
+                                    answer = std::move(answer)](Result<EntryId> at) mutable {
+          if (!at) return answer(std::unexpected(at.error()));
+          answer(topic->add_reader(*at, start.read_compacted, permits, std::move(sink)));
+        });
       });
 }
 

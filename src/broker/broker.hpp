@@ -84,6 +84,14 @@ struct Permits {
   return entry.header.body_bytes + 256;
 }
 
+struct ReaderStart {
+  /// earliest, latest, behind this id (with `inclusive`: at it), or at the first that was published then or
+  /// later.
+  SeekTarget position = InitialPosition::latest;
+  bool inclusive = false;
+  bool read_compacted = false;  ///< see SubscribeOptions
+};
+
 struct SubscribeOptions {
   std::string subscription;
   SubscriptionType type = SubscriptionType::exclusive;
@@ -104,6 +112,10 @@ struct SubscribeOptions {
   /// Exclusive and Failover: what lies before the horizon of the topic's last compaction comes from its view.
   /// All consumers of a subscription do so, or none.
   bool read_compacted = false;
+  /// Set: a subscription that is kept in memory only, as Pulsar's that are not durable. It begins there when
+  /// its first consumer comes, holds nothing back, and goes with the last one (after a seek, half a minute
+  /// later). A durable one of that name is another one, which is refused.
+  std::optional<ReaderStart> passing;
 };
 
 /// A batch entry of which some messages are acknowledged, said by those that are not: a bit each, set = not
@@ -122,6 +134,22 @@ struct Acknowledgement {
   /// its time stays.
   std::optional<EntryId> up_to;
   std::vector<BatchRest> rests;
+  /// As Pulsar takes it: also what is settled, waits to come again, is out with another consumer, or was
+  /// delivered before a restart and not since. All that is left of it is acknowledged.
+  bool whoever = false;
+};
+
+/// What a client acknowledges by the ids that it was given: Acknowledgement::whoever, but that messages of
+/// another topic of this name, which was deleted, and ids that were lost are nobody's and acknowledged
+/// already.
+struct IdAcknowledgement {
+  struct One {
+    MessageId id;
+    std::optional<AckBits> left;  ///< of a batch: see BatchRest; nothing: all of it is acknowledged
+  };
+  std::vector<One> ids;
+  /// Everything before each of them too.
+  bool cumulative = false;
 };
 
 /// One consumer of a durable subscription. Its unsettled entries are named by their entry id.
@@ -136,8 +164,13 @@ class Consumer {
   /// Those of them that are out with this consumer, whatever the others are; `done` with the others, in
   /// order, after the rest is durable.
   virtual void acknowledge_each(std::vector<EntryId> entries, Done<std::vector<EntryId>> done) = 0;
+  /// Errors: conflict (an id that was never given, messages of a batch that did not come again since a
+  /// restart; nothing was acknowledged), invalid_argument (cumulative on a subscription that is shared).
+  virtual void acknowledge_ids(IdAcknowledgement what, Done<void> done) = 0;
   /// They come again after `delay`, to anybody. `counts`: as a redelivery; else as if it had never been sent.
   virtual void redeliver(std::vector<EntryId> entries, std::chrono::milliseconds delay, bool counts) = 0;
+  /// The same by ids, at once and counted; those of another topic of this name are passed over.
+  virtual void redeliver_ids(std::vector<MessageId> ids) = 0;
   /// All that is out with it comes again at once, in order, counted as redelivered.
   virtual void redeliver_all() = 0;
   /// The subscription goes on at `target`, for all its consumers: see DeliverySink::on_seek. `done` when it
@@ -165,6 +198,9 @@ struct RegisterOptions {
   /// Of an exclusive producer that was here before: refused with producer_fenced when another one took over
   /// since.
   std::optional<std::uint64_t> epoch;
+  /// While the backlog quota holds sends back it is refused with backlog_quota_waits: its client waits by
+  /// itself. Else it may register, and its sends wait.
+  bool waits_for_quota_itself = false;
   /// The topic is not free and the request waits (wait_for_exclusive), under this name. On the topic's core.
   std::function<void(const std::string& name)> on_waiting;
   /// Expired, nobody looks at the answer any more: the request does not wait any longer, and takes no epoch.
@@ -188,17 +224,12 @@ class Producer {
   /// A policy of the topic paces what is published, call by call: who has several that belong not together
   /// gives them one by one.
   [[nodiscard]] virtual bool paced() const = 0;
+  /// The policy of the topic: what a client numbers is to have EntryFlags::kDeduplicate. Any thread.
+  [[nodiscard]] virtual bool deduplicates() const = 0;
   /// What was published before is answered as it would have been; what policies hold back, with `closed`.
   virtual void close(Done<void> done) = 0;
 };
 using ProducerPtr = std::shared_ptr<Producer>;
-
-struct ReaderStart {
-  /// earliest, latest, or behind this id (with `inclusive`: at it).
-  std::variant<InitialPosition, MessageId> position = InitialPosition::latest;
-  bool inclusive = false;
-  bool read_compacted = false;  ///< see SubscribeOptions
-};
 
 /// Reads without a subscription; holds nothing back.
 class Reader {

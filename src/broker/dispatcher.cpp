@@ -42,6 +42,7 @@ void Dispatcher::remove_consumer(ConsumerNumber consumer, Now now) {
   withdraw(consumer, true, now);
   recipients_.remove(consumer);
   if (key_shared()) keys_.remove_consumer(consumer);
+  for (const EntryId chunk : chunks_.take_all_from(consumer)) ready_.insert(chunk);
   pass_on_from(before, now);  // on a partition one that was not active may change who is
 }
 
@@ -87,20 +88,21 @@ void Dispatcher::wake_due(Now now) {
     const auto at = out_.find(ack_due_.begin()->second);
     ack_due_.erase(ack_due_.begin());
     at->second.ack_due = kNever;
-    if (!at->second.settling) take_back(at, std::chrono::milliseconds{0}, true, now);
+    if (at->second.settling == 0) take_back(at, std::chrono::milliseconds{0}, true, now);
   }
   while (!not_due_.empty() && not_due_.begin()->first <= now.monotonic) {
     const EntryId entry = not_due_.begin()->second;
     not_due_.erase(not_due_.begin());
     Waiting& state = waiting_.at(entry);
     state.ready = true;
-    ready_.insert(entry);
+    make_ready(entry);
     if (key_shared()) keys_.becomes_ready(state.hash, entry);
   }
   while (ready_.size() < options_.waiting_max) {
     const auto held = delayed_.take_due(now.wall);
     if (!held) break;
-    if (is_acknowledged(held->entry)) continue;  // it was compacted away meanwhile
+    // It was acknowledged or compacted away meanwhile, or is about to be.
+    if (is_acknowledged(held->entry) || known(held->entry)) continue;
     put_waiting(held->entry, {.hash = held->hash}, now);
   }
 }
@@ -108,7 +110,7 @@ void Dispatcher::wake_due(Now now) {
 void Dispatcher::put_waiting(EntryId entry, Waiting state, Now now) {
   state.ready = state.due <= now.monotonic;
   if (state.ready) {
-    ready_.insert(entry);
+    make_ready(entry);
   } else {
     not_due_.emplace(state.due, entry);
   }
@@ -117,9 +119,22 @@ void Dispatcher::put_waiting(EntryId entry, Waiting state, Now now) {
   GEMINGA_ASSERT(fresh);
 }
 
+void Dispatcher::make_ready(EntryId entry) {
+  if (chunks_.consumer_of(entry) != 0)
+    chunks_.ready(entry);
+  else
+    ready_.insert(entry);
+}
+
+void Dispatcher::give_up_waiting(WaitingMap::iterator at) {
+  chunks_.forget(at->first);
+  drop_waiting(at);
+}
+
 void Dispatcher::drop_waiting(WaitingMap::iterator at) {
   if (at->second.ready) {
     ready_.erase(at->first);
+    chunks_.not_ready(at->first);
   } else {
     not_due_.erase(std::pair(at->second.due, at->first));
   }
@@ -155,7 +170,7 @@ std::uint64_t Dispatcher::state_bytes() const {
          ack_due_.size() * (sizeof(decltype(ack_due_)::value_type) + kNode) +
          waiting_.size() *
              (sizeof(WaitingMap::value_type) + sizeof(decltype(not_due_)::value_type) + 2 * kNode) +
-         partly_.size() * (sizeof(decltype(partly_)::value_type) + 2 * kNode) +
+         chunks_.bytes() + partly_.size() * (sizeof(decltype(partly_)::value_type) + 2 * kNode) +
          2 * cursor_.acknowledged.size() * sizeof(storage::EntryRange) +
          2 * cursor_.batches.size() * (sizeof(storage::BatchAck) + kNode);
 }

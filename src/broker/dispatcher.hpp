@@ -14,6 +14,7 @@
 #include "base/clock.hpp"
 #include "broker/ack_bits.hpp"
 #include "broker/broker.hpp"
+#include "broker/chunk_order.hpp"
 #include "broker/delay_index.hpp"
 #include "broker/key_order.hpp"
 #include "broker/memory_budget.hpp"
@@ -22,9 +23,6 @@
 #include "storage/log.hpp"
 
 namespace geminga::broker {
-
-/// Sorted and merged where they touch. Takes its own copy because it sorts.
-std::vector<storage::EntryRange> to_ranges(std::vector<EntryId> entries);
 
 /// Entries in [first, end) that are not acknowledged.
 [[nodiscard]] std::uint64_t backlog_of(const storage::CursorState& cursor, EntryId first, EntryId end);
@@ -47,10 +45,17 @@ struct Now {
   base::MonotonicTime monotonic{};
 };
 
-/// An acknowledgement that was accepted: what has to be written.
+/// An acknowledgement that was accepted: what has to be written. What another one has that is still on its
+/// way is here again, so each stands for itself.
 struct Settling {
-  std::vector<EntryId> entries;            ///< whole
-  std::vector<storage::BatchAck> batches;  ///< some messages of these
+  std::vector<EntryId> entries;              ///< whole
+  std::vector<storage::BatchAck> batches;    ///< some messages of these
+  std::vector<storage::EntryRange> skipped;  ///< not read yet, see Acknowledgement::whoever
+
+  /// What is acknowledged whole, sorted and merged where it touches.
+  [[nodiscard]] std::vector<storage::EntryRange> ranges() const;
+  [[nodiscard]] bool empty() const { return entries.empty() && batches.empty() && skipped.empty(); }
+  void add(const Settling& more);
 };
 
 /// Decides which entry of one subscription goes to whom, and when. Pure: no thread, no disk, no clock; bodies
@@ -110,8 +115,10 @@ class Dispatcher {
 
   // --- settling ---
   /// All of it or, where something is not out with this consumer, nothing. Entries given by `up_to` are those
-  /// that were delivered to anybody; a held one is not among them.
-  std::optional<Settling> begin_acknowledge(ConsumerNumber consumer, const Acknowledgement& what);
+  /// that were delivered to anybody; a held one is not among them. What several calls of one `turn` have in
+  /// common is named once: they are one record. 0: of its own.
+  std::optional<Settling> begin_acknowledge(ConsumerNumber consumer, const Acknowledgement& what,
+                                            std::uint64_t turn = 0);
   /// It is out with this consumer and not settling: it can be acknowledged or returned.
   [[nodiscard]] bool outstanding(ConsumerNumber consumer, EntryId entry) const;
   /// It is durable.
@@ -166,9 +173,11 @@ class Dispatcher {
     std::uint32_t messages = 1;
     std::uint32_t unacked = 0;  ///< of them, as the counts have it
     base::MonotonicTime ack_due = kNever;
-    bool settling = false;
-    bool withdrawn = false;  ///< from its consumer: where its acknowledgement fails it waits again
-    bool keyed = false;      ///< keys_ counts it
+    std::uint32_t settling = 0;    ///< acknowledgements of it that are on the way to the disk
+    std::uint64_t settled_in = 0;  ///< the turn of the last of them
+    bool withdrawn = false;        ///< from its consumer: where its acknowledgement fails it waits again
+    bool keyed = false;            ///< keys_ counts it
+    bool unread = false;           ///< nobody got it, and its acknowledgement is on the way
     /// It waited until then when it was acknowledged; where that fails it waits again.
     std::optional<base::MonotonicTime> waited_until;
   };
@@ -197,6 +206,8 @@ class Dispatcher {
     return options_.rate == nullptr || options_.rate->open(now.monotonic);
   }
   [[nodiscard]] bool is_acknowledged(EntryId entry) const;
+  /// It is out or waits.
+  [[nodiscard]] bool known(EntryId entry) const { return out_.contains(entry) || waiting_.contains(entry); }
 
   // dispatcher.cpp
   [[nodiscard]] static base::MonotonicTime later(Now now, std::chrono::milliseconds delay);
@@ -205,6 +216,9 @@ class Dispatcher {
   [[nodiscard]] std::uint64_t state_bytes() const;
   void put_waiting(EntryId entry, Waiting state, Now now);
   void drop_waiting(WaitingMap::iterator at);
+  /// Nobody will get it any more.
+  void give_up_waiting(WaitingMap::iterator at);
+  void make_ready(EntryId entry);
   [[nodiscard]] std::optional<EntryId> first_sendable() const;
   std::optional<Want> want_waiting();
   std::optional<Want> want_delayed();
@@ -215,8 +229,14 @@ class Dispatcher {
   void feed_waiting(const Want& want, std::vector<storage::Entry> entries, EntryId known, Now now);
   void feed_delayed(const std::vector<storage::Entry>& entries);
   [[nodiscard]] bool loses(EntryId entry) const { return options_.lose_delayed && entry.value % 4 == 0; }
-  /// Who may get a message of this hash now and has permits for it; 0: nobody.
-  ConsumerNumber choose(std::uint32_t hash);
+  /// Who may get this entry, of a key of this hash, now and has permits for it; 0: nobody.
+  ConsumerNumber choose(const storage::EntryHeader& header, std::uint32_t hash);
+  /// Shared: where it must not go to anybody now, because others of its message are with one who takes
+  /// nothing now, or wait: since when it waits with them.
+  [[nodiscard]] std::optional<base::MonotonicTime> waits_with_message(
+      const storage::EntryHeader& header) const;
+  [[nodiscard]] bool follows_ready_chunk(const storage::EntryHeader& header) const;
+  void note_chunk(const storage::EntryHeader& header, ConsumerNumber to);
   void offer_waiting(storage::Entry entry, Now now);
   /// False: it stays unread. No consumer can take it, or its body is missing.
   bool offer_unread(const Want& want, storage::Entry& entry, Now now);
@@ -224,10 +244,25 @@ class Dispatcher {
 
   void start_ack_timeout(EntryId entry, Out& out, Now now);
 
-  // dispatcher_settle.cpp
-  void settle_up_to(ConsumerNumber consumer, EntryId last, Settling& settling);
+  // dispatcher_acknowledge.cpp
+  /// Who acknowledges, see begin_acknowledge().
+  struct Settler {
+    ConsumerNumber consumer = 0;
+    bool whoever = false;
+    std::uint64_t turn = 0;
+  };
+  [[nodiscard]] bool may_settle_up_to(ConsumerNumber consumer, EntryId last, bool whoever) const;
+  [[nodiscard]] std::optional<std::uint32_t> messages_of(EntryId entry) const;
+  void settle(const Settler& by, EntryId entry, Settling& settling);
+  OutMap::iterator adopt(ConsumerNumber consumer, EntryId entry);
+  void settle_up_to(const Settler& by, EntryId last, Settling& settling);
+  void skip_unread(EntryId last, Settling& settling);
+  void settle_batch(const Settler& by, EntryId entry, const AckBits& acknowledged, Settling& settling);
+  void not_settled(OutMap::iterator at, Now now);
+  void read_again_from(EntryId entry);
   void forget_what_failed(EntryId entry);
-  void settle_batch(const storage::BatchAck& batch, Settling& settling);
+
+  // dispatcher_settle.cpp
   /// Of a batch that is not acknowledged as a whole.
   [[nodiscard]] AckBits durable_bits(EntryId entry) const;
   void count_unacked(Out& out, std::uint32_t unacked);
@@ -239,14 +274,18 @@ class Dispatcher {
   storage::CursorState cursor_;
   Send send_;
   EntryId read_position_;
+  EntryId passed_to_;           ///< before it something that is read may be out or wait already
+  EntryId skipped_from_;        ///< while skipping_
+  std::uint32_t skipping_ = 0;  ///< acknowledgements with something that is not read, on the way to the disk
   std::uint64_t epoch_ = 0;
   Recipients recipients_;
-  KeyOrder keys_;  ///< Key_Shared only
+  KeyOrder keys_;      ///< Key_Shared only
+  ChunkOrder chunks_;  ///< a message has a consumer on Shared only
   OutMap out_;
   std::set<std::pair<base::MonotonicTime, EntryId>> ack_due_;
   std::map<EntryId, Partly> partly_;
   WaitingMap waiting_;
-  std::set<EntryId> ready_;
+  std::set<EntryId> ready_;  ///< those that chunks_ keeps for their consumer are not here
   std::set<std::pair<base::MonotonicTime, EntryId>> not_due_;
   MemoryShare state_;  ///< as of the last entry that was read
   DelayIndex delayed_;

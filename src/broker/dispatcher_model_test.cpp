@@ -18,6 +18,7 @@ struct Model {
   struct Entry {
     State state = State::fresh;
     std::uint32_t messages = 1;
+    std::uint64_t message = 0;  ///< of which it is a chunk; 0: none
     ConsumerNumber consumer = 0;
     std::set<std::uint32_t> open;  ///< messages that are not durably acknowledged
   };
@@ -47,6 +48,7 @@ struct Model {
 struct Kind {
   SubscriptionType type = SubscriptionType::exclusive;
   std::int32_t partition = -1;
+  bool chunks = false;
 };
 
 class DispatcherModelTest : public testing::TestWithParam<Kind> {
@@ -82,6 +84,13 @@ class DispatcherModelTest : public testing::TestWithParam<Kind> {
     topic_.push_back(entry);
     Model::Entry& modelled = model_.entries.emplace_back();
     modelled.messages = entry.header.message_count;
+    if (GetParam().chunks && draw(2) == 0) {
+      // Three chunks each, of a few messages at a time; their numbers rise.
+      const std::uint64_t chunk = ++chunks_;
+      modelled.message = 1 + chunk / 12 * 4 + chunk % 4;
+      topic_.back().header.flags = storage::EntryFlags::kChunk;
+      topic_.back().header.sequence = modelled.message;
+    }
     for (std::uint32_t i = 0; i < modelled.messages; ++i) modelled.open.insert(i);
   }
 
@@ -92,6 +101,13 @@ class DispatcherModelTest : public testing::TestWithParam<Kind> {
     ASSERT_TRUE(model_.consumers.contains(to));
     if (delivered.entry.header.deliver_at) {
       ASSERT_LE(*delivered.entry.header.deliver_at, clock_.wall_now()) << "early";
+    }
+    if (GetParam().chunks && GetParam().type == SubscriptionType::shared) {
+      for (const Model::Entry& other : model_.entries) {
+        if (entry.message != 0 && other.message == entry.message && other.state == State::out) {
+          ASSERT_EQ(other.consumer, to) << "a chunk of the same message";
+        }
+      }
     }
     const std::uint64_t open = entry.messages - count(delivered.acknowledged, entry.messages);
     entry.state = State::out;
@@ -172,12 +188,30 @@ class DispatcherModelTest : public testing::TestWithParam<Kind> {
     }
     for (const EntryId one : settling->entries) {
       Model::Entry& its = model_.entries[one.value];
+      if (cumulative && its.state == State::settling) continue;  // with another one too
       ASSERT_TRUE(its.state == State::out || (cumulative && its.state == State::waiting && one < entry));
       if (its.state == State::waiting) its.consumer = 0;  // nobody has it any more
       if (its.state == State::waiting) its.open.clear();
       its.state = State::settling;
     }
     pending_.push_back({.settling = *settling, .consumer = modelled.consumer});
+  }
+
+  /// By somebody who had it once, or says so.
+  void begin_late() {
+    if (model_.entries.empty()) return;
+    const EntryId entry{draw(model_.entries.size())};
+    Model::Entry& its = model_.entries[entry.value];
+    const auto settling = dispatcher_->begin_acknowledge(99, {.entries = {entry}, .whoever = true});
+    ASSERT_TRUE(settling);
+    ASSERT_EQ(settling->empty(), its.state == State::acknowledged);
+    if (settling->empty()) return;
+    if (its.state != State::out && its.state != State::settling) {
+      its.consumer = 0;  // nobody has it
+      its.open.clear();
+    }
+    its.state = State::settling;
+    pending_.push_back({.settling = *settling, .consumer = its.consumer});
   }
 
   void finish_acknowledge() {
@@ -235,6 +269,7 @@ class DispatcherModelTest : public testing::TestWithParam<Kind> {
         }
         return;
       case 5:
+        if (draw(8) == 0) return begin_late();
         if (const auto entry = any_out()) begin_acknowledge(*entry);
         return;
       case 6:
@@ -246,6 +281,11 @@ class DispatcherModelTest : public testing::TestWithParam<Kind> {
           ASSERT_TRUE(dispatcher_->return_entry(its.consumer, *entry, std::chrono::milliseconds{draw(3)},
                                                 draw(2) == 0, now()));
           its.state = State::waiting;
+          for (Model::Entry& other : model_.entries) {
+            const bool with_it = its.message != 0 && other.message == its.message;
+            if (with_it && other.state == State::out && other.consumer == its.consumer)
+              other.state = State::waiting;
+          }
         }
         clock_.advance(std::chrono::milliseconds{draw(3)});
     }
@@ -277,6 +317,7 @@ class DispatcherModelTest : public testing::TestWithParam<Kind> {
   std::unique_ptr<Dispatcher> dispatcher_;
   ConsumerNumber last_consumer_ = 0;
   std::vector<Pending> pending_;
+  std::uint64_t chunks_ = 0;
 };
 
 TEST_P(DispatcherModelTest, CountsAreThoseOfASimpleModelUnderRandomOperations) {
@@ -297,11 +338,13 @@ INSTANTIATE_TEST_SUITE_P(Types, DispatcherModelTest,
                          testing::Values(Kind{SubscriptionType::exclusive}, Kind{SubscriptionType::shared},
                                          Kind{SubscriptionType::failover},
                                          Kind{SubscriptionType::failover, 1},
-                                         Kind{SubscriptionType::key_shared}),
+                                         Kind{SubscriptionType::key_shared},
+                                         Kind{.type = SubscriptionType::shared, .chunks = true},
+                                         Kind{.type = SubscriptionType::exclusive, .chunks = true}),
                          [](const auto& kind) {
                            const bool part = kind.param.partition >= 0;
                            return "Type" + std::to_string(static_cast<int>(kind.param.type)) +
-                                  (part ? "OnAPartition" : "");
+                                  (part ? "OnAPartition" : "") + (kind.param.chunks ? "InChunks" : "");
                          });
 
 }  // namespace

@@ -73,10 +73,12 @@ EntryId Dispatcher::behind_acknowledged(EntryId at) const {
 }
 
 std::optional<EntryId> Dispatcher::first_sendable() const {
-  if (!key_shared()) return ready_.empty() ? std::nullopt : std::optional(*ready_.begin());
   std::optional<EntryId> first;
+  if (!key_shared() && !ready_.empty()) first = *ready_.begin();
+  if (!key_shared() && chunks_.empty()) return first;
   for (const auto& [number, recipient] : recipients_.all()) {
-    const auto its = recipient.can_take() ? keys_.first_for(number) : std::nullopt;
+    if (!recipient.can_take()) continue;
+    const auto its = key_shared() ? keys_.first_for(number) : chunks_.first_for(number);
     if (its && (!first || *its < *first)) first = its;
   }
   return first;
@@ -86,9 +88,9 @@ std::optional<Dispatcher::Want> Dispatcher::want_waiting() {
   const auto first = first_sendable();
   if (!first) return std::nullopt;
   Want want{.from = *first, .entries_max = 1, .what = Want::What::waiting, .epoch = epoch_};
-  for (auto next = std::next(ready_.find(*first)); next != ready_.end() && want.entries_max < kWaitingRunMax;
-       ++next) {
-    if (next->value != want.from.value + want.entries_max) break;
+  for (auto next = std::next(waiting_.find(*first));
+       next != waiting_.end() && want.entries_max < kWaitingRunMax; ++next) {
+    if (!next->second.ready || next->first.value != want.from.value + want.entries_max) break;
     want.entries_max += 1;
   }
   return want;
@@ -127,6 +129,7 @@ void Dispatcher::feed_compacted(const Want& want, std::vector<storage::Entry> en
 void Dispatcher::feed_unread(const Want& want, std::vector<storage::Entry> entries, Now now) {
   // What was taken back while this was read goes first: it has an order to keep.
   if (one_active() && !ready_.empty()) return;
+  if (want.from > read_position_) return;  // it is read again from before this, see read_again_from()
   all_held_ = !entries.empty();
   for (storage::Entry& entry : entries) {
     if (entry.header.entry < read_position_) continue;
@@ -147,7 +150,7 @@ void Dispatcher::feed_waiting(const Want& want, std::vector<storage::Entry> entr
     if (given != entries.end() && given->header.entry == id) {
       offer_waiting(std::move(*given), now);
     } else if (id < known) {
-      if (const auto gone = waiting_.find(id); gone != waiting_.end()) drop_waiting(gone);
+      if (const auto gone = waiting_.find(id); gone != waiting_.end()) give_up_waiting(gone);
     }
   }
 }
@@ -158,7 +161,7 @@ void Dispatcher::feed_delayed(const std::vector<storage::Entry>& entries) {
   for (const storage::Entry& entry : entries) {
     const EntryId id = entry.header.entry;
     if (id >= end || !entry.header.deliver_at || !delayed_.sought(*entry.header.deliver_at, id)) continue;
-    if (is_acknowledged(id) || out_.contains(id) || waiting_.contains(id)) continue;
+    if (is_acknowledged(id) || known(id)) continue;
     if (!loses(id)) delayed_.found(held_by(entry.header));
   }
   delayed_.scanned_to(entries.empty() ? end : behind(entries.back().header.entry));
@@ -170,7 +173,13 @@ void Dispatcher::offer_waiting(storage::Entry entry, Now now) {
   if (one_active() && *ready_.begin() != at->first) return;  // it was taken back while this was read
   if (!rate_allows(now)) return;
   if (key_shared() && !keys_.may_send_waiting(at->second.hash, at->first)) return;
-  const ConsumerNumber to = choose(at->second.hash);
+  if (ChunkOrder::is_chunk(entry.header) && !chunks_.knows(at->first)) {  // it was held until its time
+    ready_.erase(at->first);
+    chunks_.add(entry.header);
+    make_ready(at->first);
+  }
+  if (follows_ready_chunk(entry.header)) return;  // that one was taken back while this was read
+  const ConsumerNumber to = choose(entry.header, at->second.hash);
   if (to == 0) return;
   const std::uint32_t redeliveries = at->second.redeliveries;
   drop_waiting(at);
@@ -179,7 +188,7 @@ void Dispatcher::offer_waiting(storage::Entry entry, Now now) {
 
 bool Dispatcher::offer_unread(const Want& want, storage::Entry& entry, Now now) {
   const EntryId id = entry.header.entry;
-  if (is_acknowledged(id)) return true;
+  if (is_acknowledged(id) || (id < passed_to_ && known(id))) return true;
   state_.set(state_bytes());
   if (!paused().empty() || delayed_.due(now.wall)) return false;
   if (options_.hold_delayed && entry.header.deliver_at && *entry.header.deliver_at > now.wall) {
@@ -187,9 +196,15 @@ bool Dispatcher::offer_unread(const Want& want, storage::Entry& entry, Now now) 
     return true;
   }
   all_held_ = false;
+  if (const auto due = waits_with_message(entry.header)) {
+    chunks_.add(entry.header);
+    put_waiting(id, {.hash = entry.header.key_hash, .messages = entry.header.message_count, .due = *due},
+                now);
+    return true;
+  }
   const bool key_free = !key_shared() || keys_.may_send_new(entry.header.key_hash);
   if (key_free && want.headers_only) return false;  // the next read has its body
-  const ConsumerNumber to = key_free ? choose(entry.header.key_hash) : 0;
+  const ConsumerNumber to = key_free ? choose(entry.header, entry.header.key_hash) : 0;
   if (to != 0) {
     send(to, std::move(entry), 0, now);
     return true;
@@ -200,11 +215,44 @@ bool Dispatcher::offer_unread(const Want& want, storage::Entry& entry, Now now) 
   return true;
 }
 
-ConsumerNumber Dispatcher::choose(std::uint32_t hash) {
-  if (options_.type == SubscriptionType::shared) return recipients_.next_in_turn();
-  const ConsumerNumber only = key_shared() ? keys_.owner(hash) : recipients_.active();
+ConsumerNumber Dispatcher::choose(const storage::EntryHeader& header, std::uint32_t hash) {
+  ConsumerNumber only = key_shared() ? keys_.owner(hash) : recipients_.active();
+  if (options_.type == SubscriptionType::shared) {
+    only = ChunkOrder::is_chunk(header) ? chunks_.consumer_of(header) : 0;
+    if (only == 0) return recipients_.next_in_turn();
+  }
   const Recipient* recipient = recipients_.find(only);
   return recipient != nullptr && recipient->can_take() ? only : 0;
+}
+
+std::optional<base::MonotonicTime> Dispatcher::waits_with_message(const storage::EntryHeader& header) const {
+  if (options_.type != SubscriptionType::shared || !ChunkOrder::is_chunk(header)) return std::nullopt;
+  const auto first = chunks_.first_of(header);
+  if (!first) return std::nullopt;
+  const ConsumerNumber consumer = chunks_.consumer_of(header);
+  if (const Recipient* recipient = recipients_.find(consumer)) {
+    const bool in_turn = !waiting_.contains(chunks_.before(header).value_or(header.entry));
+    return in_turn && recipient->can_take() ? std::nullopt : std::optional(base::MonotonicTime{});
+  }
+  const auto waits = waiting_.find(*first);
+  return waits == waiting_.end() ? base::MonotonicTime{} : waits->second.due;
+}
+
+/// Then that one is what can be sent first, so all goes on.
+bool Dispatcher::follows_ready_chunk(const storage::EntryHeader& header) const {
+  if (!ChunkOrder::is_chunk(header)) return false;
+  const auto before = chunks_.before(header);
+  const auto waits = before ? waiting_.find(*before) : waiting_.end();
+  return waits != waiting_.end() && waits->second.ready;
+}
+
+void Dispatcher::note_chunk(const storage::EntryHeader& header, ConsumerNumber to) {
+  chunks_.add(header);
+  if (options_.type != SubscriptionType::shared || chunks_.consumer_of(header) == to) return;
+  chunks_.give(header, to);
+  for (const EntryId chunk : chunks_.others(header.entry)) {
+    if (ready_.erase(chunk) > 0) chunks_.ready(chunk);
+  }
 }
 
 void Dispatcher::send(ConsumerNumber to, storage::Entry entry, std::uint32_t redeliveries, Now now) {
@@ -219,6 +267,7 @@ void Dispatcher::send(ConsumerNumber to, storage::Entry entry, std::uint32_t red
           .messages = std::max(1U, header.message_count),
           .keyed = key_shared()};
   start_ack_timeout(header.entry, out, now);
+  if (ChunkOrder::is_chunk(header)) note_chunk(header, to);
   if (out.keyed) keys_.sent(out.hash, to);
   const std::uint32_t open = out.messages - count(delivered.acknowledged, out.messages);
   count_unacked(out, open);

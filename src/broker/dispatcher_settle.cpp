@@ -4,143 +4,8 @@
 #include "broker/dispatcher.hpp"
 #include "storage/cursor.hpp"
 
+/// What comes back, and how the position moves.
 namespace geminga::broker {
-
-std::vector<storage::EntryRange> to_ranges(std::vector<EntryId> entries) {
-  std::ranges::sort(entries);
-  std::vector<storage::EntryRange> ranges;
-  for (const EntryId entry : entries) {
-    if (!ranges.empty() && entry.value <= ranges.back().last.value + 1) {
-      ranges.back().last = entry;
-    } else {
-      ranges.push_back({.first = entry, .last = entry});
-    }
-  }
-  return ranges;
-}
-
-// --- acknowledging
-// -------------------------------------------------------------------------------------------------
-
-bool Dispatcher::outstanding(ConsumerNumber consumer, EntryId entry) const {
-  const auto at = out_.find(entry);
-  return at != out_.end() && at->second.consumer == consumer && !at->second.settling && !at->second.withdrawn;
-}
-
-std::optional<Settling> Dispatcher::begin_acknowledge(ConsumerNumber consumer, const Acknowledgement& what) {
-  const auto its = [&](EntryId entry) { return outstanding(consumer, entry); };
-  if (!std::ranges::all_of(what.entries, its)) return std::nullopt;
-  if (!std::ranges::all_of(what.batches, its, &storage::BatchAck::entry)) return std::nullopt;
-  if (!std::ranges::all_of(what.rests, its, &BatchRest::entry)) return std::nullopt;
-  if (what.up_to) {
-    const auto waits = waiting_.find(*what.up_to);
-    const bool delivered = its(*what.up_to) || is_acknowledged(*what.up_to) ||
-                           (waits != waiting_.end() && waits->second.delivered);
-    if (!delivered) return std::nullopt;
-  }
-  Settling settling{.entries = what.entries, .batches = {}};
-  for (const EntryId entry : what.entries) out_.at(entry).settling = true;
-  if (what.up_to) settle_up_to(consumer, *what.up_to, settling);
-  for (const storage::BatchAck& batch : what.batches) settle_batch(batch, settling);
-  for (const BatchRest& rest : what.rests)
-    settle_batch({.entry = rest.entry, .acknowledged = all_but(rest.left, out_.at(rest.entry).messages)},
-                 settling);
-  return settling;
-}
-
-void Dispatcher::settle_up_to(ConsumerNumber consumer, EntryId last, Settling& settling) {
-  for (auto at = out_.begin(); at != out_.end() && at->first <= last; ++at) {
-    if (at->second.consumer != consumer || at->second.settling) continue;
-    at->second.settling = true;
-    settling.entries.push_back(at->first);
-  }
-  // Delivered before and returned: it would come again.
-  for (auto at = waiting_.begin(); at != waiting_.end() && at->first <= last;) {
-    const auto next = std::next(at);
-    if (at->second.delivered) {
-      const Waiting state = at->second;
-      settling.entries.push_back(at->first);
-      out_.emplace(at->first, Out{.consumer = consumer,
-                                  .redeliveries = state.redeliveries,
-                                  .hash = state.hash,
-                                  .messages = state.messages,
-                                  .settling = true,
-                                  .withdrawn = true,
-                                  .waited_until = state.due});
-      drop_waiting(at);
-    }
-    at = next;
-  }
-}
-
-void Dispatcher::settle_batch(const storage::BatchAck& batch, Settling& settling) {
-  const auto at = out_.find(batch.entry);
-  if (at == out_.end() || at->second.settling) return;  // whole in the same call
-  const std::uint32_t messages = at->second.messages;
-  AckBits bits = of_messages(batch.acknowledged, messages);
-  if (count(bits, messages) == 0) return;
-  Partly& partly = partly_[batch.entry];
-  merge(partly.accepted, bits);
-  if (count(partly.accepted, messages) < messages) {
-    partly.in_flight += 1;
-    settling.batches.push_back({.entry = batch.entry, .acknowledged = std::move(bits)});
-    return;
-  }
-  at->second.settling = true;
-  settling.entries.push_back(batch.entry);
-}
-
-void Dispatcher::acknowledged(const Settling& settled) {
-  storage::apply_acknowledge({.ranges = to_ranges(settled.entries), .batches = settled.batches}, cursor_);
-  for (const EntryId entry : settled.entries) {
-    if (const auto at = out_.find(entry); at != out_.end() && at->second.settling) release(at);
-    partly_.erase(entry);
-  }
-  for (const storage::BatchAck& batch : settled.batches) {
-    if (const auto partly = partly_.find(batch.entry); partly != partly_.end()) {
-      partly->second.in_flight -= 1;
-      forget_what_failed(batch.entry);
-    }
-    const auto at = out_.find(batch.entry);
-    if (at == out_.end()) continue;
-    const std::uint32_t open = at->second.messages - count(durable_bits(batch.entry), at->second.messages);
-    count_unacked(at->second, std::min(at->second.unacked, open));
-  }
-}
-
-void Dispatcher::acknowledge_failed(const Settling& settled, Now now) {
-  for (const EntryId entry : settled.entries) {
-    if (const auto partly = partly_.find(entry); partly != partly_.end()) {
-      partly->second.failed = true;
-      forget_what_failed(entry);
-    }
-    const auto at = out_.find(entry);
-    if (at == out_.end() || !at->second.settling) continue;
-    at->second.settling = false;
-    if (const auto due = at->second.waited_until) {
-      wait_until(at, *due, false, now);
-    } else if (at->second.withdrawn) {
-      take_back(at, std::chrono::milliseconds{0}, true, now);
-    } else if (at->second.ack_due == kNever) {
-      start_ack_timeout(entry, at->second, now);
-    }
-  }
-  for (const storage::BatchAck& batch : settled.batches) {
-    const auto partly = partly_.find(batch.entry);
-    if (partly == partly_.end()) continue;
-    partly->second.in_flight -= 1;
-    partly->second.failed = true;
-    forget_what_failed(batch.entry);
-  }
-}
-
-/// When no acknowledgement of a part is under way any more, what is durable is all there is.
-void Dispatcher::forget_what_failed(EntryId entry) {
-  Partly& partly = partly_.at(entry);
-  if (!partly.failed || partly.in_flight > 0) return;
-  partly = {.accepted = durable_bits(entry)};
-  if (partly.accepted.empty()) partly_.erase(entry);
-}
 
 // --- returning
 // -----------------------------------------------------------------------------------------------------
@@ -156,7 +21,7 @@ void Dispatcher::return_all(ConsumerNumber consumer, bool counts, Now now) {
   for (auto at = out_.begin(); at != out_.end();) {
     const auto next = std::next(at);
     const bool its = consumer == 0 || at->second.consumer == consumer;
-    if (its && !at->second.settling) take_back(at, std::chrono::milliseconds{0}, counts, now);
+    if (its && at->second.settling == 0) wait_until(at, base::MonotonicTime{}, counts, now);
     at = next;
   }
 }
@@ -164,13 +29,20 @@ void Dispatcher::return_all(ConsumerNumber consumer, bool counts, Now now) {
 void Dispatcher::withdraw(ConsumerNumber consumer, bool counts, Now now) {
   for (auto& [entry, state] : out_) {
     const bool its = consumer == 0 || state.consumer == consumer;
-    if (its && state.settling) state.withdrawn = true;
+    if (its && state.settling > 0) state.withdrawn = true;
   }
   return_all(consumer, counts, now);
 }
 
+/// The chunks of a message come again together, as only all of them are one.
 void Dispatcher::take_back(OutMap::iterator at, std::chrono::milliseconds delay, bool counts, Now now) {
-  wait_until(at, delay.count() > 0 ? later(now, delay) : base::MonotonicTime{}, counts, now);
+  const base::MonotonicTime due = delay.count() > 0 ? later(now, delay) : base::MonotonicTime{};
+  for (const EntryId chunk : chunks_.others(at->first)) {
+    const auto other = out_.find(chunk);
+    const bool with_it = other != out_.end() && other->second.consumer == at->second.consumer;
+    if (with_it && other->second.settling == 0) wait_until(other, due, counts, now);
+  }
+  wait_until(at, due, counts, now);
 }
 
 void Dispatcher::wait_until(OutMap::iterator at, base::MonotonicTime due, bool counts, Now now) {
@@ -181,8 +53,10 @@ void Dispatcher::wait_until(OutMap::iterator at, base::MonotonicTime due, bool c
                       .due = due,
                       .delivered = true};
   release(at);
+  for (const EntryId chunk : chunks_.take_from(entry)) ready_.insert(chunk);
   if (!is_acknowledged(entry)) return put_waiting(entry, state, now);
   partly_.erase(entry);  // the cursor has moved over it
+  chunks_.forget(entry);
 }
 
 AckBits Dispatcher::durable_bits(EntryId entry) const {
@@ -214,7 +88,7 @@ void Dispatcher::skip_to(EntryId next) {
   if (next.value == 0) return;
   const EntryId last{next.value - 1};
   storage::apply_acknowledge({.ranges = {{.first = EntryId{0}, .last = last}}}, cursor_);
-  while (!waiting_.empty() && waiting_.begin()->first < next) drop_waiting(waiting_.begin());
+  while (!waiting_.empty() && waiting_.begin()->first < next) give_up_waiting(waiting_.begin());
   delayed_.drop_before(next, read_position_);
   // What is out is settled yet, in parts too.
   std::erase_if(partly_, [&](const auto& each) { return each.first < next && !out_.contains(each.first); });
@@ -225,7 +99,7 @@ void Dispatcher::missing(const std::vector<storage::EntryRange>& ranges) {
   storage::apply_acknowledge({.ranges = ranges}, cursor_);
   for (const storage::EntryRange& range : ranges) {
     for (auto at = waiting_.lower_bound(range.first); at != waiting_.end() && at->first <= range.last;)
-      drop_waiting(at++);
+      give_up_waiting(at++);
   }
 }
 
@@ -279,6 +153,7 @@ void Dispatcher::move_cursor(EntryId next) {
   while (!out_.empty()) release(out_.begin());
   delayed_.clear();
   partly_.clear();
+  chunks_ = {};
   read_position_ = next;
 }
 

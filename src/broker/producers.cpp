@@ -182,6 +182,7 @@ class ProducerHandle final : public Producer {
     producer_->publish(std::move(entries), std::move(done));
   }
   [[nodiscard]] bool paced() const override { return producer_->paced(); }
+  [[nodiscard]] bool deduplicates() const override { return producer_->deduplicates(); }
   void close(Done<void> done) override {
     end();
     topic_->core().loop.post(
@@ -225,7 +226,7 @@ void Producers::process() {
 Result<> Producers::check(const Request& request) const {
   if (auto usable = topic_.check_usable(); !usable) return usable;
   if (auto open = topic_.check_publishable(); !open) return open;
-  if (auto open = topic_.limits().gate()->refuses(); !open) return open;
+  if (auto open = topic_.limits().gate()->refuses(request.options.waits_for_quota_itself); !open) return open;
   const auto named = [&](const ConnectedProducerPtr& one) { return one->name() == request.options.name; };
   if (request.options.access != ProducerAccess::exclusive_with_fencing &&
       std::ranges::any_of(connected_, named)) {

@@ -33,6 +33,7 @@ class ConnectedProducer : public std::enable_shared_from_this<ConnectedProducer>
   [[nodiscard]] std::optional<std::uint64_t> last_sequence_id() const;
   void publish(std::vector<storage::Append> entries, Done<std::vector<MessageId>> done);
   [[nodiscard]] bool paced() const { return gate_->paces(); }
+  [[nodiscard]] bool deduplicates() const { return gate_->deduplicates(); }
   /// From the return on nothing of it reaches the log any more; what is held is answered with `reason`. False
   /// when it had ended before.
   bool end(const Error& reason);

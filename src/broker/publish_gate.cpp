@@ -40,9 +40,12 @@ void PublishGate::count(const PublishSize& size) {
   used_ = true;
 }
 
-Result<> PublishGate::refuses() const {
+Result<> PublishGate::refuses(bool or_holds) const {
   const std::lock_guard lock(mutex_);
   if (exceeded_ == BacklogAction::producer_exception) return refusal();
+  if (or_holds && exceeded_)
+    return fail(ErrorCode::backlog_quota_waits,
+                fmt::format("{}; it goes on when messages are consumed or skipped", why_));
   return {};
 }
 

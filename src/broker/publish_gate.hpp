@@ -29,6 +29,9 @@ class PublishGate {
   [[nodiscard]] bool active() const { return active_.load(std::memory_order_relaxed); }
   /// A rate, or a backlog over its quota.
   [[nodiscard]] bool paces() const { return paces_.load(std::memory_order_relaxed); }
+  /// What producers number is stored once.
+  [[nodiscard]] bool deduplicates() const { return deduplicates_.load(std::memory_order_relaxed); }
+  void set_deduplicates(bool on) { deduplicates_ = on; }
   enum class Verdict : std::uint8_t { go, hold };
   /// Go: it is counted. Errors: backlog_quota_exceeded.
   Result<Verdict> admit(const PublishSize& size) {
@@ -41,8 +44,9 @@ class PublishGate {
   /// It goes, and is counted; what others took since it was asked is waited off.
   void count(const PublishSize& size);
   void held() { on_held_(); }
-  /// Errors: backlog_quota_exceeded, while sends are refused.
-  [[nodiscard]] Result<> refuses() const;
+  /// Errors: backlog_quota_exceeded, while sends are refused; with `or_holds` backlog_quota_waits, while they
+  /// are held for the quota.
+  [[nodiscard]] Result<> refuses(bool or_holds = false) const;
   /// When the rate lets through what is held now; nothing: that depends on the backlog.
   [[nodiscard]] std::optional<std::chrono::milliseconds> wait() const;
 
@@ -68,6 +72,7 @@ class PublishGate {
   const std::function<void()> on_held_;
   std::atomic<bool> active_{false};  ///< anything below says so
   std::atomic<bool> paces_{false};
+  std::atomic<bool> deduplicates_{false};
   mutable std::mutex mutex_;  // guards what follows
   RateLimit rate_;
   std::optional<BacklogAction> exceeded_;

@@ -13,6 +13,9 @@
 namespace geminga::broker {
 namespace {
 
+/// After a seek.
+constexpr std::chrono::seconds kComesAgainWithin{30};
+
 DispatcherOptions dispatcher_options(Context& context, Topic& topic, SubscriptionType type) {
   return {.type = type,
           .unacked_max = context.options.unacked_per_subscription_max,
@@ -26,11 +29,12 @@ DispatcherOptions dispatcher_options(Context& context, Topic& topic, Subscriptio
 }  // namespace
 
 Subscription::Subscription(ContextPtr context, Topic& topic, storage::SubscriptionRow row,
-                           storage::CursorState cursor, const SubscriptionCounters& counters)
+                           storage::CursorState cursor, const SubscriptionCounters& counters, bool durable)
     : context_(std::move(context)),
       topic_(topic),
       row_(std::move(row)),
       counted_(counters),
+      durable_(durable),
       dispatcher_(dispatcher_options(*context_, topic, row_.type), std::move(cursor),
                   [this](ConsumerNumber to, Delivered delivered) {
                     consumers_.at(to).outbox.push_back(std::move(delivered));
@@ -81,6 +85,7 @@ Result<ConsumerPtr> Subscription::attach(const SubscribeOptions& options,
                                          std::shared_ptr<DeliverySink> sink) {
   GEMINGA_TRY_VOID(check_attach(options));
   if (consumers_.empty()) adopt_type(options);
+  going_.reset();
   const ConsumerNumber number = ++last_consumer_;
   consumers_.emplace(number, Connected{.sink = std::move(sink),
                                        .hash_ranges = options.hash_ranges,
@@ -118,6 +123,7 @@ void Subscription::adopt_type(const SubscribeOptions& options) {
   dispatcher_.set_type(options.type, holds_delayed(options.type));
   if (row_.type == options.type) return;
   row_.type = options.type;
+  if (!durable_) return;
   context_->metadata->set_subscription_type(
       row_.id, options.type, [name = row_.name](const Result<>& stored) {
         if (!stored)
@@ -131,6 +137,17 @@ void Subscription::detach(ConsumerNumber consumer) {
   dispatcher_.remove_consumer(consumer, context_->now());
   membership_changed_ = true;
   pump();
+  if (!durable_ && consumers_.empty()) go_when_unused();
+}
+
+/// A seek ends its consumers, and they come again.
+void Subscription::go_when_unused() {
+  if (!sought_) return topic_.remove_passing(*this);
+  sought_ = false;
+  going_ = std::make_unique<base::Timer>(topic_.core().loop);
+  going_->set_after(kComesAgainWithin, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->topic_.remove_passing(*self);
+  });
 }
 
 void Subscription::flow(ConsumerNumber consumer, Permits more) {
@@ -166,6 +183,7 @@ void Subscription::shut_down(const Error& reason) {
   flush_acknowledgements();
   shut_down_ = true;
   timer_.reset();
+  going_.reset();
   read_again_.reset();
   skips_.clear();
   end_consumers(reason);
@@ -211,7 +229,7 @@ SubscriptionStats Subscription::stats() const {
       .name = row_.name,
       .type = row_.type,
       .properties = row_.properties,
-      .durable = true,
+      .durable = durable_,
       .backlog = dispatcher_.backlog(topic_.first_of(compacted_ != nullptr), topic_.end()),
       .unacked = dispatcher_.unacked_count(),
       .delayed = dispatcher_.delayed_count(),

@@ -18,13 +18,14 @@ namespace geminga::broker {
 
 class SubscriptionConsumer;
 
-/// A durable subscription: a dispatcher, the consumers it sends to, and the records of what was acknowledged.
+/// A subscription: a dispatcher, the consumers it sends to, and the records of what was acknowledged.
 /// Every member on the topic's core.
 class Subscription : public std::enable_shared_from_this<Subscription> {
  public:
-  /// `counters`: what it had counted before its topic was unloaded.
+  /// `counters`: what it had counted before its topic was unloaded. Not `durable`: nothing of it is written,
+  /// see SubscribeOptions::passing.
   Subscription(ContextPtr context, Topic& topic, storage::SubscriptionRow row, storage::CursorState cursor,
-               const SubscriptionCounters& counters);
+               const SubscriptionCounters& counters, bool durable = true);
   ~Subscription();
 
   // --- consumers ---
@@ -38,6 +39,8 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   void acknowledge(ConsumerNumber consumer, const Acknowledgement& what, Answer<void> answer);
   void acknowledge_each(ConsumerNumber consumer, std::vector<EntryId> entries,
                         Answer<std::vector<EntryId>> answer);
+  void acknowledge_ids(ConsumerNumber consumer, const IdAcknowledgement& what, Answer<void> answer);
+  void redeliver_ids(ConsumerNumber consumer, const std::vector<MessageId>& ids);
   void redeliver(ConsumerNumber consumer, const std::vector<EntryId>& entries,
                  std::chrono::milliseconds delay, bool counts);
   void redeliver_all(ConsumerNumber consumer);
@@ -62,6 +65,7 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   void shut_down(const Error& reason);
 
   [[nodiscard]] const storage::SubscriptionRow& row() const { return row_; }
+  [[nodiscard]] bool durable() const { return durable_; }
   /// What lies before is not needed here any more.
   [[nodiscard]] EntryId acknowledged_before() const {
     return std::min(dispatcher_.cursor().next, seeking_from_);
@@ -104,6 +108,7 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   void reading_failed(const Error& error);
   void read_again_later();
   void end_consumers(const Error& reason);
+  void go_when_unused();
   void hand_over();
   void arm_timer(Now now);
   void say_when_paused();
@@ -134,6 +139,7 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   Topic& topic_;  ///< owns this
   storage::SubscriptionRow row_;
   const SubscriptionCounters counted_;  ///< before the dispatcher was made
+  const bool durable_;
   Dispatcher dispatcher_;
   std::shared_ptr<CompactedReads> compacted_;  ///< where the consumers read the topic compacted
   std::vector<storage::EntryRange> missing_;   ///< compacted away, and the log refused to take note of it
@@ -142,12 +148,15 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   std::unique_ptr<base::Timer> timer_;
   /// Nothing is read until it fires; then missing_ is handed to the log again.
   std::unique_ptr<base::Timer> read_again_;
+  std::unique_ptr<base::Timer> going_;  ///< not durable, and nobody has come since a seek
   AckBatch acknowledging_;
-  std::uint32_t moves_ = 0;  ///< records of the position that are not durable yet: seeks and skips
+  std::uint64_t ack_turn_ = 1;  ///< rises with each record that it becomes
+  std::uint32_t moves_ = 0;     ///< records of the position that are not durable yet: seeks and skips
   std::deque<std::move_only_function<void()>> skips_;  ///< wait for the position that these lead to
   std::uint32_t seeking_ = 0;        ///< seeks that are not durable yet; nothing is sent meanwhile
   EntryId seeking_from_ = kNowhere;  ///< the earliest of them
   bool membership_changed_ = false;
+  bool sought_ = false;  ///< not durable: its consumers are ended by a seek
   bool flush_posted_ = false;
   bool reading_ = false;
   bool pumping_ = false;

@@ -40,6 +40,19 @@ void SubscriptionConsumer::acknowledge_each(std::vector<EntryId> entries, Done<s
   });
 }
 
+void SubscriptionConsumer::acknowledge_ids(IdAcknowledgement what, Done<void> done) {
+  on_core([what = std::move(what), answer = Answer<void>(std::move(done))](Subscription& subscription,
+                                                                           ConsumerNumber number) mutable {
+    subscription.acknowledge_ids(number, what, std::move(answer));
+  });
+}
+
+void SubscriptionConsumer::redeliver_ids(std::vector<MessageId> ids) {
+  on_core([ids = std::move(ids)](Subscription& subscription, ConsumerNumber number) {
+    subscription.redeliver_ids(number, ids);
+  });
+}
+
 void SubscriptionConsumer::redeliver(std::vector<EntryId> entries, std::chrono::milliseconds delay,
                                      bool counts) {
   on_core([entries = std::move(entries), delay, counts](Subscription& subscription, ConsumerNumber number) {
@@ -86,6 +99,10 @@ void SubscriptionConsumer::close(Done<void> done) {
 void SubscriptionConsumer::unsubscribe(Done<void> done) {
   on_core([topic = topic_, answer = Answer<void>(std::move(done))](Subscription& subscription,
                                                                    ConsumerNumber number) mutable {
+    if (!subscription.durable()) {
+      subscription.detach(number);
+      return answer(Result<>{});
+    }
     if (topic->find(subscription.row().name).get() != &subscription)
       return answer(fail(ErrorCode::subscription_not_found,
                          fmt::format("subscription '{}' was removed before", subscription.row().name)));

@@ -17,6 +17,8 @@ class SubscriptionConsumer final : public Consumer {
   void flow(Permits more) override;
   void acknowledge(Acknowledgement what, Done<void> done) override;
   void acknowledge_each(std::vector<EntryId> entries, Done<std::vector<EntryId>> done) override;
+  void acknowledge_ids(IdAcknowledgement what, Done<void> done) override;
+  void redeliver_ids(std::vector<MessageId> ids) override;
   void redeliver(std::vector<EntryId> entries, std::chrono::milliseconds delay, bool counts) override;
   void redeliver_all() override;
   void seek(SeekTarget target, Done<void> done) override;

@@ -12,6 +12,14 @@ namespace geminga::broker {
 /// On the core and with the topic alive, which owns the subscription.
 void Subscription::submit(storage::Operation operation,
                           std::move_only_function<void(const Result<storage::Receipt>&)> then) {
+  if (!durable_) {
+    storage::Receipt receipt;
+    if (std::holds_alternative<storage::SetCursorToEnd>(operation)) receipt.cursors.push_back(topic_.end());
+    topic_.core().loop.post([self = shared_from_this(), topic = topic_.shared_from_this(),
+                             then = std::move(then),
+                             receipt = std::move(receipt)]() mutable { then(std::move(receipt)); });
+    return;
+  }
   storage::Transaction transaction;
   transaction.operations.push_back(std::move(operation));
   transaction.done = [self = shared_from_this(), topic = topic_.shared_from_this(),
@@ -47,11 +55,11 @@ void Subscription::acknowledge(ConsumerNumber consumer, const Acknowledgement& w
   if (what.up_to && row_.type != SubscriptionType::exclusive && row_.type != SubscriptionType::failover)
     return answer(cumulative_on_shared());
   // While a seek is under way nothing is out: what it brings back must not be settled before it comes.
-  const auto settling = seeking_ > 0 ? std::nullopt : dispatcher_.begin_acknowledge(consumer, what);
+  const auto settling =
+      seeking_ > 0 ? std::nullopt : dispatcher_.begin_acknowledge(consumer, what, ack_turn_);
   if (!settling) return answer(not_yours(row_.name));
-  auto& [entries, batches] = acknowledging_.settling;
-  entries.insert(entries.end(), settling->entries.begin(), settling->entries.end());
-  batches.insert(batches.end(), settling->batches.begin(), settling->batches.end());
+  if (settling->empty() && acknowledging_.answers.empty()) return answer(Result<>{});  // all of it was before
+  acknowledging_.settling.add(*settling);
   acknowledging_.answers.push_back(std::move(answer));
   if (flush_posted_) return;
   // All acknowledgements of one turn share a record.
@@ -72,13 +80,31 @@ void Subscription::acknowledge_each(ConsumerNumber consumer, std::vector<EntryId
   acknowledge(consumer, {.entries = std::move(entries), .batches = {}}, Answer<void>(std::move(done)));
 }
 
+void Subscription::acknowledge_ids(ConsumerNumber consumer, const IdAcknowledgement& what,
+                                   Answer<void> answer) {
+  Acknowledgement those{.whoever = true};
+  for (const IdAcknowledgement::One& one : what.ids) {
+    const EntryId entry = one.id.entry;
+    const auto ours = topic_.has(one.id);
+    if (!ours) return answer(std::unexpected(ours.error()));
+    if (!*ours) continue;
+    if (one.left) those.rests.push_back({.entry = entry, .left = *one.left});
+    if (!what.cumulative && !one.left) those.entries.push_back(entry);
+    if (!what.cumulative || (one.left && entry.value == 0)) continue;
+    const EntryId last{one.left ? entry.value - 1 : entry.value};
+    those.up_to = std::max(those.up_to.value_or(last), last);
+  }
+  acknowledge(consumer, those, std::move(answer));
+}
+
 void Subscription::flush_acknowledgements() {
   flush_posted_ = false;
   if (acknowledging_.answers.empty()) return;
   AckBatch batch = std::exchange(acknowledging_, {});
+  ack_turn_ += 1;
   storage::Acknowledge record{.topic = topic_.id(),
                               .subscription = row_.id,
-                              .ranges = to_ranges(batch.settling.entries),
+                              .ranges = batch.settling.ranges(),
                               .batches = batch.settling.batches};
   if (context_->options.unsafe.cursor_ahead && !record.ranges.empty())
     record.ranges = {{record.ranges.front().first, record.ranges.back().last}};
@@ -111,6 +137,14 @@ void Subscription::redeliver(ConsumerNumber consumer, const std::vector<EntryId>
   pump();
 }
 
+void Subscription::redeliver_ids(ConsumerNumber consumer, const std::vector<MessageId>& ids) {
+  std::vector<EntryId> entries;
+  for (const MessageId& id : ids) {
+    if (topic_.has(id).value_or(false)) entries.push_back(id.entry);
+  }
+  redeliver(consumer, entries, std::chrono::milliseconds{0}, true);
+}
+
 void Subscription::redeliver_all(ConsumerNumber consumer) {
   dispatcher_.return_all(consumer, true, context_->now());
   pump();
@@ -123,10 +157,11 @@ void Subscription::forward(ConsumerNumber consumer, const Acknowledgement& what,
   if (!record) return answer(std::unexpected(record.error()));
   auto settling = dispatcher_.begin_acknowledge(consumer, what);
   if (!settling) return answer(not_yours(row_.name));
-  record->operations.emplace_back(storage::Acknowledge{.topic = topic_.id(),
-                                                       .subscription = row_.id,
-                                                       .ranges = to_ranges(settling->entries),
-                                                       .batches = settling->batches});
+  if (durable_)
+    record->operations.emplace_back(storage::Acknowledge{.topic = topic_.id(),
+                                                         .subscription = row_.id,
+                                                         .ranges = settling->ranges(),
+                                                         .batches = settling->batches});
   storage::Transaction transaction{.operations = std::move(record->operations), .done = nullptr};
   transaction.done = [self = shared_from_this(), topic = topic_.shared_from_this(),
                       settling = *std::move(settling), topics = std::move(record->topics),
@@ -261,6 +296,7 @@ void Subscription::move_to(std::optional<EntryId> next, Answer<void> answer) {
   seeking_ += 1;
   if (next) seeking_from_ = std::min(seeking_from_, *next);
   dispatcher_.withdraw(0, false, context_->now());
+  sought_ = true;
   for (auto& [number, consumer] : consumers_) {
     consumer.told_end = false;
     consumer.sink->on_seek();

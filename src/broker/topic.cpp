@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 #include "base/log.hpp"
+#include "broker/compaction/view_search.hpp"
+#include "broker/time_search.hpp"
 
 namespace geminga::broker {
 
@@ -42,6 +44,7 @@ void Topic::on_durable(const DurableNote& note) {
 }
 
 void Topic::pump_all() {
+  for (const auto& [name, subscription] : std::map(passing_)) subscription->pump();
   const std::size_t groups = subscriptions_.size() + (readers_.empty() ? 0 : 1);
   if (groups == 0) return;
   const bool in_turns = limits_.dispatch_rate().limited();
@@ -123,6 +126,19 @@ EntryId Topic::position_of(const MessageId& id, bool compacted) const {
   return std::clamp(std::min(id.entry, ledgers_.span(id.ledger, end_).end), first_of(compacted), end_);
 }
 
+Result<bool> Topic::has(const MessageId& id) const {
+  if (id.ledger > ledgers_.current || (id.ledger == ledgers_.current && id.entry >= end_))
+    return fail(ErrorCode::conflict, fmt::format("{} has given nobody a message of the id {}:{}", name(),
+                                                 id.ledger.value, id.entry.value));
+  // Of ledgers that are forgotten only a view may keep entries.
+  const auto& past = ledgers_.past;
+  const bool some_forgotten = !past.empty() && past.front().ledger.value == 0;
+  if (some_forgotten && id.entry < past.front().end && compaction_.view() != nullptr)
+    return id.ledger < (past.size() > 1 ? past[1].ledger : ledgers_.current);
+  const auto span = ledgers_.span(id.ledger, end_);
+  return span.first <= id.entry && id.entry < span.end;
+}
+
 EntryId Topic::behind(const MessageId& id, bool compacted) const {
   const EntryId at = position_of(id, compacted);
   return at == id.entry && at < ledgers_.span(id.ledger, end_).end ? EntryId{at.value + 1} : at;
@@ -149,17 +165,40 @@ void Topic::submit_barrier(std::move_only_function<void(Result<>)> then) {
   context_->log->submit(std::move(barrier));
 }
 
-Result<ReaderPtr> Topic::add_reader(const ReaderStart& start, Permits permits,
+void Topic::place_reader(const ReaderStart& start, std::move_only_function<void(Result<EntryId>)> then) {
+  const bool compacted = start.read_compacted;
+  if (const auto* position = std::get_if<InitialPosition>(&start.position))
+    return then(*position == InitialPosition::earliest ? first_of(compacted) : end_);
+  if (const auto* since = std::get_if<Timestamp>(&start.position)) {
+    if (compacted && compaction_.view() != nullptr) return place_in_view(*since, std::move(then));
+    return find_by_time(shared_from_this(), first_, end_, *since, std::move(then));
+  }
+  const MessageId id = std::get<MessageId>(start.position);
+  when_durable(id, [self = shared_from_this(), id, compacted, inclusive = start.inclusive,
+                    then = std::move(then)](Result<> known) mutable {
+    if (!known) return then(std::unexpected(known.error()));
+    then(inclusive ? self->position_of(id, compacted) : self->behind(id, compacted));
+  });
+}
+
+void Topic::place_in_view(Timestamp since, std::move_only_function<void(Result<EntryId>)> then) {
+  const View view = *compaction_.view();
+  find_in_view(
+      shared_from_this(), view,
+      [since](const storage::EntryHeader& header) { return header.publish_time < since; },
+      [self = shared_from_this(), since, view, then = std::move(then)](Result<ViewPlace> place) mutable {
+        if (self->compaction_.view()->topic != view.topic) return self->place_in_view(since, std::move(then));
+        if (!place) return then(std::unexpected(place.error()));
+        if (place->entry < view.horizon) return then(place->entry);
+        find_by_time(self, std::max(view.horizon, self->first_), self->end_, since, std::move(then));
+      });
+}
+
+Result<ReaderPtr> Topic::add_reader(EntryId position, bool read_compacted, Permits permits,
                                     std::shared_ptr<DeliverySink> sink) {
   if (auto usable = check_usable(); !usable) return std::unexpected(usable.error());
-  EntryId position = end_;
-  if (const auto* id = std::get_if<MessageId>(&start.position)) {
-    position = start.inclusive ? position_of(*id, start.read_compacted) : behind(*id, start.read_compacted);
-  } else if (std::get<InitialPosition>(start.position) == InitialPosition::earliest) {
-    position = first_of(start.read_compacted);
-  }
-  auto reader =
-      std::make_shared<TopicReader>(*this, position, start.read_compacted, permits, std::move(sink));
+  position = std::clamp(position, first_of(read_compacted), end_);  // it may have been trimmed meanwhile
+  auto reader = std::make_shared<TopicReader>(*this, position, read_compacted, permits, std::move(sink));
   readers_.insert(reader);
   // In a turn of its own, as for consumers.
   core_.loop.post([self = shared_from_this(), reader] { reader->pump(); });
@@ -187,6 +226,7 @@ TopicStats Topic::stats() const {
   stats.compaction = compaction_.stats();
   for (const auto& [name, subscription] : subscriptions_)
     stats.subscriptions.push_back(subscription->stats());
+  for (const auto& [name, subscription] : passing_) stats.subscriptions.push_back(subscription->stats());
   if (const auto state = context_->log->state(row_.id)) stats.stored_bytes = state->stored_bytes;
   return stats;
 }
@@ -197,6 +237,7 @@ void Topic::add_to(BrokerStats& sums) const {
   sums.producers += producers_.count();
   sums.readers += readers_.size();
   for (const auto& [name, subscription] : subscriptions_) subscription->add_to(sums);
+  for (const auto& [name, subscription] : passing_) sums.consumers += subscription->consumer_count();
 }
 
 }  // namespace geminga::broker

@@ -76,6 +76,10 @@ class Topic : public std::enable_shared_from_this<Topic> {
 
   /// The subscription of that name, made where it is missing.
   void find_or_create(const std::string& name, const NewSubscription& wanted, Answer<SubscriptionPtr> answer);
+  /// See SubscribeOptions::passing. Errors: subscription_type_mismatch (there is a durable one).
+  Result<SubscriptionPtr> find_or_make_passing(const std::string& name, SubscriptionType type,
+                                               EntryId position);
+  void remove_passing(const Subscription& subscription);
   [[nodiscard]] SubscriptionPtr find(const std::string& name) const;
   /// Errors: subscription_not_found; conflict when more than `consumers_allowed` are connected.
   void remove_subscription(const std::string& name, std::size_t consumers_allowed, Answer<void> answer);
@@ -85,7 +89,10 @@ class Topic : public std::enable_shared_from_this<Topic> {
   /// under way any more.
   void hold_subscriptions(std::move_only_function<void()> held);
   void release_subscriptions();
-  Result<ReaderPtr> add_reader(const ReaderStart& start, Permits permits, std::shared_ptr<DeliverySink> sink);
+  /// Where a reader is to begin: now, or when that is known. Errors: those of reading.
+  void place_reader(const ReaderStart& start, std::move_only_function<void(Result<EntryId>)> then);
+  Result<ReaderPtr> add_reader(EntryId position, bool read_compacted, Permits permits,
+                               std::shared_ptr<DeliverySink> sink);
   void remove_reader(const std::shared_ptr<TopicReader>& reader) { readers_.erase(reader); }
   void remove(bool force, Answer<void> answer);
   void terminate(Answer<std::optional<MessageId>> answer);
@@ -132,6 +139,9 @@ class Topic : public std::enable_shared_from_this<Topic> {
   /// and lost (storage::Ledgers) stands where the ledger after it begins; one of a topic of this name before
   /// lies before everything.
   [[nodiscard]] EntryId position_of(const MessageId& id, bool compacted = false) const;
+  /// This id names a durable entry of this topic; false: one of a topic of this name before, or one that was
+  /// given and lost. Errors: conflict (it was never given).
+  [[nodiscard]] Result<bool> has(const MessageId& id) const;
   [[nodiscard]] MessageId id_of(EntryId entry) const {
     return {.ledger = ledgers_.of(entry), .entry = entry, .partition = partition_};
   }
@@ -148,6 +158,7 @@ class Topic : public std::enable_shared_from_this<Topic> {
     NewSubscription wanted;
     std::vector<Answer<SubscriptionPtr>> answers;
   };
+  void place_in_view(Timestamp since, std::move_only_function<void(Result<EntryId>)> then);
   void create_cursor(storage::SubscriptionRow row, InitialPosition position);
   void created(const std::string& name, Result<SubscriptionPtr> result);
   void cursor_refused(const storage::SubscriptionRow& row, const Error& error);
@@ -181,6 +192,7 @@ class Topic : public std::enable_shared_from_this<Topic> {
   EntryId first_;
   EntryId end_;
   std::map<std::string, SubscriptionPtr> subscriptions_;
+  std::map<std::string, SubscriptionPtr> passing_;  ///< those that are not durable
   std::map<std::string, Creating> creating_;
   bool subscriptions_held_ = false;
   std::vector<std::move_only_function<void()>> when_released_;

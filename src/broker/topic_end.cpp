@@ -119,12 +119,14 @@ void Topic::finish_removal(Answer<void> answer) {
 
 std::size_t Topic::consumer_count() const {
   std::size_t count = 0;
-  for (const auto& [name, subscription] : subscriptions_) count += subscription->consumer_count();
+  for (const auto* all : {&subscriptions_, &passing_}) {
+    for (const auto& [name, subscription] : *all) count += subscription->consumer_count();
+  }
   return count;
 }
 
 bool Topic::in_use() const {
-  return subscription_count() > 0 || !readers_.empty() || !producers_.idle();
+  return subscription_count() > 0 || !passing_.empty() || !readers_.empty() || !producers_.idle();
 }
 
 void Topic::drop_again() {
@@ -146,6 +148,7 @@ void Topic::shut_down(const Error& reason) {
   limits_.shut_down();
   compaction_.shut_down(reason);
   for (const auto& [name, subscription] : subscriptions_) subscription->shut_down(reason);
+  for (const auto& [name, subscription] : std::exchange(passing_, {})) subscription->shut_down(reason);
   for (const auto& reader : std::exchange(readers_, {})) reader->shut_down(reason);
 }
 

@@ -107,6 +107,7 @@ bool TopicLimits::prepare(const Policies& own, const Policies& of_namespace) {
   state_->used = true;
   const base::MonotonicTime now = topic_.context()->now().monotonic;
   gate()->set_rates(both.publish_messages_per_second.value_or(0), both.publish_bytes_per_second.value_or(0));
+  gate()->set_deduplicates(both.deduplication.value_or(false));
   gate()->watch(both.inactive_after.value_or(kNoLimit) != kNoLimit);
   dispatch_.messages.set_rate(both.dispatch_messages_per_second.value_or(0), now);
   dispatch_.bytes.set_rate(both.dispatch_bytes_per_second.value_or(0), now);

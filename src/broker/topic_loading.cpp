@@ -45,8 +45,8 @@ bool Topic::has_all_answered() const {
 
 bool Topic::quiet() const {
   return !core_.ended && !deleted() && !subscriptions_held_ && creating_.empty() && terminating_.empty() &&
-         readers_.empty() && producers_.idle() && !trimming_ && !telling_log_ && first_ == trimmed_ &&
-         !waits_to_trim() && !limits_.needs_clock() && compaction_.quiet() &&
+         readers_.empty() && passing_.empty() && producers_.idle() && !trimming_ && !telling_log_ &&
+         first_ == trimmed_ && !waits_to_trim() && !limits_.needs_clock() && compaction_.quiet() &&
          std::ranges::all_of(subscriptions_, [](const auto& each) { return each.second->quiet(); });
 }
 

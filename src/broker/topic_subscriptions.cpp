@@ -4,10 +4,48 @@
 #include <fmt/format.h>
 
 #include "base/log.hpp"
+#include "base/try.hpp"
 #include "broker/topic.hpp"
 
 /// How subscriptions come to a topic and go.
 namespace geminga::broker {
+
+namespace {
+
+std::unexpected<Error> other_durability(const std::string& subscription, const std::string& topic) {
+  return fail(
+      ErrorCode::subscription_type_mismatch,
+      fmt::format("of two subscriptions '{}' of {} one would be durable and the other not; use another "
+                  "name",
+                  subscription, topic));
+}
+
+}  // namespace
+
+Result<SubscriptionPtr> Topic::find_or_make_passing(const std::string& name, SubscriptionType type,
+                                                    EntryId position) {
+  GEMINGA_TRY_VOID(check_usable());
+  if (const auto found = passing_.find(name); found != passing_.end()) return found->second;
+  if (subscriptions_.contains(name) || creating_.contains(name)) return other_durability(name, row_.name);
+  GEMINGA_TRY_VOID(limits_.check_subscriptions());
+  storage::SubscriptionRow row;
+  row.name = name;
+  row.type = type;
+  auto made = std::make_shared<Subscription>(
+      context_, *this, std::move(row), storage::CursorState{.next = position}, SubscriptionCounters{}, false);
+  passing_.emplace(name, made);
+  return made;
+}
+
+void Topic::remove_passing(const Subscription& subscription) {
+  const auto found = passing_.find(subscription.row().name);
+  if (found == passing_.end() || found->second.get() != &subscription) return;
+  // It asks for this itself and must outlive the call.
+  core_.loop.post([self = shared_from_this(), gone = std::move(found->second)] {
+    gone->shut_down({ErrorCode::subscription_not_found, "the last consumer of the subscription has gone"});
+  });
+  passing_.erase(found);
+}
 
 SubscriptionPtr Topic::find(const std::string& name) const {
   const auto found = subscriptions_.find(name);
@@ -18,6 +56,7 @@ void Topic::find_or_create(const std::string& name, const NewSubscription& wante
                            Answer<SubscriptionPtr> answer) {
   if (auto usable = check_usable(); !usable) return answer(std::unexpected(usable.error()));
   if (auto found = find(name)) return answer(std::move(found));
+  if (passing_.contains(name)) return answer(other_durability(name, row_.name));
   if (subscriptions_held_) {
     when_released_.emplace_back([this, name, wanted, answer = std::move(answer)]() mutable {
       find_or_create(name, wanted, std::move(answer));

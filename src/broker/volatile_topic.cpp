@@ -9,6 +9,9 @@
 namespace geminga::broker {
 namespace {
 
+/// Messages in chunks that a subscription has the beginning of.
+constexpr std::size_t kChunkedMax = 1'000;
+
 Result<> check_entry(const storage::Append& entry, const std::string& topic) {
   if (entry.deliver_at)
     return fail(ErrorCode::invalid_argument,
@@ -45,6 +48,8 @@ Result<std::vector<MessageId>> VolatileTopic::publish(std::vector<storage::Appen
                                           .key_hash = append.key_hash,
                                           .flags = append.flags,
                                           .format = append.format,
+                                          .chunk_index = append.chunk_index,
+                                          .chunk_count = append.chunk_count,
                                           .producer = append.producer,
                                           .sequence = append.sequence,
                                           .body_bytes = static_cast<std::uint32_t>(body->size()),
@@ -61,7 +66,7 @@ Result<std::vector<MessageId>> VolatileTopic::publish(std::vector<storage::Appen
 
 void VolatileTopic::offer(Subscription& subscription, const storage::Entry& entry) {
   const std::uint32_t messages = std::max(1U, entry.header.message_count);
-  const ConsumerNumber to = choose(subscription, entry.header.key_hash);
+  const ConsumerNumber to = choose(subscription, entry.header);
   if (to == 0) {
     subscription.dropped += messages;
     dropped_ += messages;
@@ -79,12 +84,35 @@ void VolatileTopic::offer(Subscription& subscription, const storage::Entry& entr
   subscription.consumers.at(to).sink->on_entries(std::move(one));
 }
 
-ConsumerNumber VolatileTopic::choose(Subscription& subscription, std::uint32_t hash) {
-  if (subscription.type == SubscriptionType::shared) return subscription.recipients.next_in_turn();
+ConsumerNumber VolatileTopic::choose(Subscription& subscription, const storage::EntryHeader& header) {
+  if (subscription.type == SubscriptionType::shared) {
+    return ChunkOrder::is_chunk(header) ? choose_for_chunk(subscription, header)
+                                        : subscription.recipients.next_in_turn();
+  }
   const bool keyed = subscription.type == SubscriptionType::key_shared;
-  const ConsumerNumber only = keyed ? subscription.owners.owner(hash) : subscription.recipients.active();
+  const ConsumerNumber only =
+      keyed ? subscription.owners.owner(header.key_hash) : subscription.recipients.active();
   const Recipient* recipient = subscription.recipients.find(only);
   return recipient != nullptr && recipient->can_take() ? only : 0;
+}
+
+/// Only who gets all chunks of a message can put it together: where one has no room, the rest is of no use to
+/// anybody either.
+ConsumerNumber VolatileTopic::choose_for_chunk(Subscription& subscription,
+                                               const storage::EntryHeader& header) {
+  const std::pair name{header.producer, header.sequence};
+  const bool last = header.chunk_index + 1 >= header.chunk_count;
+  const auto known = subscription.chunked.find(name);
+  ConsumerNumber to = known == subscription.chunked.end() ? 0 : known->second;
+  if (header.chunk_index == 0) to = subscription.recipients.next_in_turn();
+  const Recipient* recipient = subscription.recipients.find(to);
+  if (recipient == nullptr || !recipient->can_take()) to = 0;
+  if (known != subscription.chunked.end()) subscription.chunked.erase(known);
+  if (to == 0 || last) return to;
+  // Some never end.
+  if (subscription.chunked.size() >= kChunkedMax) subscription.chunked.erase(subscription.chunked.begin());
+  subscription.chunked.emplace(name, to);
+  return to;
 }
 
 Result<> VolatileTopic::add_producer(const std::string& name) {

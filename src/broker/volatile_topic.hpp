@@ -8,6 +8,7 @@
 #include <string>
 
 #include "broker/broker.hpp"
+#include "broker/chunk_order.hpp"
 #include "broker/recipients.hpp"
 
 namespace geminga::broker {
@@ -60,13 +61,17 @@ class VolatileTopic {
     Recipients recipients{-1};
     KeyOwners owners;  ///< Key_Shared only
     std::map<ConsumerNumber, Connected> consumers;
+    /// Shared: who has the beginning of a message in chunks, by producer and sequence id.
+    std::map<std::pair<std::uint64_t, std::uint64_t>, ConsumerNumber> chunked;
     std::uint64_t messages_out = 0, bytes_out = 0, dropped = 0;
   };
   // Under mutex_:
   Result<> check_open() const;
   Result<> check_attach(const Subscription& subscription, const SubscribeOptions& options) const;
   void offer(Subscription& subscription, const storage::Entry& entry);
-  [[nodiscard]] static ConsumerNumber choose(Subscription& subscription, std::uint32_t hash);
+  [[nodiscard]] static ConsumerNumber choose(Subscription& subscription, const storage::EntryHeader& header);
+  [[nodiscard]] static ConsumerNumber choose_for_chunk(Subscription& subscription,
+                                                       const storage::EntryHeader& header);
   static void tell_who_is_active(Subscription& subscription);
   [[nodiscard]] std::size_t connected() const;
 

@@ -6,6 +6,7 @@
 
 #include "base/try.hpp"
 #include "base/uuid.hpp"
+#include "broker/producers.hpp"
 
 namespace geminga::broker {
 namespace {
@@ -126,16 +127,22 @@ class HeldSeat {
 class VolatileProducer final : public Producer {
  public:
   VolatileProducer(TopicsPtr topics, VolatileTopicPtr topic, std::string name)
-      : topics_(std::move(topics)), topic_(std::move(topic)), name_(std::move(name)) {}
+      : topics_(std::move(topics)),
+        topic_(std::move(topic)),
+        name_(std::move(name)),
+        hash_(producer_hash(name_)) {}
   ~VolatileProducer() override { end(); }
   [[nodiscard]] const std::string& name() const override { return name_; }
   [[nodiscard]] std::optional<std::uint64_t> epoch() const override { return std::nullopt; }
   [[nodiscard]] std::optional<std::uint64_t> last_sequence_id() const override { return std::nullopt; }
   void publish(std::vector<storage::Append> entries, Done<std::vector<MessageId>> done) override {
     if (ended_.load()) return done(fail(ErrorCode::closed, "the producer was closed"));
+    for (storage::Append& entry : entries) entry.producer = hash_;
     done(topic_->publish(std::move(entries)));
   }
-  [[nodiscard]] bool paced() const override { return false; }
+  /// Each by itself: what of one cannot be is nothing to the others.
+  [[nodiscard]] bool paced() const override { return true; }
+  [[nodiscard]] bool deduplicates() const override { return false; }
   void close(Done<void> done) override {
     end();
     done({});
@@ -150,6 +157,7 @@ class VolatileProducer final : public Producer {
   const TopicsPtr topics_;
   const VolatileTopicPtr topic_;
   const std::string name_;
+  const std::uint64_t hash_;
   std::atomic<bool> ended_{false};
 };
 
@@ -164,6 +172,8 @@ class VolatileConsumer final : public Consumer {
   void acknowledge_each(std::vector<EntryId> /*entries*/, Done<std::vector<EntryId>> done) override {
     done(std::vector<EntryId>{});
   }
+  void acknowledge_ids(IdAcknowledgement /*what*/, Done<void> done) override { done({}); }
+  void redeliver_ids(std::vector<MessageId> ids) override { held_.topic().give_up(held_.seat(), ids.size()); }
   void redeliver(std::vector<EntryId> entries, std::chrono::milliseconds /*delay*/,
                  bool /*counts*/) override {
     held_.topic().give_up(held_.seat(), entries.size());

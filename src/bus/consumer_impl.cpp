@@ -88,6 +88,11 @@ Result<std::shared_ptr<Delivery::Impl>> Consumer::Impl::next(std::optional<base:
     GEMINGA_TRY(auto taken, inbox_->take(deadline));
     if (taken.room.messages > 0) engine_->taken(taken.room.messages, taken.room.bytes);
     if (!taken.message) continue;
+    if (taken.message->unreadable) {
+      pass_over(std::make_shared<Delivery::Impl>(weak_from_this(), std::move(*taken.message),
+                                                 std::move(taken.withdrawn)));
+      continue;
+    }
     const std::uint32_t count = taken.message->message.redelivery_count;
     if (!options_.dead_letter || count <= options_.dead_letter->max_redeliveries)
       return std::make_shared<Delivery::Impl>(weak_from_this(), std::move(*taken.message),
@@ -96,6 +101,12 @@ Result<std::shared_ptr<Delivery::Impl>> Consumer::Impl::next(std::optional<base:
     dead_letter(std::move(*taken.message), fmt::format("redelivered {} times without being settled", count),
                 true);
   }
+}
+
+void Consumer::Impl::pass_over(const std::shared_ptr<Delivery::Impl>& unreadable) const {
+  const std::string reason = *unreadable->unreadable();
+  log::warn("bus", "subscription '{}' of {}: {}", options_.subscription, options_.topic, reason);
+  unreadable->nack(std::nullopt, reason);
 }
 
 Result<Delivery> Consumer::Impl::receive(std::chrono::milliseconds timeout) {
@@ -230,7 +241,8 @@ void Consumer::Impl::fail_delivery(const std::shared_ptr<Delivery::Impl>& delive
   if (delivery->withdrawn()) return release(*delivery);
   if (options_.ack_timeout.count() > 0) ack_timeouts_.remove(delivery->tag());
   const std::uint32_t failures = delivery->message().redelivery_count;
-  bus::EngineMessage message{.message = delivery->message(), .tag = delivery->tag()};
+  bus::EngineMessage message{
+      .message = delivery->message(), .tag = delivery->tag(), .unreadable = delivery->unreadable()};
   if (options_.dead_letter && failures >= options_.dead_letter->max_redeliveries)
     return dead_letter(std::move(message), reason, !delivery->was_let_go());
   const auto wait = delay.value_or(options_.negative_ack_delay);

@@ -27,6 +27,7 @@ class Delivery::Impl : public std::enable_shared_from_this<Delivery::Impl> {
 
   [[nodiscard]] const Message& message() const { return message_.message; }
   [[nodiscard]] std::uint64_t tag() const { return message_.tag; }
+  [[nodiscard]] const std::shared_ptr<const std::string>& unreadable() const { return message_.unreadable; }
   [[nodiscard]] bool settled() const { return settled_.load(); }
   [[nodiscard]] std::weak_ptr<Consumer::Impl> consumer() const { return consumer_; }
   /// The engine took it back: a seek, or another consumer is active. Settling it has no meaning any more.
@@ -86,6 +87,8 @@ class Consumer::Impl final : public bus::Child, public std::enable_shared_from_t
  private:
   /// The next message for the application; dead-letters on the way what came too often.
   Result<std::shared_ptr<Delivery::Impl>> next(std::optional<base::MonotonicTime> deadline);
+  /// It fails, and others go on.
+  void pass_over(const std::shared_ptr<Delivery::Impl>& unreadable) const;
   void run_handlers();
   void handle(const std::shared_ptr<Delivery::Impl>& impl);
   /// The rest of an acknowledgement, when the engine has answered.

@@ -54,6 +54,8 @@ struct EngineMessage {
   /// redelivery count and sequence.
   std::shared_ptr<const PackedMessages> owner{};
   std::string_view packed{};
+  /// Why it cannot be read here, if so: it counts as one whose handler failed. What is known of it is there.
+  std::shared_ptr<const std::string> unreadable{};
 
   [[nodiscard]] std::string_view key() const { return owner ? owner->key(packed) : message.key; }
   /// Makes it whole, on the thread that takes it.

@@ -31,6 +31,11 @@ struct EntryFlags {
   static constexpr std::uint16_t kAsync = 32;
 };
 
+/// How many messages an entry may say that it has. It is the producer's claim: whoever takes an entry in
+/// holds it against what it brings, as only a codec can; the log sees to it that no index is given away by a
+/// lie.
+inline constexpr std::uint32_t kEntryMessagesMax = 1'000'000;
+
 /// (-1, -1), Pulsar's answer for a duplicate whose place is not known any more.
 inline constexpr LedgerId kUnknownLedger{~std::uint64_t{0}};
 inline constexpr EntryId kUnknownEntry{~std::uint64_t{0}};

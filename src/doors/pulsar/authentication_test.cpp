@@ -60,7 +60,6 @@ class PulsarAuthenticationTest : public testing::PulsarDoorTest {
   base::ManualClock clock_;
   std::optional<auth::Key> key_;
 
- private:
   static std::string answer(testing::RawPulsar& client) {
     for (;;) {
       const std::string bytes = client.frame();
@@ -126,6 +125,19 @@ TEST_F(PulsarAuthenticationTest, ARoleMayWhatItsPermissionsSayInItsOwnTenant) {
   }
   EXPECT_THAT(producing(*client_of("both"), "persistent://acme/kept/t"), HasSubstr("kept"));
   EXPECT_EQ(producing(*client_of("root"), "persistent://acme/kept/t"), "");
+}
+
+TEST_F(PulsarAuthenticationTest, ASubscriptionThatComesWithAProducerNeedsBothPermissions) {
+  const auto refusal = [&](const std::string& role, std::string_view subscription) {
+    const auto client = client_of(role);
+    wire::CommandProducer producer{.topic = kMine, .producer_id = 1, .request_id = 1};
+    producer.initial_subscription_name = subscription;
+    client->say(producer);
+    return answer(*client);
+  };
+  EXPECT_THAT(refusal("produces", "s"), HasSubstr("consume"));
+  EXPECT_THAT(refusal("consumes", "s"), HasSubstr("produce"));
+  EXPECT_EQ(refusal("both", "s"), "");
 }
 
 TEST_F(PulsarAuthenticationTest, NamesOfOthersAreNotLookedUp) {

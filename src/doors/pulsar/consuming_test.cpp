@@ -205,8 +205,6 @@ TEST_F(PulsarConsumingTest, WhatASubscriptionCannotBeIsRefused) {
     client->say(command);
     return std::string(client->hear<wire::CommandError>()->message);
   };
-  EXPECT_THAT(refused({.sub_type = wire::SubscriptionType::shared, .durable = false}),
-              HasSubstr("exclusive"));
   EXPECT_THAT(refused({.replicate_subscription_state = true}), HasSubstr("one cluster"));
   EXPECT_THAT(refused({.start_message_rollback_duration_sec = 5U}), HasSubstr("seek"));
   EXPECT_THAT(refused({.schema = wire::Schema{.type = wire::SchemaType::avro}}), HasSubstr("schemas"));

@@ -62,6 +62,9 @@ Result<> check_send(const wire::CommandSend& send, const wire::Entry& entry,
                        static_cast<std::uint64_t>(messages) * kBatchMessageBytesMin > bytes))
     return fail(ErrorCode::invalid_argument,
                 fmt::format("a batch of {} messages in {} bytes cannot be", messages, bytes));
+  if (static_cast<std::uint32_t>(messages) > storage::kEntryMessagesMax)
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("a batch of {} messages; {} is the limit", messages, storage::kEntryMessagesMax));
   const std::int32_t chunks = *metadata.num_chunks_from_msg;
   const std::int32_t chunk = *metadata.chunk_id;
   if (chunks < 0 || chunks > UINT16_MAX || chunk < 0 || (chunks > 0 && chunk >= chunks))

@@ -5,8 +5,8 @@
 #include <fmt/format.h>
 
 #include "base/log.hpp"
-#include "broker/gather.hpp"
 #include "doors/pulsar/entries.hpp"
+#include "doors/pulsar/positions.hpp"
 
 namespace geminga::doors::pulsar {
 
@@ -98,37 +98,12 @@ void Receiver::flow(broker::Permits more) {
 void Receiver::acknowledge(const wire::CommandAck& ack, broker::Done<void> done) {
   const broker::ConsumerPtr& consumer = this->consumer();
   if (!consumer) return done({});
-  const auto all = std::make_shared<broker::Gather>(std::move(done));
-  const auto part = [&] {
-    return [answer = all->part()](Result<> result) mutable { answer(std::move(result)); };
-  };
-  std::vector<EntryId> whole;
+  broker::IdAcknowledgement what{.cumulative = ack.ack_type == wire::AckType::cumulative};
   for (const wire::MessageIdData& id : ack.message_id) {
-    const EntryId entry{id.entry_id};
-    if (ack.ack_type == wire::AckType::cumulative) {
-      broker::Acknowledgement what;
-      if (id.ack_set.empty())
-        what.up_to = entry;
-      else if (entry.value > 0)
-        what.up_to = EntryId{entry.value - 1};
-      if (!id.ack_set.empty()) what.rests.push_back({.entry = entry, .left = bits_of(id.ack_set)});
-      consumer->acknowledge(std::move(what), part());
-    } else if (id.ack_set.empty()) {
-      whole.push_back(entry);
-    } else {
-      broker::Acknowledgement what;
-      what.rests.push_back({.entry = entry, .left = bits_of(id.ack_set)});
-      consumer->acknowledge(std::move(what), part());
-    }
+    auto& one = what.ids.emplace_back(broker::IdAcknowledgement::One{.id = id_of(id)});
+    if (!id.ack_set.empty()) one.left = bits_of(id.ack_set);
   }
-  if (whole.empty()) return;
-  consumer->acknowledge_each(
-      std::move(whole), [answer = all->part()](const Result<std::vector<EntryId>>& others) mutable {
-        if (!others) return answer(std::unexpected(others.error()));
-        if (others->empty()) return answer(Result<>{});
-        answer(fail(ErrorCode::conflict,
-                    "a message is not out with this consumer any more: it was settled, or comes again"));
-      });
+  consumer->acknowledge_ids(std::move(what), std::move(done));
 }
 
 void Receiver::unsubscribe(broker::Done<void> done) {

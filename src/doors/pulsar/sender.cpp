@@ -28,6 +28,7 @@ void Sender::send(const wire::CommandSend& send, std::string_view bytes) {
   if (const auto good = check_send(send, *entry, *metadata, session_.host().frame_bytes_max()); !good)
     return refuse(send, {.error = server_error(good.error().code), .text = good.error().message});
   forming_.push_back(to_append(send, *entry, *metadata));
+  if (producer_->deduplicates()) forming_.back().flags |= storage::EntryFlags::kDeduplicate;
   const std::uint64_t size = forming_.back().body.size() + storage::kAppendOverheadBytes;
   expect(send).bytes = size;
   session_.publishing(size);

@@ -174,6 +174,19 @@ void Session::remove(const Receiver& receiver) {
   receivers_.erase(at);
 }
 
+void Session::seeks(const std::string& topic, const std::string& subscription, Timestamp to) {
+  if (sought_.size() >= host_.options.handles_max) sought_.clear();  // who does not come again
+  sought_.insert_or_assign({topic, subscription}, to);
+}
+
+std::optional<Timestamp> Session::take_sought(const std::string& topic, std::string_view subscription) {
+  const auto found = sought_.find({topic, std::string(subscription)});
+  if (found == sought_.end()) return std::nullopt;
+  const Timestamp to = found->second;
+  sought_.erase(found);
+  return to;
+}
+
 void Session::publishing(std::uint64_t bytes) {
   publishing_bytes_ += bytes;
   host_.received.take(bytes);

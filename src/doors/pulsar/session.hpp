@@ -124,6 +124,9 @@ class Session : public std::enable_shared_from_this<Session> {
   [[nodiscard]] bool was_closed(std::uint64_t producer_id) const { return closed_.contains(producer_id); }
   /// It has heard of it.
   void forget_closed(std::uint64_t producer_id) { closed_.erase(producer_id); }
+  /// A reader of this name sought to a time, and comes again over this connection.
+  void seeks(const std::string& topic, const std::string& subscription, Timestamp to);
+  [[nodiscard]] std::optional<Timestamp> take_sought(const std::string& topic, std::string_view subscription);
   /// Bytes of messages that have no answer yet.
   void publishing(std::uint64_t bytes);
   void published(std::uint64_t bytes);
@@ -145,7 +148,8 @@ class Session : public std::enable_shared_from_this<Session> {
   std::map<std::uint64_t, SenderPtr> senders_;
   std::map<std::uint64_t, ReceiverPtr> receivers_;
   std::set<std::uint64_t> closed_;  ///< the latest of them: clients count their producers upward
-  std::set<SenderPtr> sending_;     ///< have something for submit()
+  std::map<std::pair<std::string, std::string>, Timestamp> sought_;  ///< by topic and subscription
+  std::set<SenderPtr> sending_;                                      ///< have something for submit()
   std::uint64_t publishing_bytes_ = 0;
   OpenRequests open_;
   std::uint64_t frame_weight_ = 1;  ///< of the one that is looked at

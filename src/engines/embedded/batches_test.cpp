@@ -33,6 +33,8 @@ class HeldConsumer final : public broker::Consumer {
     calls.erase(calls.begin());
     call.done(std::move(result));
   }
+  void acknowledge_ids(broker::IdAcknowledgement /*what*/, broker::Done<void> /*done*/) override {}
+  void redeliver_ids(std::vector<MessageId> /*ids*/) override {}
   void flow(broker::Permits /*more*/) override {}
   void redeliver(std::vector<EntryId> /*entries*/, std::chrono::milliseconds /*delay*/,
                  bool /*counts*/) override {}
@@ -119,6 +121,7 @@ class HeldProducer final : public broker::Producer {
   [[nodiscard]] std::optional<std::uint64_t> epoch() const override { return std::nullopt; }
   [[nodiscard]] std::optional<std::uint64_t> last_sequence_id() const override { return std::nullopt; }
   [[nodiscard]] bool paced() const override { return is_paced; }
+  [[nodiscard]] bool deduplicates() const override { return false; }
   void close(broker::Done<void> /*done*/) override {}
 
   std::vector<Call> calls;

@@ -17,20 +17,21 @@ namespace geminga::engines::embedded {
 
 namespace {
 
-Result<> check(const storage::Entry& entry) {
+/// Makes of it one of which messages can be made.
+Result<> prepare(storage::Entry& entry) {
   switch (entry.header.format) {
     case storage::PayloadFormat::raw:
       GEMINGA_TRY_VOID(broker::parts_of_raw(entry));
       return {};
     case storage::PayloadFormat::pulsar:
-      return check_pulsar(entry);
+      return make_readable(entry);
     case storage::PayloadFormat::kafka:
       break;
   }
   return fail(ErrorCode::unsupported_by_engine, "the entry was written by another protocol");
 }
 
-/// What the header does not say, of a body in which check() found no fault.
+/// What the header does not say, of a body in which prepare() found no fault.
 void unpack_body(storage::PayloadFormat format, std::string_view body, Message& into) {
   if (format == storage::PayloadFormat::pulsar)
     unpack_pulsar(body, into);
@@ -105,13 +106,37 @@ class Arrival {
     for (const broker::Delivered& each : entries) left_ += PackedBodies::bytes_of(each.entry);
   }
 
-  /// One in which check() found no fault.
+  /// One in which prepare() found no fault.
   void add(const broker::Delivered& delivered) {
     if (is_pulsar_batch(delivered.entry.header))
       add_batch(delivered);
     else
       add_message(delivered);
     left_ -= PackedBodies::bytes_of(delivered.entry);
+  }
+  /// One of a consumer that was published in a form that cannot be read here.
+  void add_unreadable(const broker::Delivered& delivered, const Error& why) {
+    const storage::Entry& entry = delivered.entry;
+    Message known = broker::message_of_header(entry.header);
+    known.id.partition = partition_;
+    known.topic = topic_;
+    known.redelivery_count = delivered.redelivery_count;
+    describe_pulsar(entry.body, known);
+    left_ -= PackedBodies::bytes_of(entry);
+    const auto reason = std::make_shared<const std::string>(why.message);
+    if (!is_pulsar_batch(entry.header)) {
+      messages_.push_back({.message = std::move(known),
+                           .tag = entry.header.entry.value,
+                           .bytes = broker::permit_bytes(entry),
+                           .unreadable = reason});
+      return;
+    }
+    Message other;
+    other.id = known.id;
+    other.topic = topic_;
+    std::vector<Message> all(entry.header.message_count, other);
+    all.front() = std::move(known);  // the payload of all of them is there once
+    add_messages(delivered, std::move(all), reason);
   }
   [[nodiscard]] std::vector<bus::EngineMessage>& messages() { return messages_; }
 
@@ -135,16 +160,24 @@ class Arrival {
   }
 
   void add_batch(const broker::Delivered& delivered) {
+    add_messages(delivered, messages_of_batch(delivered.entry, topic_, partition_));
+  }
+
+  void add_messages(const broker::Delivered& delivered, std::vector<Message> all,
+                    const std::shared_ptr<const std::string>& unreadable = nullptr) {
     const storage::Entry& entry = delivered.entry;
-    std::vector<Message> all = messages_of_batch(entry, topic_, partition_);
     const auto count = static_cast<std::uint32_t>(all.size());
     const std::uint64_t tag =
         batches_ == nullptr ? 0 : batches_->open(entry.header.entry, count, delivered.acknowledged);
     std::uint64_t bytes = broker::permit_bytes(entry);  // the first one counts them all
     for (std::uint32_t i = 0; i < count; ++i) {
-      if (broker::count(delivered.acknowledged, i + 1) > broker::count(delivered.acknowledged, i)) continue;
+      if (broker::holds(delivered.acknowledged, i)) continue;
       all[i].redelivery_count = delivered.redelivery_count;
-      messages_.push_back({.message = std::move(all[i]), .tag = tag + i, .bytes = std::exchange(bytes, 0)});
+      all[i].id.batch_index = static_cast<std::int32_t>(i);
+      messages_.push_back({.message = std::move(all[i]),
+                           .tag = tag + i,
+                           .bytes = std::exchange(bytes, 0),
+                           .unreadable = unreadable});
     }
   }
 
@@ -158,9 +191,9 @@ class Arrival {
 
 }  // namespace
 
-Result<std::vector<Message>> to_messages(const storage::Entry& entry, const std::string& topic,
+Result<std::vector<Message>> to_messages(storage::Entry entry, const std::string& topic,
                                          std::int32_t partition) {
-  GEMINGA_TRY_VOID(check(entry));
+  GEMINGA_TRY_VOID(prepare(entry));
   if (is_pulsar_batch(entry.header)) return messages_of_batch(entry, topic, partition);
   std::vector<Message> one{broker::message_of_header(entry.header)};
   one.front().id.partition = partition;
@@ -170,18 +203,23 @@ Result<std::vector<Message>> to_messages(const storage::Entry& entry, const std:
 }
 
 void MessageSink::on_entries(std::vector<broker::Delivered> entries) {
+  std::vector<Result<>> prepared;
+  prepared.reserve(entries.size());
+  for (broker::Delivered& delivered : entries) prepared.push_back(prepare(delivered.entry));
   Arrival arrival(topic_, partition_, batches_.get(), entries);
-  for (const broker::Delivered& delivered : entries) {
-    const storage::Entry& entry = delivered.entry;
-    if (auto checked = check(entry); !checked) {
-      // Passing it over would lose it; it stays unsettled, and whoever waits here hears why nothing comes.
-      const Error error =
-          checked.error().with(fmt::format("entry {} of {}", entry.header.entry.value, topic_));
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const storage::EntryHeader& header = entries[i].entry.header;
+    if (prepared[i]) {
+      arrival.add(entries[i]);
+    } else if (batches_ && header.format == storage::PayloadFormat::pulsar) {
+      arrival.add_unreadable(entries[i], prepared[i].error());
+    } else {
+      // Passing it over would lose it; whoever waits here hears why nothing comes.
+      const Error error = prepared[i].error().with(fmt::format("entry {} of {}", header.entry.value, topic_));
       log::error("embedded", "{}", error.message);
       if (!arrival.messages().empty()) sink_->on_messages(std::move(arrival.messages()));
       return sink_->on_closed(error);
     }
-    arrival.add(delivered);
   }
   if (!arrival.messages().empty()) sink_->on_messages(std::move(arrival.messages()));
 }

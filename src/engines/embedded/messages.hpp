@@ -38,7 +38,7 @@ class MessageSink final : public broker::DeliverySink {
 };
 
 /// `partition`: of the topic, -1 where it is none of a partitioned one. Several only of a batch.
-Result<std::vector<Message>> to_messages(const storage::Entry& entry, const std::string& topic,
+Result<std::vector<Message>> to_messages(storage::Entry entry, const std::string& topic,
                                          std::int32_t partition);
 
 /// Finds, or makes, the topic of every message, then hands over all publications, in order; `done` at once

@@ -6,8 +6,10 @@
 
 #include "base/assert.hpp"
 #include "base/base64.hpp"
+#include "base/try.hpp"
 #include "wire/pulsar/batch.hpp"
 #include "wire/pulsar/codec.hpp"
+#include "wire/pulsar/compression.hpp"
 #include "wire/pulsar/entry.hpp"
 
 namespace geminga::engines::embedded {
@@ -15,6 +17,8 @@ namespace geminga::engines::embedded {
 namespace wire = ::geminga::wire::pulsar;
 
 namespace {
+
+constexpr std::size_t kChecksumBytes = sizeof(wire::kChecksumMagic) + sizeof(std::uint32_t);
 
 struct View {
   wire::MessageMetadata metadata;
@@ -64,19 +68,56 @@ void take_fields(const Metadata& metadata, std::string_view payload, Message& in
 
 }  // namespace
 
-Result<> check_pulsar(const storage::Entry& entry) {
-  const auto seen = view(entry.body);
-  if (!seen) return damaged(entry, seen.error());
-  const wire::MessageMetadata& metadata = seen->metadata;
-  if (!metadata.encryption_keys.empty()) return cannot(entry, "encrypted");
-  if (*metadata.compression != wire::CompressionType::none) return cannot(entry, "compressed");
-  if (*metadata.num_chunks_from_msg > 1) return cannot(entry, "in chunks");
-  if (!is_pulsar_batch(entry.header)) return {};
-  wire::BatchReader batch(seen->payload, static_cast<std::int32_t>(entry.header.message_count));
+namespace {
+
+/// The same message with its payload as it was before it was packed.
+Result<std::shared_ptr<const std::string>> unpacked(const storage::Entry& entry, const View& seen) {
+  const auto payload =
+      wire::unpack(*seen.metadata.compression, seen.payload, *seen.metadata.uncompressed_size);
+  if (!payload) return damaged(entry, payload.error());
+  wire::MessageMetadata metadata = seen.metadata;
+  metadata.compression = wire::CompressionType::none;
+  std::string body;
+  wire::append_entry_head(body, metadata, {*payload});
+  body.erase(0, kChecksumBytes);  // the header of the entry has it
+  body += *payload;
+  return std::make_shared<const std::string>(std::move(body));
+}
+
+Result<> check_batch(const storage::Entry& entry, std::string_view payload) {
+  wire::BatchReader batch(payload, static_cast<std::int32_t>(entry.header.message_count));
   auto message = batch.next();
   while (message && *message) message = batch.next();
   if (!message) return damaged(entry, message.error());
   return {};
+}
+
+}  // namespace
+
+Result<> make_readable(storage::Entry& entry) {
+  auto seen = view(entry.body);
+  if (!seen) return damaged(entry, seen.error());
+  const wire::MessageMetadata& metadata = seen->metadata;
+  if (!metadata.encryption_keys.empty()) return cannot(entry, "encrypted");
+  if (*metadata.num_chunks_from_msg > 1) return cannot(entry, "in chunks");
+  std::shared_ptr<const std::string> plain;
+  if (*metadata.compression != wire::CompressionType::none) {
+    GEMINGA_TRY(plain, unpacked(entry, *seen));
+    seen = view(*plain);
+    GEMINGA_ASSERT(seen);
+  }
+  if (is_pulsar_batch(entry.header)) GEMINGA_TRY_VOID(check_batch(entry, seen->payload));
+  if (!plain) return {};
+  entry.body = *plain;
+  entry.owner = std::move(plain);
+  return {};
+}
+
+void describe_pulsar(std::string_view body, Message& into) {
+  const auto seen = view(body);
+  if (!seen) return;
+  take_fields(seen->metadata, seen->payload, into);
+  into.producer_name = seen->metadata.producer_name;
 }
 
 std::string_view key_of_pulsar(std::string_view body) {

@@ -15,11 +15,13 @@ namespace geminga::engines::embedded {
   return header.format == storage::PayloadFormat::pulsar && (header.flags & storage::EntryFlags::kBatch) != 0;
 }
 
-/// Is it one that the bus can read? Errors: corrupted; unsupported_by_engine (compressed, encrypted, part of
-/// a larger message).
-Result<> check_pulsar(const storage::Entry& entry);
+/// Makes it one that the bus can read: a compressed payload is unpacked. Errors: corrupted;
+/// unsupported_by_engine (encrypted, part of a larger message); the entry is as it was.
+Result<> make_readable(storage::Entry& entry);
+/// What can be known of one that is not readable: its payload is as it came.
+void describe_pulsar(std::string_view body, Message& into);
 
-// Of a body with one message in which check_pulsar() found no fault.
+// Of a body with one message in which make_readable() found no fault.
 /// As it was sent, so base64 where has_encoded_key().
 [[nodiscard]] std::string_view key_of_pulsar(std::string_view body);
 [[nodiscard]] bool has_encoded_key(std::string_view body);

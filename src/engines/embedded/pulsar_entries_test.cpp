@@ -2,6 +2,8 @@
 #include "engines/embedded/pulsar_entries.hpp"
 
 #include <filesystem>
+#include <future>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,6 +15,7 @@
 #include "engines/embedded/embedded.hpp"
 #include "wire/pulsar/batch.hpp"
 #include "wire/pulsar/codec.hpp"
+#include "wire/pulsar/compression.hpp"
 #include "wire/pulsar/entry.hpp"
 
 namespace geminga {
@@ -174,20 +177,93 @@ TEST_F(PulsarEntriesTest, WhatTheBusCannotReadIsRefusedWithTheReason) {
   const auto refused = [&](const wire::MessageMetadata& metadata) {
     const storage::Append append = append_of(metadata, "payload");
     entry.body = append.body;
-    const auto checked = engines::embedded::check_pulsar(entry);
-    return checked ? std::string() : checked.error().message;
+    const auto readable = engines::embedded::make_readable(entry);
+    return readable ? std::string() : readable.error().message;
   };
   EXPECT_EQ(refused({}), "");
   wire::MessageMetadata metadata;
   metadata.compression = wire::CompressionType::lz4;
-  EXPECT_TRUE(refused(metadata).contains("compressed"));
+  metadata.uncompressed_size = 1'000;
+  EXPECT_TRUE(refused(metadata).contains("does not become"));
   metadata = {};
   metadata.num_chunks_from_msg = 2;
   EXPECT_TRUE(refused(metadata).contains("in chunks"));
   entry.header.flags = storage::EntryFlags::kBatch;
   EXPECT_TRUE(refused({}).contains("does not follow its format"));
   entry.body = "\x01 nothing of that";
-  EXPECT_EQ(engines::embedded::check_pulsar(entry).error().code, ErrorCode::corrupted);
+  EXPECT_EQ(engines::embedded::make_readable(entry).error().code, ErrorCode::corrupted);
+}
+
+TEST_F(PulsarEntriesTest, WhatIsCompressedIsRead) {
+  const std::string text(1'000, 'x');
+  for (const auto type : {wire::CompressionType::lz4, wire::CompressionType::zlib,
+                          wire::CompressionType::zstd, wire::CompressionType::snappy}) {
+    wire::MessageMetadata metadata{.producer_name = "p"};
+    metadata.partition_key = "key";
+    metadata.compression = type;
+    metadata.uncompressed_size = static_cast<std::uint32_t>(text.size());
+    publish(metadata, wire::pack(type, text));
+    wire::MessageMetadata of_batch;
+    const std::string batch = batch_of(2, of_batch);
+    of_batch.compression = type;
+    of_batch.uncompressed_size = static_cast<std::uint32_t>(batch.size());
+    publish(of_batch, wire::pack(type, batch));
+  }
+  auto consumer = bus_->subscribe({.topic = "t",
+                                   .subscription = "s",
+                                   .type = SubscriptionType::shared,
+                                   .initial_position = InitialPosition::earliest})
+                      .value();
+  for (int i = 0; i < 4; ++i) {
+    const auto single = consumer.receive(10s).value();
+    EXPECT_EQ(single->body, text);
+    EXPECT_EQ(single->key, "key");
+    EXPECT_EQ(single->producer_name, "p");
+    for (const std::string body : {"0", "1"}) EXPECT_EQ(consumer.receive(10s).value()->body, body);
+  }
+  auto reader = bus_->create_reader({.topic = "t", .start = InitialPosition::earliest}).value();
+  EXPECT_EQ(reader.read(10s).value().body, text);
+  EXPECT_EQ(bus_->admin().browse("t", std::nullopt, 1).value().front().body, text);
+}
+
+TEST_F(PulsarEntriesTest, WhatCannotBeReadGoesToTheDeadLettersAndOthersGoOn) {
+  std::vector<wire::EncryptionKeys> keys{{.key = "k", .value = "v"}};
+  wire::MessageMetadata encrypted;
+  encrypted.partition_key = "key";
+  encrypted.encryption_keys = keys;
+  publish(encrypted, "secret");
+  wire::MessageMetadata of_batch;
+  const std::string batch = batch_of(3, of_batch);
+  of_batch.encryption_keys = keys;
+  publish(of_batch, batch);
+  wire::MessageMetadata chunk;
+  chunk.num_chunks_from_msg = 2;
+  publish(chunk, "half");
+  publish({}, "plain");
+  auto letters = bus_->subscribe({.topic = "t-s-DLQ", .subscription = "letters"}).value();
+  std::promise<std::string> handled;
+  auto consumer =
+      bus_->subscribe({.topic = "t",
+                       .subscription = "s",
+                       .type = SubscriptionType::shared,
+                       .initial_position = InitialPosition::earliest,
+                       .receiver_queue_size = 4,
+                       .negative_ack_delay = std::chrono::milliseconds{1},
+                       .dead_letter = DeadLetterPolicy{.max_redeliveries = 1, .topic = "t-s-DLQ"}},
+                      [&](Delivery& delivery) {
+                        handled.set_value(delivery->body);
+                        return Result<>{};
+                      })
+          .value();
+  EXPECT_EQ(handled.get_future().get(), "plain");
+  std::multiset<std::string> bodies;
+  for (int i = 0; i < 5; ++i) {
+    auto letter = letters.receive(10s).value();
+    EXPECT_TRUE(letter->properties.at("REASON").contains("which the bus does not read"));
+    bodies.insert(letter->body);
+    ASSERT_TRUE(letter.ack());
+  }
+  EXPECT_EQ(bodies, (std::multiset<std::string>{"", "", batch, "half", "secret"})) << "as they were stored";
 }
 
 }  // namespace

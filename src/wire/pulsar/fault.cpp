@@ -51,6 +51,10 @@ std::string WireError::text() const {
       return fmt::format("no command has the number {}", found);
     case Fault::bad_batch:
       return fmt::format("message {} of a batch of {}: {}", found, limit, part);
+    case Fault::bad_compression:
+      if (limit > 0)
+        return fmt::format("a payload is to be unpacked to {} bytes; {} is the limit", found, limit);
+      return fmt::format("a packed payload does not become the {} bytes that its metadata says", found);
   }
   return "an unknown fault";
 }

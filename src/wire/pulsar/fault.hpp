@@ -20,6 +20,7 @@ enum class Fault : std::uint8_t {
   missing_field,      ///< a required field is absent
   unknown_command,    ///< a command of a number that we do not know
   bad_batch,          ///< a batch that is not what its metadata says
+  bad_compression,    ///< a packed payload that is not what its metadata says
 };
 
 /// Made without allocation, so that a flood of bad frames costs little; `text()` is for the log and for the

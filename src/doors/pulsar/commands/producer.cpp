@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "base/topic_name.hpp"
+#include "base/try.hpp"
 #include "broker/volatile_topics.hpp"
 #include "doors/pulsar/commands/commands.hpp"
 #include "doors/pulsar/schema.hpp"
@@ -117,6 +119,10 @@ Result<std::string> check(const Session& session, const wire::CommandProducer& c
     return fail(ErrorCode::overloaded, "this connection has as many producers as one may have");
   if (*command.txn_enabled) return fail(ErrorCode::unsupported_by_engine, "transactions are not supported");
   if (auto good = check_schema(command.schema); !good) return std::unexpected(std::move(good).error());
+  if (const std::string_view subscription = *command.initial_subscription_name; !subscription.empty()) {
+    GEMINGA_TRY_VOID(base::check_subscription_name(subscription));
+    GEMINGA_TRY_VOID(session.topic(command.topic, auth::Permission::consume));
+  }
   return session.topic(command.topic, auth::Permission::produce);
 }
 
@@ -132,7 +138,8 @@ void producer(Session& session, const wire::CommandProducer& command) {
                   .request_id = command.request_id,
                   .initial_subscription = std::string(*command.initial_subscription_name),
                   .options = {.name = std::string(*command.producer_name),
-                              .access = access_of(*command.producer_access_mode)}};
+                              .access = access_of(*command.producer_access_mode),
+                              .waits_for_quota_itself = true}};
   if (command.topic_epoch.present()) opening.options.epoch = *command.topic_epoch;
   listen(session, opening);
   if (broker::VolatileTopics::names(*topic)) {

@@ -30,10 +30,9 @@ void seek(Session& session, const wire::CommandSeek& command) {
       back.succeed(id);
     }));
   }
-  if (std::holds_alternative<Timestamp>(*to))
-    return session.refuse(id, {ErrorCode::unsupported_by_engine,
-                               "a reader cannot seek to a time; use a subscription, which can"});
-  // A reader's position is its client's, which names it when it comes again.
+  // A reader's position is its client's, which names it when it comes again; but for a time, which it cannot.
+  if (const auto* time = std::get_if<Timestamp>(&*to))
+    session.seeks(receiver->topic(), receiver->place().subscription, *time);
   receiver->close_by_broker();
   session.succeed(id);
 }

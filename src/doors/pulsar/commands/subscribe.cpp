@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/clock.hpp"
 #include "base/topic_name.hpp"
 #include "base/try.hpp"
 #include "broker/volatile_topics.hpp"
@@ -16,6 +17,8 @@
 namespace geminga::doors::pulsar::commands {
 
 namespace {
+
+constexpr std::uint64_t kRollbackMax = 3'000'000'000;  ///< seconds; long before any message
 
 SubscriptionType type_of(wire::SubscriptionType type) {
   switch (type) {
@@ -39,9 +42,9 @@ InitialPosition position_of(wire::InitialPosition position) {
 struct Opening {
   ReceiverPtr receiver;
   std::uint64_t request_id = 0;
-  bool durable = true;
-  broker::SubscribeOptions options;  ///< of a durable one
-  broker::ReaderStart start;         ///< of one that is not
+  bool durable = true;               ///< or with several consumers
+  broker::SubscribeOptions options;  ///< of such a one
+  broker::ReaderStart start;         ///< of a reader
 };
 
 template <class Handle>
@@ -76,7 +79,10 @@ void with_topic(Session& session, const Opening& opening, const broker::TopicPtr
                                  answer<broker::ReaderPtr>(session, opening));
 }
 
-void on_volatile_topic(Session& session, const Opening& opening, const std::string& topic) {
+/// As in Pulsar it begins with what comes next, whatever was asked for: there is nothing before.
+void on_volatile_topic(Session& session, Opening opening, const std::string& topic) {
+  opening.options.initial_position = InitialPosition::latest;
+  opening.start.position = InitialPosition::latest;
   broker::VolatileTopics& topics = session.broker().volatile_topics();
   auto sink = opening.receiver->sink();
   if (opening.durable)
@@ -113,18 +119,17 @@ Result<broker::SubscribeOptions> options_of(const Session& session, const wire::
   return options;
 }
 
-broker::ReaderStart start_of(const wire::CommandSubscribe& command) {
+/// Where a reader begins: a client that sought to a time comes again with another place than that.
+broker::ReaderStart start_of(Session& session, const wire::CommandSubscribe& command,
+                             const std::string& topic) {
   broker::ReaderStart start{
       .position = position_of(*command.initial_position),
       .inclusive = true,  // who wants what is behind an id leaves that one out by itself
       .read_compacted = *command.read_compacted};
-  if (!command.start_message_id.present()) return start;
-  std::visit(
-      [&](const auto& position) {
-        if constexpr (!std::is_same_v<std::remove_cvref_t<decltype(position)>, Timestamp>)
-          start.position = position;
-      },
-      target_of(*command.start_message_id));
+  if (command.start_message_id.present()) start.position = target_of(*command.start_message_id);
+  const std::chrono::seconds back{std::min(*command.start_message_rollback_duration_sec, kRollbackMax)};
+  if (back.count() > 0) start.position = base::Clock::system().wall_now() - back;
+  if (const auto sought = session.take_sought(topic, command.subscription)) start.position = *sought;
   return start;
 }
 
@@ -134,12 +139,9 @@ Result<std::string> check(const Session& session, const wire::CommandSubscribe& 
   if (*command.replicate_subscription_state)
     return fail(ErrorCode::unsupported_by_engine,
                 "there is one cluster only; subscribe without the replication of the subscription's state");
-  if (*command.start_message_rollback_duration_sec > 0)
+  if (*command.start_message_rollback_duration_sec > 0 && *command.durable)
     return fail(ErrorCode::unsupported_by_engine,
-                "a reader cannot start at a time; use a subscription, which can seek to one");
-  if (!*command.durable && command.sub_type != wire::SubscriptionType::exclusive)
-    return fail(ErrorCode::unsupported_by_engine,
-                "a subscription that is not durable has one consumer; make it exclusive");
+                "only a reader can start so many seconds back; a subscription can seek there");
   GEMINGA_TRY_VOID(check_schema(command.schema));
   GEMINGA_TRY_VOID(base::check_subscription_name(command.subscription));
   return session.topic(command.topic, auth::Permission::consume);
@@ -150,9 +152,10 @@ Result<Opening> opening_of(Session& session, const wire::CommandSubscribe& comma
   GEMINGA_TRY(auto options, options_of(session, command));
   Opening opening{.receiver = std::make_shared<Receiver>(session, command.consumer_id),
                   .request_id = command.request_id,
-                  .durable = *command.durable,
+                  .durable = *command.durable || command.sub_type != wire::SubscriptionType::exclusive,
                   .options = std::move(options),
-                  .start = start_of(command)};
+                  .start = start_of(session, command, topic)};
+  if (opening.durable && !*command.durable) opening.options.passing = opening.start;
   opening.receiver->set_place({.topic = topic,
                                .handle = {},
                                .subscription = std::string(command.subscription),
@@ -175,7 +178,7 @@ void subscribe(Session& session, const wire::CommandSubscribe& command) {
   auto opening = opening_of(session, command, *topic);
   if (!opening) return session.refuse(command.request_id, opening.error());
   session.add(opening->receiver);
-  if (broker::VolatileTopics::names(*topic)) return on_volatile_topic(session, *opening, *topic);
+  if (broker::VolatileTopics::names(*topic)) return on_volatile_topic(session, *std::move(opening), *topic);
   session.broker().open_topic(
       *topic, *command.force_topic_creation,
       session.back<broker::TopicPtr>(
