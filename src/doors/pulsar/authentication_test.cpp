@@ -152,6 +152,27 @@ TEST_F(PulsarAuthenticationTest, NamesOfOthersAreNotLookedUp) {
   EXPECT_EQ(client->hear<wire::CommandError>()->error, wire::ServerError::authorization);
 }
 
+TEST_F(PulsarAuthenticationTest, SchemasAreForThoseWhoUseTheTopic) {
+  EXPECT_EQ(producing(*client_of("both"), kMine), "");
+  const auto reads = [&](const std::string& role) {
+    const auto client = client_of(role);
+    client->say(wire::CommandGetSchema{.request_id = 1, .topic = kMine});
+    return *client->hear<wire::CommandGetSchemaResponse>()->error_code != wire::ServerError::authorization;
+  };
+  EXPECT_TRUE(reads("produces"));
+  EXPECT_TRUE(reads("consumes"));
+  EXPECT_FALSE(reads("asks"));
+  const auto creates = [&](const std::string& role) {
+    const auto client = client_of(role);
+    client->say(wire::CommandGetOrCreateSchema{
+        .request_id = 1, .topic = kMine, .schema = {.type = wire::SchemaType::string}});
+    return !client->hear<wire::CommandGetOrCreateSchemaResponse>()->error_code.present();
+  };
+  EXPECT_FALSE(creates("consumes"));
+  EXPECT_FALSE(reads("consumes") && creates("asks"));
+  EXPECT_TRUE(creates("produces"));
+}
+
 TEST_F(PulsarAuthenticationTest, AClientWhoseTokenExpiresIsAskedForANewOneOfItsRole) {
   const auto client = stranger();
   client->connect(token("both", 10s), {.supports_auth_refresh = true});

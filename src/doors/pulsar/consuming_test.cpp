@@ -207,9 +207,9 @@ TEST_F(PulsarConsumingTest, WhatASubscriptionCannotBeIsRefused) {
   };
   EXPECT_THAT(refused({.replicate_subscription_state = true}), HasSubstr("one cluster"));
   EXPECT_THAT(refused({.start_message_rollback_duration_sec = 5U}), HasSubstr("seek"));
-  EXPECT_THAT(refused({.schema = wire::Schema{.type = wire::SchemaType::avro}}), HasSubstr("schemas"));
   EXPECT_THAT(refused({.subscription = "a\nb"}), HasSubstr("subscription"));
   EXPECT_THAT(refused({.force_topic_creation = false}), HasSubstr("does not exist"));
+  EXPECT_THAT(refused({.schema = wire::Schema{.type = wire::SchemaType::avro}}), HasSubstr("no JSON"));
 }
 
 }  // namespace

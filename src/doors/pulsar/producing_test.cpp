@@ -235,32 +235,6 @@ TEST_F(PulsarProducingTest, ASubscriptionMayBeMadeWithTheProducer) {
   EXPECT_EQ(payload_of(client->hear<wire::CommandMessage>()), "message");
 }
 
-TEST_F(PulsarProducingTest, ASchemaWithADefinitionIsRefused) {
-  const auto client = this->client();
-  wire::CommandProducer producer{.topic = testing::kTopic, .producer_id = 1, .request_id = 1};
-  producer.schema = wire::Schema{.name = "s", .schema_data = "{}", .type = wire::SchemaType::json};
-  client->say(producer);
-  EXPECT_EQ(client->hear<wire::CommandError>()->error, wire::ServerError::not_allowed);
-  producer.schema = wire::Schema{.name = "s", .type = wire::SchemaType::string};
-  client->say(producer);
-  client->hear<wire::CommandProducerSuccess>();
-}
-
-TEST_F(PulsarProducingTest, ATypeWithoutADefinitionNeedsNoVersion) {
-  const auto client = this->client();
-  const auto ask = [&](wire::SchemaType type) {
-    client->say(
-        wire::CommandGetOrCreateSchema{.request_id = 1, .topic = testing::kTopic, .schema = {.type = type}});
-    return client->hear<wire::CommandGetOrCreateSchemaResponse>();
-  };
-  const auto bytes = ask(wire::SchemaType::none);  // of a dead letter, in the Java client
-  EXPECT_FALSE(bytes->error_code.present());
-  EXPECT_TRUE(bytes->schema_version.present());
-  EXPECT_EQ(*ask(wire::SchemaType::avro)->error_code, wire::ServerError::not_allowed);
-  client->say(wire::CommandGetSchema{.request_id = 2, .topic = testing::kTopic});
-  EXPECT_EQ(*client->hear<wire::CommandGetSchemaResponse>()->error_code, wire::ServerError::topic_not_found);
-}
-
 TEST_F(PulsarProducingTest, ATerminatedTopicSaysSo) {
   const auto client = this->client();
   client->producer();

@@ -27,6 +27,9 @@ class Sender : public std::enable_shared_from_this<Sender> {
   /// The broker has it; before that nothing may be sent.
   void open(broker::ProducerPtr producer) { producer_ = std::move(producer); }
   [[nodiscard]] const broker::ProducerPtr& producer() const { return producer_; }
+  /// Of the schema that it writes with; none: it has none.
+  void set_schema_version(std::optional<std::uint64_t> version) { schema_version_ = version; }
+  [[nodiscard]] std::optional<std::uint64_t> schema_version() const { return schema_version_; }
 
   /// `entry` stands behind the command.
   void send(const wire::CommandSend& send, std::string_view entry);
@@ -63,6 +66,7 @@ class Sender : public std::enable_shared_from_this<Sender> {
   const std::uint64_t id_;
   const std::string topic_;
   broker::ProducerPtr producer_;
+  std::optional<std::uint64_t> schema_version_;
   std::vector<storage::Append> forming_;
   std::uint64_t forming_bytes_ = 0;
   std::deque<Outstanding> outstanding_;

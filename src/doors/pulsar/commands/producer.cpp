@@ -5,6 +5,7 @@
 
 #include "base/topic_name.hpp"
 #include "base/try.hpp"
+#include "broker/schemas/schema_registry.hpp"
 #include "broker/volatile_topics.hpp"
 #include "doors/pulsar/commands/commands.hpp"
 #include "doors/pulsar/schema.hpp"
@@ -16,6 +17,8 @@ namespace {
 
 /// There, and empty: where it is absent, the Java client ends the connection.
 constexpr std::string_view kNoSchema;
+
+using SchemaVersion = std::optional<std::uint64_t>;
 
 ProducerAccess access_of(wire::ProducerAccessMode mode) {
   switch (mode) {
@@ -31,21 +34,24 @@ ProducerAccess access_of(wire::ProducerAccessMode mode) {
   return ProducerAccess::shared;
 }
 
-void tell_ready(Session& session, std::uint64_t request_id, const broker::Producer& producer) {
+void tell_ready(Session& session, std::uint64_t request_id, const Sender& sender) {
+  const broker::Producer& producer = *sender.producer();
   wire::CommandProducerSuccess success{.request_id = request_id, .producer_name = producer.name()};
-  success.schema_version = kNoSchema;
+  const std::string version = version_bytes(sender.schema_version());
+  success.schema_version = std::string_view(version);
   if (const auto last = producer.last_sequence_id())
     success.last_sequence_id = static_cast<std::int64_t>(*last);
   if (const auto epoch = producer.epoch()) success.topic_epoch = *epoch;
   session.reply(success);
 }
 
-/// A PRODUCER on its way: topic, subscription that comes with it, registration.
+/// A PRODUCER on its way: topic, schema, subscription that comes with it, registration.
 struct Opening {
   std::weak_ptr<Sender> sender;  ///< gone when nobody waits for the answer any more
   std::uint64_t request_id = 0;
   std::string initial_subscription;
   broker::RegisterOptions options;
+  std::optional<broker::SchemaDefinition> schema;  ///< that it brings
 };
 
 void opened(Session& session, const Opening& opening, Result<broker::ProducerPtr> producer) {
@@ -57,7 +63,7 @@ void opened(Session& session, const Opening& opening, Result<broker::ProducerPtr
     return session.refuse(opening.request_id, producer.error());
   }
   sender->open(*std::move(producer));
-  tell_ready(session, opening.request_id, *sender->producer());
+  tell_ready(session, opening.request_id, *sender);
 }
 
 /// What the broker calls outside of an answer.
@@ -88,7 +94,7 @@ void register_producer(Session& session, Opening opening, broker::TopicPtr topic
           }));
 }
 
-void with_topic(Session& session, Opening opening, broker::TopicPtr topic) {
+void with_schema(Session& session, Opening opening, broker::TopicPtr topic) {
   if (opening.initial_subscription.empty())
     return register_producer(session, std::move(opening), std::move(topic));
   const std::string subscription = opening.initial_subscription;
@@ -101,12 +107,23 @@ void with_topic(Session& session, Opening opening, broker::TopicPtr topic) {
   session.broker().create_subscription(topic, subscription, InitialPosition::earliest, std::move(created));
 }
 
+void with_topic(Session& session, Opening opening, broker::TopicPtr topic) {
+  const auto schema = std::exchange(opening.schema, std::nullopt);
+  auto admitted = session.back<SchemaVersion>(
+      [opening = std::move(opening), topic](Session& back, const Result<SchemaVersion>& version) mutable {
+        if (!version) return opened(back, opening, std::unexpected(version.error()));
+        if (const SenderPtr sender = opening.sender.lock()) sender->set_schema_version(*version);
+        with_schema(back, std::move(opening), std::move(topic));
+      });
+  session.broker().schemas().admit_producer(topic, schema, std::move(admitted));
+}
+
 /// A client that asks again for what it has, because the first answer was late.
 bool asked_before(Session& session, const wire::CommandProducer& command) {
   const SenderPtr there = session.sender(command.producer_id);
   if (!there) return false;
   if (there->producer())
-    tell_ready(session, command.request_id, *there->producer());
+    tell_ready(session, command.request_id, *there);
   else
     session.refuse(
         command.request_id,
@@ -118,7 +135,6 @@ Result<std::string> check(const Session& session, const wire::CommandProducer& c
   if (!session.has_room())
     return fail(ErrorCode::overloaded, "this connection has as many producers as one may have");
   if (*command.txn_enabled) return fail(ErrorCode::unsupported_by_engine, "transactions are not supported");
-  if (auto good = check_schema(command.schema); !good) return std::unexpected(std::move(good).error());
   if (const std::string_view subscription = *command.initial_subscription_name; !subscription.empty()) {
     GEMINGA_TRY_VOID(base::check_subscription_name(subscription));
     GEMINGA_TRY_VOID(session.topic(command.topic, auth::Permission::consume));
@@ -132,6 +148,11 @@ void producer(Session& session, const wire::CommandProducer& command) {
   if (asked_before(session, command)) return;
   const auto topic = check(session, command);
   if (!topic) return session.refuse(command.request_id, topic.error());
+  auto schema = schema_of(command.schema);
+  if (!schema) return session.refuse(command.request_id, schema.error());
+  const bool kept = !broker::VolatileTopics::names(*topic);
+  if (const auto good = kept ? Result<>{} : check_unkept(*schema); !good)
+    return session.refuse(command.request_id, good.error());
   const auto sender = std::make_shared<Sender>(session, command.producer_id, *topic);
   session.add(sender);
   Opening opening{.sender = sender,
@@ -139,10 +160,11 @@ void producer(Session& session, const wire::CommandProducer& command) {
                   .initial_subscription = std::string(*command.initial_subscription_name),
                   .options = {.name = std::string(*command.producer_name),
                               .access = access_of(*command.producer_access_mode),
-                              .waits_for_quota_itself = true}};
+                              .waits_for_quota_itself = true},
+                  .schema = *std::move(schema)};
   if (command.topic_epoch.present()) opening.options.epoch = *command.topic_epoch;
   listen(session, opening);
-  if (broker::VolatileTopics::names(*topic)) {
+  if (!kept) {
     auto made = session.broker().volatile_topics().create_producer(*topic, opening.options);
     return opened(session, opening, std::move(made));
   }

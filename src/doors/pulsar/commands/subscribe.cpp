@@ -8,6 +8,7 @@
 #include "base/clock.hpp"
 #include "base/topic_name.hpp"
 #include "base/try.hpp"
+#include "broker/schemas/schema_registry.hpp"
 #include "broker/volatile_topics.hpp"
 #include "doors/pulsar/commands/commands.hpp"
 #include "doors/pulsar/positions.hpp"
@@ -79,6 +80,19 @@ void with_topic(Session& session, const Opening& opening, const broker::TopicPtr
                                  answer<broker::ReaderPtr>(session, opening));
 }
 
+using Brought = std::optional<broker::SchemaDefinition>;
+
+void with_schema(Session& session, const Opening& opening, const Brought& schema,
+                 const broker::TopicPtr& topic) {
+  if (!schema) return with_topic(session, opening, topic);
+  session.broker().schemas().admit_consumer(
+      topic, schema, session.back<void>([opening, topic](Session& back, const Result<>& admitted) {
+        if (!admitted)
+          return opened(back, opening, Result<broker::ConsumerPtr>(std::unexpected(admitted.error())));
+        with_topic(back, opening, topic);
+      }));
+}
+
 /// As in Pulsar it begins with what comes next, whatever was asked for: there is nothing before.
 void on_volatile_topic(Session& session, Opening opening, const std::string& topic) {
   opening.options.initial_position = InitialPosition::latest;
@@ -142,7 +156,6 @@ Result<std::string> check(const Session& session, const wire::CommandSubscribe& 
   if (*command.start_message_rollback_duration_sec > 0 && *command.durable)
     return fail(ErrorCode::unsupported_by_engine,
                 "only a reader can start so many seconds back; a subscription can seek there");
-  GEMINGA_TRY_VOID(check_schema(command.schema));
   GEMINGA_TRY_VOID(base::check_subscription_name(command.subscription));
   return session.topic(command.topic, auth::Permission::consume);
 }
@@ -175,18 +188,22 @@ void subscribe(Session& session, const wire::CommandSubscribe& command) {
   }
   const auto topic = check(session, command);
   if (!topic) return session.refuse(command.request_id, topic.error());
+  auto schema = schema_of(command.schema);
+  if (!schema) return session.refuse(command.request_id, schema.error());
+  const bool kept = !broker::VolatileTopics::names(*topic);
+  if (const auto good = kept ? Result<>{} : check_unkept(*schema); !good)
+    return session.refuse(command.request_id, good.error());
   auto opening = opening_of(session, command, *topic);
   if (!opening) return session.refuse(command.request_id, opening.error());
   session.add(opening->receiver);
-  if (broker::VolatileTopics::names(*topic)) return on_volatile_topic(session, *std::move(opening), *topic);
+  if (!kept) return on_volatile_topic(session, *std::move(opening), *topic);
   session.broker().open_topic(
       *topic, *command.force_topic_creation,
-      session.back<broker::TopicPtr>(
-          [opening = *std::move(opening)](Session& back, Result<broker::TopicPtr> found) {
-            if (!found)
-              return opened(back, opening, Result<broker::ConsumerPtr>(std::unexpected(found.error())));
-            with_topic(back, opening, *found);
-          }));
+      session.back<broker::TopicPtr>([opening = *std::move(opening), schema = *std::move(schema)](
+                                         Session& back, Result<broker::TopicPtr> found) {
+        if (!found) return opened(back, opening, Result<broker::ConsumerPtr>(std::unexpected(found.error())));
+        with_schema(back, opening, schema, *found);
+      }));
 }
 
 }  // namespace geminga::doors::pulsar::commands
