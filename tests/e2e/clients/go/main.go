@@ -1,4 +1,4 @@
-// The program of Pulsar's Go client: runs the tests, or those that are named, and prints one JSON line for each.
+// The program of Pulsar's Go client: runs the tests, or those that are named, and prints one JSON line for each; or it is a worker of faults.py.
 package main
 
 import (
@@ -57,6 +57,10 @@ func run(each test) {
 }
 
 func main() {
+	if len(os.Args) > 2 && os.Args[1] == "work" {
+		work(os.Args[2:])
+		return
+	}
 	for _, each := range slices.Concat(messages, acknowledgements, producers, subscriptions, positions, topics, connections) {
 		if len(os.Args) == 1 || slices.Contains(os.Args[1:], each.feature) {
 			run(each)

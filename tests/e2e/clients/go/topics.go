@@ -13,7 +13,7 @@ var topics = []test{
 	{"regex", regex},
 	{"multi-topics", multiTopics},
 	{"partitions", partitions},
-	{"partition-growth", partitionGrowth},
+	{"growing-partitions", partitionGrowth},
 	{"non-persistent", nonPersistent},
 	{"table-view", tableView},
 	{"compaction", compaction},

@@ -25,7 +25,8 @@ final class Connections {
 
     @Feature("unload-reconnect")
     static void unload(Lab lab) throws Exception {
-        try (Producer<byte[]> producer = lab.producer(lab.topic()); Consumer<byte[]> consumer = lab.consumer(lab.topic()).subscribe()) {
+        try (Producer<byte[]> producer = lab.producer(lab.topic());
+                Consumer<byte[]> consumer = lab.consumer(lab.topic()).isAckReceiptEnabled(true).acknowledgmentGroupTime(0, TimeUnit.MILLISECONDS).subscribe()) {
             producer.send(bytes("before"));
             Check.same("before", Lab.text(take(consumer, 1, true).get(0)), "message");
             lab.admin().topics().unload(lab.topic());

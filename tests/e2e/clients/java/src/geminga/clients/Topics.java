@@ -122,7 +122,7 @@ final class Topics {
         }
     }
 
-    @Feature("partition-growth")
+    @Feature("growing-partitions")
     static void growth(Lab lab) throws Exception {
         lab.admin().topics().createPartitionedTopic(lab.topic(), 1);
         try (Producer<byte[]> producer = roundRobin(lab);
