@@ -37,9 +37,8 @@ WORK = {"java": lambda: [*languages.java()[:-1], "geminga.clients.Worker"], "go"
 class Server:
     """A serve that comes again at the same place."""
 
-    def __init__(self, folder, *flags):
-        self.folder, self.flags = folder, flags
-        self.pulsar = "127.0.0.1:0"
+    def __init__(self, folder, *flags, pulsar="127.0.0.1:0"):
+        self.folder, self.flags, self.pulsar = folder, flags, pulsar
         self.restarts = []
         self.start()
 
@@ -97,6 +96,9 @@ class Crew:
                    START_SECONDS_MAX, every=0.2)
 
     def all_work(self):
+        for name, process in self.processes.items():
+            if process.poll() is not None:
+                raise AssertionError(f"{name} ended: {(self.folder / f'{name}.err').read_text()[-500:]}")
         eventually(lambda: f"all work; silent: {[name for name in self.processes if not self.lines(name)]}",
                    lambda: all(self.lines(name) for name in self.processes), START_SECONDS_MAX, every=0.2)
 
@@ -223,10 +225,7 @@ def consumes(crew, name, words, wrap=list):
 
 def half_open(folder, _):
     """A client that is gone without a word: its place is free when the server has noticed."""
-    with netns.Namespace("half", "10.213.7") as space, Server(folder, "--listen-all", "--insecure") as server:
-        server.serve.terminate()
-        server.pulsar = "0.0.0.0:0"
-        server.start()
+    with netns.Namespace("half", "10.213.7") as space, Server(folder, "--listen-all", "--insecure", pulsar="0.0.0.0:0") as server:
         port = server.pulsar.rsplit(":", 1)[1]
         with Crew(folder, f"pulsar://{space.outside}:{port}") as crew:
             crew.start("producer-go", "go", "produce", "orders", "go")

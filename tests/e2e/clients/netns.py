@@ -1,10 +1,15 @@
 """Network namespaces with a link to this one. Needs root and Debian's iproute2."""
 import contextlib
 import os
+import pathlib
 import shutil
 import socket
 import subprocess
 import threading
+
+import servers  # finds the other folders of tests
+
+harness = servers.harness
 
 
 def refusal():
@@ -36,13 +41,17 @@ class Namespace:
             ip("link", "set", self.link, "up")
             for words in (("addr", "add", f"{self.inside}/30", "dev", "up0"), ("link", "set", "up0", "up"), ("link", "set", "lo", "up")):
                 ip("-n", self.name, *words)
+            state = pathlib.Path(f"/sys/class/net/{self.link}/operstate")
+            harness.eventually(f"{self.link} is up", lambda: state.read_text().strip() == "up")
         except BaseException:
             self.__exit__()
             raise
         return self
 
     def __exit__(self, *exception):
-        ip("netns", "del", self.name, check=False)  # its end of the link goes, and the other with it
+        """The link first: a namespace lives on for as long as a connection in it waits for an answer."""
+        ip("link", "del", self.link, check=False)
+        ip("netns", "del", self.name, check=False)
 
     def command(self, command):
         return ["ip", "netns", "exec", self.name, *map(str, command)]
