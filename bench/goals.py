@@ -21,7 +21,7 @@ BODY = 1024
 
 
 class Goal:
-    """`value` and `limit` get the measurements of one round; `at_least` or at most. Without a limit: a floor, what the machine can."""
+    """`value` and `limit` get the measurements of one round; `at_least` or at most. Without a limit: only shown, as a floor, what the machine can."""
 
     def __init__(self, name, unit, value, limit, at_least):
         self.name, self.unit, self.value, self.limit, self.at_least = name, unit, value, limit, at_least
@@ -43,8 +43,12 @@ def at_most(name, unit, limit, value):
     return Goal(name, unit, value, limit if callable(limit) else lambda _: limit, False)
 
 
+def shown(name, unit, value):
+    return Goal(name, unit, value, None, True)
+
+
 def floor(name, unit, value):
-    return Goal("floor: " + name, unit, value, None, True)
+    return shown("floor: " + name, unit, value)
 
 
 GOALS = [
@@ -115,14 +119,17 @@ def print_table(results):
               f"{number(result['least']) + ' - ' + number(result['most']):>23}  {goal}{': NOT REACHED' if result['reached'] is False else ''}".rstrip())
 
 
-def run_rounds(doc, goals, one_round, seconds, seconds_help):
-    """The program: rounds of `one_round(build, folder, seconds)`, then the table, and the report where it is wanted."""
+def options(doc, seconds, seconds_help):
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build", type=lambda text: pathlib.Path(text).resolve())
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=seconds, help=seconds_help)
     parser.add_argument("--json", type=pathlib.Path)
-    arguments = parser.parse_args()
+    return parser
+
+
+def run_rounds(arguments, goals, one_round):
+    """The program: rounds of `one_round(build, folder, seconds)`, then the table, and the report where it is wanted."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="geminga-goals-", dir=arguments.build))  # beside the build: a disk, not a tmpfs
     rounds = []
     try:
@@ -136,7 +143,8 @@ def run_rounds(doc, goals, one_round, seconds, seconds_help):
     report = {"date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"), "machine": machine(), "goals": results, "rounds": rounds}
     if arguments.json:
         arguments.json.write_text(json.dumps(report) + "\n")
+    return report
 
 
 if __name__ == "__main__":
-    run_rounds(__doc__, GOALS, one_round, 60, "of publishing in each round; 60 leave about 35 GB on the disk until it ends")
+    run_rounds(options(__doc__, 60, "of publishing in each round; 60 leave about 35 GB on the disk until it ends").parse_args(), GOALS, one_round)

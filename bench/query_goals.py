@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import time
 
-from goals import at_least, at_most, floor, run_rounds
+from goals import at_least, at_most, floor, options, run_rounds
 from run import Serve, floor_fdatasync, query_bench
 
 RULES = """
@@ -77,4 +77,4 @@ def one_round(build, folder, seconds):
 
 
 if __name__ == "__main__":
-    run_rounds(__doc__, GOALS, one_round, 10, "of each load")
+    run_rounds(options(__doc__, 10, "of each load").parse_args(), GOALS, one_round)

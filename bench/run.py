@@ -41,6 +41,16 @@ def floor_fdatasync(folder, rounds=1000, size=4096):
     return {"p50_us": percentile(took, 0.5), "p99_us": percentile(took, 0.99)}
 
 
+def cpu_ms(pid):
+    """What a process has computed so far; unlike the time on the wall it does not grow with what else the machine does."""
+    return sum(int(path.read_text().split()[0]) for path in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e6
+
+
+def memory_kib(pid):
+    fields = dict(line.split(":", 1) for line in open(f"/proc/{pid}/smaps_rollup").read().splitlines()[1:])
+    return {"rss_kib": int(fields["Rss"].split()[0]), "pss_kib": int(fields["Pss"].split()[0])}
+
+
 class Serve:
     def __init__(self, build, folder, *flags):
         self.began = time.perf_counter()
@@ -50,15 +60,14 @@ class Serve:
         self.ready_ms = (time.perf_counter() - self.began) * 1000
         if not line:
             raise SystemExit("serve did not become ready")
-        self.url = "http://" + json.loads(line)["http"]
+        addresses = json.loads(line)
+        self.url, self.pulsar_url = "http://" + addresses["http"], "pulsar://" + addresses["pulsar"]
 
     def cpu_ms(self):
-        """What it has computed so far; unlike the time on the wall it does not grow with what else the machine does."""
-        return sum(int(path.read_text().split()[0]) for path in pathlib.Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")) / 1e6
+        return cpu_ms(self.process.pid)
 
     def memory_kib(self):
-        fields = dict(line.split(":", 1) for line in open(f"/proc/{self.process.pid}/smaps_rollup").read().splitlines()[1:])
-        return {"rss_kib": int(fields["Rss"].split()[0]), "pss_kib": int(fields["Pss"].split()[0])}
+        return memory_kib(self.process.pid)
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
