@@ -7,6 +7,7 @@
 #include "base/try.hpp"
 #include "storage/checkpoint.hpp"
 #include "storage/metadata_commits.hpp"
+#include "storage/metadata_names.hpp"
 #include "storage/metadata_partitions.hpp"
 #include "storage/metadata_rows.hpp"
 #include "storage/metadata_schema.hpp"
@@ -95,12 +96,12 @@ Result<DirectoryRow> MetadataStore::directory() const {
 }
 
 Result<std::vector<std::string>> MetadataStore::tenants() const {
-  return commits_->select<std::string>("SELECT name FROM tenants ORDER BY name",
+  return commits_->select<std::string>("SELECT name FROM tenants WHERE deleted = 0 ORDER BY name",
                                        [](const Statement& row) { return row.text(0); });
 }
 
 Result<std::vector<std::string>> MetadataStore::namespaces() const {
-  return commits_->select<std::string>("SELECT name FROM namespaces ORDER BY name",
+  return commits_->select<std::string>("SELECT name FROM namespaces WHERE deleted = 0 ORDER BY name",
                                        [](const Statement& row) { return row.text(0); });
 }
 
@@ -131,33 +132,40 @@ Result<std::vector<PolicyRow>> MetadataStore::policies() const {
       });
 }
 
+Result<std::vector<GrantRow>> MetadataStore::grants() const {
+  return commits_->select<GrantRow>(
+      "SELECT scope, role, actions FROM grants ORDER BY scope, role", [](const Statement& row) {
+        return GrantRow{.scope = row.text(0), .role = row.text(1), .actions = row.text(2)};
+      });
+}
+
 void MetadataStore::create_tenant(std::string tenant, Done<void> done) {
   commits_->write<void>(
-      [tenant = std::move(tenant)](Sqlite& database) -> Result<> {
-        GEMINGA_TRY(auto insert, database.prepare("INSERT INTO tenants VALUES(?)"));
-        if (auto added = insert.bind(1, tenant).step(); !added)
-          return std::unexpected(named(std::move(added).error(), "tenant", tenant));
-        return {};
-      },
+      [tenant = std::move(tenant)](Sqlite& database) { return insert_tenant(database, tenant); },
       std::move(done));
 }
 
 void MetadataStore::create_namespace(std::string name, Done<void> done) {
   commits_->write<void>(
-      [name = std::move(name)](Sqlite& database) -> Result<> {
-        const std::string tenant = name.substr(0, name.find('/'));
-        if (tenant.empty() || tenant.size() + 1 >= name.size())
-          return fail(ErrorCode::invalid_argument,
-                      fmt::format("'{}' is not of the form tenant/namespace", name));
-        GEMINGA_TRY(const bool there, exists(database, "SELECT 1 FROM tenants WHERE name = ?", tenant));
-        if (!there)
-          return fail(ErrorCode::not_found,
-                      fmt::format("tenant '{}' does not exist; create it first", tenant));
-        GEMINGA_TRY(auto insert, database.prepare("INSERT INTO namespaces VALUES(?, ?)"));
-        if (auto added = insert.bind(1, name).bind(2, tenant).step(); !added)
-          return std::unexpected(named(std::move(added).error(), "namespace", name));
-        return {};
-      },
+      [name = std::move(name)](Sqlite& database) { return insert_namespace(database, name); },
+      std::move(done));
+}
+
+void MetadataStore::delete_tenant(std::string tenant, Done<void> done) {
+  commits_->write<void>(
+      [tenant = std::move(tenant)](Sqlite& database) { return remove_tenant(database, tenant); },
+      std::move(done));
+}
+
+void MetadataStore::delete_namespace(std::string name, Done<void> done) {
+  commits_->write<void>(
+      [name = std::move(name)](Sqlite& database) { return remove_namespace(database, name); },
+      std::move(done));
+}
+
+void MetadataStore::change_grants(GrantChange change, Done<void> done) {
+  commits_->write<void>(
+      [change = std::move(change)](Sqlite& database) { return store_grants(database, change); },
       std::move(done));
 }
 
@@ -267,8 +275,7 @@ void MetadataStore::set_topic_policies(TopicId id, PolicyValues values, Done<voi
 void MetadataStore::set_namespace_policies(std::string name_space, PolicyValues values, Done<void> done) {
   commits_->write<void>(
       [name_space = std::move(name_space), values = std::move(values)](Sqlite& database) -> Result<> {
-        GEMINGA_TRY(const bool there,
-                    exists(database, "SELECT 1 FROM namespaces WHERE name = ?", name_space));
+        GEMINGA_TRY(const bool there, exists(database, kKnownNamespace, name_space));
         if (!there)
           return fail(ErrorCode::not_found, fmt::format("namespace '{}' does not exist", name_space));
         GEMINGA_TRY(auto clear, database.prepare("DELETE FROM namespace_policies WHERE namespace = ?"));

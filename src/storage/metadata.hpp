@@ -80,6 +80,19 @@ struct PolicyRow {
 /// Name to value.
 using PolicyValues = std::map<std::string, std::uint64_t>;
 
+/// What a role was given at run time. Roles and actions are words of whoever writes them.
+struct GrantRow {
+  std::string scope;  ///< "tenant", "tenant/namespace" or the full name of a topic
+  std::string role;
+  std::string actions;  ///< never empty
+  bool operator==(const GrantRow&) const = default;
+};
+struct GrantChange {
+  std::string scope;
+  std::map<std::string, std::string> actions;  ///< by role; empty: it has none any more
+  bool replaces_all = false;                   ///< roles that are not named lose what they have
+};
+
 struct DirectoryRow {
   std::string uuid;
   std::uint32_t format = 1;
@@ -126,10 +139,16 @@ class MetadataStore {
   [[nodiscard]] Result<std::vector<PartitionedRow>> partitioned_topics() const;
   [[nodiscard]] Result<std::vector<SubscriptionRow>> subscriptions() const;
   [[nodiscard]] Result<std::vector<PolicyRow>> policies() const;
+  [[nodiscard]] Result<std::vector<GrantRow>> grants() const;  ///< by scope and role
 
   // already_exists where it does; not_found where the parent is missing.
   void create_tenant(std::string tenant, Done<void> done);
   void create_namespace(std::string tenant_and_namespace, Done<void> done);
+  /// With what was granted. Errors: not_found, conflict (it has namespaces, or topics).
+  void delete_tenant(std::string tenant, Done<void> done);
+  void delete_namespace(std::string tenant_and_namespace, Done<void> done);
+  /// Errors: not_found (no such tenant, namespace or topic).
+  void change_grants(GrantChange change, Done<void> done);
   void create_topic(std::string name, Done<TopicRow> done);
   /// With all its partitions, whose rows it gives. A name is that of a plain or of a partitioned topic, never
   /// of both.

@@ -136,8 +136,11 @@ Result<> remove_partitioned_topic(Sqlite& database, const std::string& name,
                                   const std::vector<TopicId>& partitions) {
   GEMINGA_TRY_VOID(known_partitions_of(database, name));
   for (const TopicId partition : partitions) GEMINGA_TRY_VOID(tombstone(database, partition));
-  GEMINGA_TRY(auto drop, database.prepare("DELETE FROM partitioned_topics WHERE name = ?"));
-  GEMINGA_TRY_VOID(drop.bind(1, name).step());
+  for (const char* of_whole :
+       {"DELETE FROM grants WHERE scope = ?", "DELETE FROM partitioned_topics WHERE name = ?"}) {
+    GEMINGA_TRY(auto drop, database.prepare(of_whole));
+    GEMINGA_TRY_VOID(drop.bind(1, name).step());
+  }
   return drop_schemas(database, name);
 }
 

@@ -77,7 +77,7 @@ Result<std::string> known_namespace_of(Sqlite& database, const std::string& topi
     return fail(ErrorCode::invalid_argument,
                 fmt::format("'{}' is no full topic name; write persistent://tenant/namespace/topic", topic));
   std::string name = topic.substr(start + 3, end - start - 3);
-  GEMINGA_TRY(const bool there, exists(database, "SELECT 1 FROM namespaces WHERE name = ?", name));
+  GEMINGA_TRY(const bool there, exists(database, kKnownNamespace, name));
   if (!there)
     return fail(ErrorCode::not_found, fmt::format("namespace '{}' does not exist; create it first", name));
   return name;
@@ -104,6 +104,7 @@ Result<> tombstone(Sqlite& database, TopicId id) {
   for (const char* of_topic :
        {"DELETE FROM subscriptions WHERE topic = ?", "DELETE FROM topic_policies WHERE topic = ?",
         "UPDATE topics SET tombstone = 1 WHERE view_of = ?",
+        "DELETE FROM grants WHERE scope = (SELECT name FROM topics WHERE id = ?)",
         "DELETE FROM schemas WHERE topic = (SELECT name FROM topics WHERE id = ?)"}) {
     GEMINGA_TRY(auto drop, database.prepare(of_topic));
     GEMINGA_TRY_VOID(drop.bind(1, id.value).step());

@@ -19,6 +19,8 @@ inline constexpr char kSelectTopics[] =
     "SELECT id, name, tombstone, retention_seconds, retention_bytes, producer_epoch, terminated, view, "
     "horizon, view_of, view_entries FROM topics";
 
+inline constexpr char kKnownNamespace[] = "SELECT 1 FROM namespaces WHERE name = ? AND deleted = 0";
+
 /// Of all of them, by id.
 Result<std::vector<SubscriptionRow>> subscription_rows(Sqlite& database);
 /// With its properties; gives it with its id. Errors: not_found, already_exists.

@@ -80,6 +80,15 @@ CREATE TABLE schema_properties(
   PRIMARY KEY(schema, name)) WITHOUT ROWID;
 PRAGMA user_version = 7;
 )sql",
+    // Deleted names stay as long as tombstones refer to them, and may come back. A grant's scope is a tenant
+    // (its administrators), a namespace or a topic; no reference, as it is one of three.
+    R"sql(
+ALTER TABLE tenants ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE namespaces ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE grants(
+  scope TEXT NOT NULL, role TEXT NOT NULL, actions TEXT NOT NULL, PRIMARY KEY(scope, role)) WITHOUT ROWID;
+PRAGMA user_version = 8;
+)sql",
 };
 static_assert(std::size(kMigrations) + 1 == kMetadataSchema);
 

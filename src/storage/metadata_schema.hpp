@@ -9,7 +9,7 @@ namespace geminga::storage {
 
 class Sqlite;
 
-inline constexpr int kMetadataSchema = 7;
+inline constexpr int kMetadataSchema = 8;
 
 /// Makes the tables in a new file, where it may be new, or checks that they are ours: schema version, UUID of
 /// the directory, structure of the file. Errors: format_too_new, corrupted.

@@ -24,6 +24,8 @@ inline Result<void> bring_back_to_schema(const std::filesystem::path& file, int 
       "ALTER TABLE topics DROP COLUMN view_entries;"
       "ALTER TABLE topics DROP COLUMN view_of;",
       "DROP TABLE schema_properties; DROP TABLE schemas;",
+      "DROP TABLE grants; ALTER TABLE tenants DROP COLUMN deleted;"
+      "ALTER TABLE namespaces DROP COLUMN deleted;",
   };
   static_assert(std::size(kUndo) + 1 == kMetadataSchema);
   GEMINGA_TRY(const auto database, Sqlite::open(file, false));
