@@ -93,7 +93,8 @@ Result<std::unique_ptr<bus::EngineReader>> Opener::open_reader(const bus::Engine
                                                                std::shared_ptr<bus::EngineSink> sink) {
   // Behind a message of a batch its others come: the whole batch, as nobody here can begin within it.
   const auto* id = std::get_if<MessageId>(&options.start);
-  const broker::ReaderStart start{.position = options.start,
+  const auto position = std::visit([](const auto& at) -> SeekTarget { return at; }, options.start);
+  const broker::ReaderStart start{.position = position,
                                   .inclusive = options.inclusive || (id != nullptr && id->batch_index >= 0),
                                   .read_compacted = options.read_compacted};
   const broker::Permits permits{.messages = options.queue.messages, .bytes = options.queue.bytes};
