@@ -18,7 +18,8 @@ Result<Key> key_of(const AuthSettings& settings) {
   }
   if (settings.token_public_key.empty())
     return fail(ErrorCode::config_error,
-                "[auth] names roles but no key to prove them; set token_secret_key or token_public_key");
+                "[auth] names roles but no key to prove them; set token_secret_key or token_public_key, or "
+                "take client certificates (--tls-ca)");
   GEMINGA_TRY(const std::string bytes, read_public_key(settings.token_public_key));
   return Key::public_key(bytes);
 }
@@ -58,39 +59,76 @@ Result<PrincipalPtr> principal_of(const AuthSettings& settings, const std::strin
 }  // namespace
 
 Result<Authenticator> Authenticator::create(const AuthSettings& settings, base::Clock* clock) {
-  GEMINGA_TRY(Key key, key_of(settings));
+  std::optional<TokenVerifier> verifier;
+  if (settings.takes_tokens() || !settings.takes_certificates()) {
+    GEMINGA_TRY(Key key, key_of(settings));
+    verifier.emplace(std::move(key),
+                     TokenVerifier::Options{.audience = settings.token_audience, .clock = clock});
+  }
   std::map<std::string, PrincipalPtr> principals;
   for (const std::string& role : roles_of(settings)) {
     GEMINGA_TRY(principals[role], principal_of(settings, role));
   }
   if (principals.empty())
     return fail(ErrorCode::config_error,
-                "[auth] names a key but no role, so nobody could come in; add superuser_roles or "
-                "[auth.roles.NAME]");
-  return Authenticator(TokenVerifier(std::move(key), {.audience = settings.token_audience, .clock = clock}),
-                       std::move(principals));
+                "[auth] says how a role is proven but names no role, so nobody could come in; add "
+                "superuser_roles or [auth.roles.NAME]");
+  Authenticator made(std::move(verifier), std::move(principals));
+  made.takes_certificates_ = settings.takes_certificates();
+  if (settings.anonymous_role.empty()) return made;
+  auto anonymous = made.principal(settings.anonymous_role);
+  if (!anonymous)
+    return fail(ErrorCode::config_error,
+                fmt::format("the anonymous role '{}' needs a tenant: write [auth.roles.\"{}\"] with tenant = "
+                            "\"...\"",
+                            settings.anonymous_role, settings.anonymous_role));
+  made.anonymous_ = *std::move(anonymous);
+  return made;
 }
 
-Result<Proof> Authenticator::authenticate(std::string_view authorization) const {
+Result<Proof> Authenticator::authenticate(std::string_view authorization,
+                                          const std::optional<std::string>& certificate) const {
   constexpr std::string_view kScheme = "Bearer ";
   if (authorization.empty())
-    return fail(ErrorCode::unauthorized, "a token is needed: send Authorization: Bearer TOKEN");
+    return certificate && takes_certificates_ ? authenticate_certificate(certificate)
+                                              : authenticate_anonymous();
   if (!authorization.starts_with(kScheme))
     return fail(ErrorCode::unauthorized, "Authorization must have the form: Bearer TOKEN");
   return authenticate_token(authorization.substr(kScheme.size()));
 }
 
 Result<Proof> Authenticator::authenticate_token(std::string_view token) const {
-  GEMINGA_TRY(const Claims claims, verifier_.verify(token));
-  const auto found = principals_.find(claims.subject);
-  if (found == principals_.end())
-    return fail(
-        ErrorCode::forbidden,
-        fmt::format("nobody has given the role '{}' a tenant here; the operator does, in geminga.toml",
-                    claims.subject));
-  Proof proof{.principal = found->second, .until = std::nullopt};
+  if (!verifier_)
+    return fail(ErrorCode::unauthorized, "tokens are not taken here; show a client certificate");
+  GEMINGA_TRY(const Claims claims, verifier_->verify(token));
+  Proof proof;
+  GEMINGA_TRY(proof.principal, principal(claims.subject));
   if (claims.expires_at) proof.until = Timestamp{std::chrono::seconds{*claims.expires_at} + kLeeway};
   return proof;
+}
+
+Result<Proof> Authenticator::authenticate_certificate(const std::optional<std::string>& common_name) const {
+  if (!takes_certificates_)
+    return fail(ErrorCode::unauthorized, "client certificates are no proof here; use a token");
+  if (!common_name)
+    return fail(ErrorCode::unauthorized,
+                "no client certificate with exactly one common name (CN) was shown; connect by TLS with one");
+  Proof proof;
+  GEMINGA_TRY(proof.principal, principal(*common_name));
+  return proof;
+}
+
+Result<Proof> Authenticator::authenticate_anonymous() const {
+  if (anonymous_) return Proof{.principal = anonymous_, .until = std::nullopt};
+  return fail(ErrorCode::unauthorized, "a token is needed; over HTTP: Authorization: Bearer TOKEN");
+}
+
+Result<PrincipalPtr> Authenticator::principal(const std::string& role) const {
+  const auto found = principals_.find(role);
+  if (found != principals_.end()) return found->second;
+  return fail(
+      ErrorCode::forbidden,
+      fmt::format("nobody has given the role '{}' a tenant here; the operator does, in geminga.toml", role));
 }
 
 }  // namespace geminga::auth

@@ -16,6 +16,7 @@
 #include <openssl/x509.h>
 
 #include "base/base64.hpp"
+#include "base/freed.hpp"
 #include "base/secret_file.hpp"
 #include "base/try.hpp"
 
@@ -27,10 +28,7 @@ constexpr std::size_t kSecretBytes = 32;
 constexpr int kRsaBitsMin = 2'048;
 constexpr std::size_t kCoordinateBytes = 32;  // R and S of ES256
 
-template <class T, void (*Free)(T*)>
-struct Freed {
-  void operator()(T* thing) const { Free(thing); }
-};
+using base::Freed;
 using Bio = std::unique_ptr<BIO, Freed<BIO, BIO_free_all>>;
 using DigestContext = std::unique_ptr<EVP_MD_CTX, Freed<EVP_MD_CTX, EVP_MD_CTX_free>>;
 using Signature = std::unique_ptr<ECDSA_SIG, Freed<ECDSA_SIG, ECDSA_SIG_free>>;

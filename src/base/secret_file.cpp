@@ -15,23 +15,27 @@ constexpr std::string_view kBlanks = " \t\r\n";
 
 }  // namespace
 
-Result<std::string> read_public_file(const std::filesystem::path& file) {
+Result<std::string> read_public_file(const std::filesystem::path& file, std::size_t bytes_max) {
   std::error_code ignored;
   std::ifstream in(file, std::ios::binary);
   if (!in || std::filesystem::is_directory(file, ignored))
     return fail(
         ErrorCode::config_error,
         fmt::format("the file {} cannot be read; does it exist and may this user read it?", file.string()));
-  std::string content(kBytesMax + 1, '\0');
+  std::string content(bytes_max + 1, '\0');
   in.read(content.data(), static_cast<std::streamsize>(content.size()));
   content.resize(static_cast<std::size_t>(in.gcount()));
   if (in.bad())
     return fail(ErrorCode::config_error, fmt::format("reading the file {} failed", file.string()));
-  if (content.empty() || content.size() > kBytesMax)
+  if (content.empty() || content.size() > bytes_max)
     return fail(ErrorCode::config_error,
                 fmt::format("the file {} {}, which is no secret and no key", file.string(),
-                            content.empty() ? "is empty" : fmt::format("is over {} bytes", kBytesMax)));
+                            content.empty() ? "is empty" : fmt::format("is over {} bytes", bytes_max)));
   return content;
+}
+
+Result<std::string> read_public_file(const std::filesystem::path& file) {
+  return read_public_file(file, kBytesMax);
 }
 
 Result<std::string> read_secret_file(const std::filesystem::path& file) {

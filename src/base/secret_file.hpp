@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <string>
 
@@ -15,6 +16,8 @@ Result<std::string> read_secret_file(const std::filesystem::path& file);
 
 /// The same for a public key, which everyone may read.
 Result<std::string> read_public_file(const std::filesystem::path& file);
+/// And for what may be larger, as certificates.
+Result<std::string> read_public_file(const std::filesystem::path& file, std::size_t bytes_max);
 
 /// read_secret_file() where the secret is text: its first line without blanks and line ends around it.
 Result<std::string> read_secret_line(const std::filesystem::path& file);

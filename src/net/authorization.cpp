@@ -81,7 +81,8 @@ Result<HttpAdmission> Authorization::decide(const HttpRequest& head, const Route
   if (route != nullptr && route->need == auth::Need::nothing) return HttpAdmission{};
   if (head.headers.count("Authorization") > 1)
     return fail(ErrorCode::unauthorized, "more than one Authorization header");
-  GEMINGA_TRY(const auth::Proof proof, authenticator_->authenticate(head.header("Authorization")));
+  GEMINGA_TRY(const auth::Proof proof,
+              authenticator_->authenticate(head.header("Authorization"), head.certificate_name));
   role = proof.principal->role;
   base::Clock& clock = options_->clock != nullptr ? *options_->clock : base::Clock::system();
   GEMINGA_TRY(auto place, shares_->take(role, clock.monotonic_now()));

@@ -28,17 +28,18 @@ base::MonotonicTime now() {
 
 }  // namespace
 
-HttpConnection::HttpConnection(HttpServerCore& core, asio::ip::tcp::socket socket)
+HttpConnection::HttpConnection(HttpServerCore& core, Stream stream)
     : core_(core),
-      socket_(std::move(socket)),
+      stream_(std::move(stream)),
       // A chunk's own head counts against no limit of the parser; this bounds it.
       buffer_(core.options.header_bytes_max + 2 * kPipelinedBytesMax) {}
 
 void HttpConnection::start() {
   boost::system::error_code error;
-  const auto peer = socket_.remote_endpoint(error);
+  const auto peer = stream_.socket().remote_endpoint(error);
   if (error) return close();  // gone before we came to it
   peer_ = text_of(peer);
+  if (stream_.tls() != nullptr) certificate_name_ = stream_.tls()->common_name();
   deadline_ = now() + core_.options.header_timeout;
   watch();
 }
@@ -53,8 +54,7 @@ void HttpConnection::check_deadline(base::MonotonicTime time) {
   if (time < deadline_) return;
   deadline_ = base::MonotonicTime::max();
   if (state_ == State::head || state_ == State::body) {
-    ErrorCodeAsio ignored;
-    socket_.cancel(ignored);  // the read in progress
+    stream_.cancel();  // the read in progress
     keep_alive_ = false;
     return refuse(error_response(408, "timeout", "the request did not arrive in time"));
   }
@@ -76,8 +76,7 @@ void HttpConnection::leave_stream() {
 void HttpConnection::close() {
   if (state_ == State::closed) return;
   state_ = State::closed;
-  boost::system::error_code ignored;  // nothing can be done about a socket that does not close
-  socket_.close(ignored);
+  stream_.close();
   parser_.reset();
   admission_ = {};
   if (const auto exchange = std::move(exchange_)) exchange->client_gone();
@@ -102,11 +101,10 @@ void HttpConnection::wait_for_request() {
 void HttpConnection::watch() {
   if (watching_) return;
   watching_ = true;
-  socket_.async_wait(asio::ip::tcp::socket::wait_read,
-                     [self = shared_from_this()](const ErrorCodeAsio& error) {
-                       self->watching_ = false;
-                       self->on_readable(error);
-                     });
+  stream_.async_wait_readable([self = shared_from_this()](const ErrorCodeAsio& error) {
+    self->watching_ = false;
+    self->on_readable(error);
+  });
 }
 
 void HttpConnection::on_readable(const ErrorCodeAsio& error) {
@@ -118,7 +116,7 @@ void HttpConnection::on_readable(const ErrorCodeAsio& error) {
 
 void HttpConnection::look_for_end() {
   ErrorCodeAsio error;
-  const std::size_t bytes = socket_.read_some(buffer_.prepare(4096), error);
+  const std::size_t bytes = stream_.read_some(buffer_.prepare(4096), error);
   buffer_.commit(bytes);
   if (error == asio::error::would_block) return watch();
   if (error == asio::error::eof) {
@@ -147,7 +145,7 @@ void HttpConnection::read_head() {
   parser_->header_limit(static_cast<std::uint32_t>(core_.options.header_bytes_max));
   parser_->body_limit(core_.options.body_bytes_max);
   http::async_read_header(
-      socket_, buffer_, *parser_,
+      stream_, buffer_, *parser_,
       [self = shared_from_this(), parser = parser_](const ErrorCodeAsio& error, std::size_t) {
         if (self->state_ == State::head) self->on_head(error);
       });
@@ -168,8 +166,10 @@ std::optional<HttpResponse> HttpConnection::examine_head() {
   const auto& message = parser_->get();
   keep_alive_ = message.keep_alive() && !core_.stopping && !half_closed_;
   http_1_0_ = message.version() == 10;
-  request_ = HttpRequest{
-      .method = std::string(message.method_string()), .target = std::string(message.target()), .peer = peer_};
+  request_ = HttpRequest{.method = std::string(message.method_string()),
+                         .target = std::string(message.target()),
+                         .peer = peer_,
+                         .certificate_name = certificate_name_};
   head_only_ = request_.method == "HEAD";
   for (const auto& field : message)
     request_.headers.add(std::string(field.name_string()), std::string(field.value()));
@@ -211,7 +211,7 @@ std::optional<HttpResponse> HttpConnection::examine_head() {
 
 void HttpConnection::send_continue() {
   static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-  asio::async_write(socket_, asio::buffer(kContinue),
+  asio::async_write(stream_, asio::buffer(kContinue),
                     [self = shared_from_this()](const ErrorCodeAsio& error, std::size_t) {
                       if (self->state_ != State::body) return;
                       if (error) return self->close();
@@ -220,7 +220,7 @@ void HttpConnection::send_continue() {
 }
 
 void HttpConnection::read_body() {
-  http::async_read(socket_, buffer_, *parser_,
+  http::async_read(stream_, buffer_, *parser_,
                    [self = shared_from_this(), parser = parser_](const ErrorCodeAsio& error, std::size_t) {
                      if (self->state_ == State::body) self->on_body(error);
                    });
@@ -256,8 +256,19 @@ void HttpConnection::refuse(HttpResponse response) {
   write_response(std::move(response));
 }
 
+/// What came first is no request but the beginning of a handshake.
+bool HttpConnection::speaks_tls() const {
+  const auto first = buffer_.data();
+  return stream_.tls() == nullptr && first.size() > 0 &&
+         *static_cast<const char*>(first.data()) == kTlsFirstByte;
+}
+
 void HttpConnection::refuse_unreadable(const ErrorCodeAsio& error) {
   keep_alive_ = false;
+  if (speaks_tls()) {
+    core_.report_tls(peer_);
+    return close();
+  }
   if (error == http::error::header_limit || error == http::error::buffer_overflow)
     return refuse(error_response(
         431, "too_large",

@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
@@ -14,6 +13,7 @@
 #include "base/clock.hpp"
 #include "net/http_exchange.hpp"
 #include "net/http_server_core.hpp"
+#include "net/stream.hpp"
 
 namespace geminga::net {
 
@@ -28,7 +28,7 @@ namespace geminga::net {
 /// Requests of one connection are handled one after the other, which makes pipelining safe.
 class HttpConnection final : public ExchangeOwner, public std::enable_shared_from_this<HttpConnection> {
  public:
-  HttpConnection(HttpServerCore& core, boost::asio::ip::tcp::socket socket);
+  HttpConnection(HttpServerCore& core, Stream stream);
 
   void start();
   /// Called every now and then; acts when a time-out has passed.
@@ -65,6 +65,7 @@ class HttpConnection final : public ExchangeOwner, public std::enable_shared_fro
   void dispatch();
   void refuse(HttpResponse response);
   void refuse_unreadable(const ErrorCodeAsio& error);
+  [[nodiscard]] bool speaks_tls() const;
 
   // http_connection_write.cpp: answering
   void write_response(HttpResponse response);
@@ -80,8 +81,9 @@ class HttpConnection final : public ExchangeOwner, public std::enable_shared_fro
   [[nodiscard]] bool is_current(const HttpExchange& exchange) const { return exchange_.get() == &exchange; }
 
   HttpServerCore& core_;  // outlives the connection's handlers, not the connection: see close()
-  boost::asio::ip::tcp::socket socket_;
+  Stream stream_;
   std::string peer_;
+  std::optional<std::string> certificate_name_;  // see HttpRequest
   State state_ = State::idle;
   base::MonotonicTime deadline_ = base::MonotonicTime::max();
   bool watching_ = false;     // a wait for readability is pending

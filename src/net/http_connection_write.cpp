@@ -38,7 +38,7 @@ void HttpConnection::write_response(HttpResponse response) {
   extend_write_deadline();
   const std::array<asio::const_buffer, 2> buffers = {asio::buffer(head_bytes_), asio::buffer(body_bytes_)};
   asio::async_write(
-      socket_, buffers,
+      stream_, buffers,
       [self = shared_from_this()](const ErrorCodeAsio& error, std::size_t) -> std::size_t {
         self->extend_write_deadline();
         return error ? 0 : kWriteBytes;
@@ -120,7 +120,7 @@ void HttpConnection::write_chunks() {
   write_pending_ = true;
   extend_write_deadline();
   asio::async_write(
-      socket_, buffers,
+      stream_, buffers,
       [self = shared_from_this()](const ErrorCodeAsio& error, std::size_t) -> std::size_t {
         self->extend_write_deadline();
         return error ? 0 : kWriteBytes;
@@ -146,14 +146,13 @@ void HttpConnection::begin_drain() {
   if (core_.stopping) return close();
   state_ = State::draining;
   deadline_ = std::chrono::steady_clock::now() + kDrainTime;
-  ErrorCodeAsio ignored;  // the client may have gone already
-  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  stream_.shutdown_send();
   drain();
 }
 
 void HttpConnection::drain() {
   buffer_.clear();
-  socket_.async_read_some(buffer_.prepare(16 << 10),
+  stream_.async_read_some(buffer_.prepare(16 << 10),
                           [self = shared_from_this()](const ErrorCodeAsio& error, std::size_t bytes) {
                             if (self->state_ != State::draining) return;
                             self->drained_bytes_ += bytes;

@@ -43,7 +43,9 @@ struct HttpRequest {
   std::vector<std::pair<std::string, std::string>> query;   ///< decoded, in order
   HttpHeaders headers;
   std::string body;
-  std::string peer;                        ///< "127.0.0.1:51234", "[::1]:51234"
+  std::string peer;  ///< "127.0.0.1:51234", "[::1]:51234"
+  /// The common name of the client's certificate, which was verified; nothing where it showed none.
+  std::optional<std::string> certificate_name = std::nullopt;
   auth::PrincipalPtr principal = nullptr;  ///< who sends it; nullptr where authentication is off
 
   /// The decoded path, "/a/b c".

@@ -2,81 +2,85 @@
 
 #include <netinet/tcp.h>
 
-#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/buffer.hpp>
 #include <fmt/core.h>
 
 #include "base/log.hpp"
 #include "base/try.hpp"
 #include "net/http_connection.hpp"
 #include "net/http_server_core.hpp"
-#include "net/listener.hpp"
 
 namespace geminga::net {
 
 namespace asio = boost::asio;
-using asio::ip::tcp;
 
 namespace {
 
 constexpr std::chrono::milliseconds kSweepMax{250};
-constexpr std::chrono::milliseconds kAcceptAgain{100};
 
 }  // namespace
 
 HttpServerCore::HttpServerCore(HttpServerOptions server_options, Router server_router)
     : options(std::move(server_options)),
       router(std::move(server_router)),
-      loop(std::make_shared<base::EventLoop>(options.thread_name)),
-      acceptor_(loop->context()) {
+      loop(std::make_shared<base::EventLoop>(options.thread_name)) {
   if (options.metrics != nullptr)
     open_connections_ = options.metrics->gauge("geminga_http_connections", "Open HTTP connections.");
 }
 
 HttpServerCore::~HttpServerCore() = default;
 
+Result<> HttpServerCore::open_gate(std::unique_ptr<Gate>& gate, const std::string& address,
+                                   std::uint16_t port, std::shared_ptr<TlsContext> tls) {
+  gate = std::make_unique<Gate>(*loop,
+                                GateOptions{.component = "http",
+                                            .tls = std::move(tls),
+                                            .handshake_timeout = options.handshake_timeout,
+                                            .handshakes_max = options.handshakes_max},
+                                [this](Stream stream) { on_stream(std::move(stream)); });
+  return gate->open(address, port);
+}
+
 Result<> HttpServerCore::open() {
-  GEMINGA_TRY(bound, open_listener(acceptor_, options.address, options.port));
+  if (!options.address.empty() || !options.tls)
+    GEMINGA_TRY_VOID(open_gate(plain_gate_, options.address, options.port, nullptr));
+  if (options.tls)
+    GEMINGA_TRY_VOID(open_gate(secure_gate_, options.tls_address, options.tls_port, options.tls));
   loop->run([this] {
     sweep_timer_ = std::make_unique<base::Timer>(*loop);
-    accept_again_timer_ = std::make_unique<base::Timer>(*loop);
     sweep();
-    accept();
+    for (Gate* gate : {plain_gate_.get(), secure_gate_.get()})
+      if (gate != nullptr) gate->start();
   });
   return {};
 }
 
-// --- accepting --------------------------------------------------------------------------------------------
+// --- connections ------------------------------------------------------------------------------------------
 
-void HttpServerCore::accept() {
-  acceptor_.async_accept([this](const boost::system::error_code& error, tcp::socket socket) {
-    if (!stopping) on_accept(error, std::move(socket));
-  });
-}
-
-void HttpServerCore::on_accept(const boost::system::error_code& error, tcp::socket socket) {
-  if (error) {
-    // Mostly: no descriptors left. Those that wait stay in the kernel's queue until some are free again.
-    log::warn("http", "cannot accept on {}: {}; trying again", text_of(bound), error.message());
-    return accept_again_timer_->set_after(kAcceptAgain, [this] { accept(); });
-  }
-  boost::system::error_code ignored;  // options only tune
-  socket.non_blocking(true, ignored);
+void HttpServerCore::on_stream(Stream stream) {
   if (connections_.size() >= options.connections_max) {
     static constexpr std::string_view kFull =
         "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: "
         "0\r\n\r\n";
-    socket.write_some(asio::buffer(kFull), ignored);
-    return accept();
+    boost::system::error_code ignored;
+    stream.write_some(asio::buffer(kFull), ignored);
+    return stream.close();
   }
-  socket.set_option(tcp::no_delay(true), ignored);
   // A peer that vanished without a word is found out by what it does not acknowledge.
   using UserTimeout = asio::detail::socket_option::integer<IPPROTO_TCP, TCP_USER_TIMEOUT>;
-  socket.set_option(UserTimeout(static_cast<int>(options.write_timeout.count())), ignored);
-  const auto connection = std::make_shared<HttpConnection>(*this, std::move(socket));
+  boost::system::error_code ignored;  // options only tune
+  stream.socket().set_option(UserTimeout(static_cast<int>(options.write_timeout.count())), ignored);
+  const auto connection = std::make_shared<HttpConnection>(*this, std::move(stream));
   connections_.insert(connection);
   if (open_connections_) open_connections_->set(static_cast<double>(connections_.size()));
   connection->start();
-  accept();
+}
+
+void HttpServerCore::report_tls(const std::string& peer) {
+  if (const auto left_out = tls_reports_.take())
+    log::warn("http", "{} speaks TLS to {}, which does not; https has a port of its own{}", peer,
+              plain_gate_->endpoint(),
+              *left_out == 0 ? "" : fmt::format(" (and {} before it that are not shown)", *left_out));
 }
 
 void HttpServerCore::remove(const std::shared_ptr<HttpConnection>& connection) {
@@ -124,8 +128,8 @@ void HttpServerCore::count(const Route* route, int status, std::chrono::duration
 void HttpServerCore::begin_stop(std::promise<void>* all_answered) {
   stopping = true;
   all_answered_ = all_answered;
-  boost::system::error_code ignored;  // a listener that does not close is closed by its destructor
-  acceptor_.close(ignored);
+  for (Gate* gate : {plain_gate_.get(), secure_gate_.get()})
+    if (gate != nullptr) gate->close();
   const std::vector<std::shared_ptr<HttpConnection>> all(connections_.begin(), connections_.end());
   for (const auto& connection : all) connection->begin_stop();
   tell_if_answered();
@@ -141,7 +145,6 @@ void HttpServerCore::close_all() {
   const std::vector<std::shared_ptr<HttpConnection>> all(connections_.begin(), connections_.end());
   for (const auto& connection : all) connection->close();
   sweep_timer_.reset();
-  accept_again_timer_.reset();
 }
 
 void HttpServerCore::stop(std::chrono::milliseconds deadline) {
@@ -165,19 +168,27 @@ Result<std::unique_ptr<HttpServer>> HttpServer::listen(HttpServerOptions options
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(core)));
 }
 
-HttpServer::HttpServer(std::shared_ptr<HttpServerCore> core)
-    : core_(std::move(core)), endpoint_(text_of(core_->bound)) {}
+HttpServer::HttpServer(std::shared_ptr<HttpServerCore> core) : core_(std::move(core)) {}
 
 HttpServer::~HttpServer() {
   stop(std::chrono::seconds(1));
 }
 
 std::uint16_t HttpServer::port() const {
-  return core_->bound.port();
+  const Gate* const gate = core_->gate(false);
+  return gate == nullptr ? 0 : gate->port();
 }
 
 const std::string& HttpServer::endpoint() const {
-  return endpoint_;
+  static const std::string none;
+  const Gate* const gate = core_->gate(false);
+  return gate == nullptr ? none : gate->endpoint();
+}
+
+const std::string& HttpServer::tls_endpoint() const {
+  static const std::string none;
+  const Gate* const gate = core_->gate(true);
+  return gate == nullptr ? none : gate->endpoint();
 }
 
 const Router& HttpServer::router() const {

@@ -23,6 +23,7 @@ namespace geminga::net {
 
 class HttpExchange;
 class HttpServerCore;
+class TlsContext;
 
 /// Looks at the head of a request (its body is not read yet) and may refuse it. `route` is nullptr where
 /// there is none. Runs on the server's loop, for every request, before anything else.
@@ -42,8 +43,13 @@ struct HttpAdmission {
 using HttpAuthorizer = std::function<Result<HttpAdmission>(const HttpRequest& head, const Route* route)>;
 
 struct HttpServerOptions {
-  std::string address = "127.0.0.1";  ///< an IP address or a name that resolves to one
+  std::string address = "127.0.0.1";  ///< an IP address or a name that resolves to one; empty: only HTTPS
   std::uint16_t port = 0;             ///< 0: a free one, see HttpServer::port()
+  std::shared_ptr<TlsContext> tls;    ///< HTTPS, on the same loop
+  std::string tls_address = "127.0.0.1";
+  std::uint16_t tls_port = 0;
+  std::chrono::milliseconds handshake_timeout{10'000};
+  std::size_t handshakes_max = 256;  ///< at once; who comes meanwhile waits
   std::string thread_name = "http";
   std::size_t header_bytes_max = 16 << 10;  ///< 431 above; request line included
   /// 413 above. A message body of 5 MiB fits also as base64 in JSON.
@@ -113,9 +119,12 @@ class HttpServer {
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
+  /// 0: HTTPS only.
   [[nodiscard]] std::uint16_t port() const;
-  /// "127.0.0.1:8080", "[::1]:8080"
+  /// "127.0.0.1:8080", "[::1]:8080"; empty: HTTPS only.
   [[nodiscard]] const std::string& endpoint() const;
+  /// Of HTTPS; empty: there is none.
+  [[nodiscard]] const std::string& tls_endpoint() const;
   [[nodiscard]] const Router& router() const;
   /// Accepts nothing new, ends streams, lets requests in progress be answered until `deadline`, then closes
   /// all. Idempotent; any thread but the server's own. Responders that live longer do nothing.
@@ -124,7 +133,6 @@ class HttpServer {
  private:
   explicit HttpServer(std::shared_ptr<HttpServerCore> core);
   std::shared_ptr<HttpServerCore> core_;
-  std::string endpoint_;
 };
 
 /// One server-sent event (WHATWG HTML section 9.2): `data` is split at line ends; empty `event` and `id` are

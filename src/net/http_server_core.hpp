@@ -6,10 +6,10 @@
 #include <set>
 #include <unordered_set>
 
-#include <boost/asio/ip/tcp.hpp>
-
 #include "base/event_loop.hpp"
+#include "base/log_limit.hpp"
 #include "base/metrics.hpp"
+#include "net/gate.hpp"
 #include "net/http_server.hpp"
 
 namespace geminga::net {
@@ -23,7 +23,6 @@ class HttpServerCore {
   ~HttpServerCore();
 
   Result<> open();  ///< before the loop knows of it; see HttpServer::listen for the errors
-  void accept();
   void stop(std::chrono::milliseconds deadline);  ///< any thread but the loop's
 
   void remove(const std::shared_ptr<HttpConnection>& connection);
@@ -34,10 +33,15 @@ class HttpServerCore {
   const Router router;
   const std::shared_ptr<base::EventLoop> loop;
   bool stopping = false;
-  boost::asio::ip::tcp::endpoint bound;  // const once it listens
+  /// A client began a handshake on the port without TLS.
+  void report_tls(const std::string& peer);
+  /// nullptr: there is none. Const once it listens.
+  [[nodiscard]] const Gate* gate(bool secure) const { return (secure ? secure_gate_ : plain_gate_).get(); }
 
  private:
-  void on_accept(const boost::system::error_code& error, boost::asio::ip::tcp::socket socket);
+  Result<> open_gate(std::unique_ptr<Gate>& gate, const std::string& address, std::uint16_t port,
+                     std::shared_ptr<TlsContext> tls);
+  void on_stream(Stream stream);
   void sweep();
   void begin_stop(std::promise<void>* all_answered);
   void tell_if_answered();
@@ -47,10 +51,11 @@ class HttpServerCore {
     std::map<int, base::Counter> requests;
     std::optional<base::Histogram> seconds;
   };
-  boost::asio::ip::tcp::acceptor acceptor_;
+  std::unique_ptr<Gate> plain_gate_;
+  std::unique_ptr<Gate> secure_gate_;
+  base::LogLimit tls_reports_;
   std::unordered_set<std::shared_ptr<HttpConnection>> connections_;
   std::unique_ptr<base::Timer> sweep_timer_;
-  std::unique_ptr<base::Timer> accept_again_timer_;
   std::promise<void>* all_answered_ = nullptr;
   std::map<const Route*, RouteMetrics> metrics_;
   std::optional<base::Gauge> open_connections_;

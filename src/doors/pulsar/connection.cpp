@@ -7,7 +7,9 @@
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
+#include <fmt/format.h>
 
+#include "base/log.hpp"
 #include "net/listener.hpp"
 
 namespace geminga::doors::pulsar {
@@ -25,9 +27,9 @@ constexpr std::chrono::seconds kRest{1};         // of silence, after which memo
 
 }  // namespace
 
-Connection::Connection(Host& host, tcp::socket socket, Closed closed)
+Connection::Connection(Host& host, net::Stream stream, Closed closed)
     : host_(host),
-      socket_(std::move(socket)),
+      stream_(std::move(stream)),
       closed_(std::move(closed)),
       buffer_(host.options.first_frame_bytes_max),
       outbox_([this] { turn_soon(); }),
@@ -37,13 +39,13 @@ Connection::Connection(Host& host, tcp::socket socket, Closed closed)
 
 void Connection::start() {
   boost::system::error_code error;
-  const tcp::endpoint peer = socket_.remote_endpoint(error);
-  const tcp::endpoint local = error ? tcp::endpoint() : socket_.local_endpoint(error);
-  if (error) return close();          // gone before we came to it
-  boost::system::error_code ignored;  // options only tune
-  socket_.non_blocking(true, ignored);
-  socket_.set_option(tcp::no_delay(true), ignored);
-  session_ = std::make_shared<Session>(host_, outbox_, *this, net::text_of(peer), net::text_of(local));
+  const tcp::endpoint peer = stream_.socket().remote_endpoint(error);
+  const tcp::endpoint local = error ? tcp::endpoint() : stream_.socket().local_endpoint(error);
+  if (error) return close();  // gone before we came to it
+  std::optional<Session::Secured> secured;
+  if (stream_.tls() != nullptr) secured.emplace(stream_.tls()->common_name());
+  session_ = std::make_shared<Session>(host_, outbox_, *this, net::text_of(peer), net::text_of(local),
+                                       std::move(secured));
   wait_for_bytes();
 }
 
@@ -53,8 +55,7 @@ void Connection::close() {
   outbox_.clear();
   host_.received.give_back(std::exchange(held_bytes_, 0));
   host_.received.end_pass(this);
-  boost::system::error_code ignored;  // nothing can be done about a socket that does not close
-  socket_.close(ignored);
+  stream_.close();
   closed_(shared_from_this());
 }
 
@@ -67,11 +68,10 @@ void Connection::end(std::string why) {
 
 void Connection::wait_for_bytes() {
   if (std::exchange(waiting_for_bytes_, true)) return;
-  socket_.async_wait(tcp::socket::wait_read,
-                     [self = shared_from_this()](const boost::system::error_code& error) {
-                       self->waiting_for_bytes_ = false;
-                       self->on_readable(error);
-                     });
+  stream_.async_wait_readable([self = shared_from_this()](const boost::system::error_code& error) {
+    self->waiting_for_bytes_ = false;
+    self->on_readable(error);
+  });
 }
 
 void Connection::on_readable(const boost::system::error_code& error) {
@@ -88,11 +88,15 @@ void Connection::on_readable(const boost::system::error_code& error) {
 bool Connection::read_some() {
   const auto room = buffer_.room();
   boost::system::error_code error;
-  const std::size_t bytes = socket_.read_some(asio::buffer(room.data(), room.size()), error);
+  const std::size_t bytes = stream_.read_some(asio::buffer(room.data(), room.size()), error);
   if (error == asio::error::would_block) return false;
   if (error) {
     // What was sent before the end counts: it is handed on, though nobody waits for the answer.
     session_->submit();
+    close();
+    return false;
+  }
+  if (!session_->connected() && speaks_tls({room.data(), bytes})) {
     close();
     return false;
   }
@@ -102,6 +106,17 @@ bool Connection::read_some() {
   doubted_.reset();
   take_frames();
   return bytes == room.size() && begun_ && takes_more();
+}
+
+/// What came first is the beginning of a handshake; as a frame it would have 369 MB.
+bool Connection::speaks_tls(std::string_view first) const {
+  if (stream_.tls() != nullptr || buffer_.pending_bytes() > 0 || !first.starts_with(net::kTlsFirstByte))
+    return false;
+  if (const auto left_out = host_.tls_reports.take())
+    log::warn("pulsar", "{} speaks TLS to {}, which does not; pulsar+ssl:// has a port of its own{}",
+              session_->peer(), session_->local(),
+              *left_out == 0 ? "" : fmt::format(" (and {} before it that are not shown)", *left_out));
+  return true;
 }
 
 void Connection::take_frames() {
@@ -133,7 +148,7 @@ bool Connection::takes_more() {
 bool Connection::peer_has_ended() {
   tcp_info info{};
   socklen_t size = sizeof info;
-  return ::getsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+  return ::getsockopt(stream_.socket().native_handle(), IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
          info.tcpi_state == TCP_CLOSE_WAIT;
 }
 
@@ -156,7 +171,7 @@ void Connection::count_held() {
 
 void Connection::turn_soon() {
   if (!open_ || std::exchange(turning_soon_, true)) return;
-  asio::post(socket_.get_executor(), [self = shared_from_this()] {
+  asio::post(stream_.get_executor(), [self = shared_from_this()] {
     self->turning_soon_ = false;
     self->turn();
   });
@@ -192,7 +207,7 @@ void Connection::write() {
     buffers.emplace_back(piece.data(), piece.size());
   writing_ = true;
   wrote_ = now();
-  socket_.async_write_some(
+  stream_.async_write_some(
       buffers, [self = shared_from_this()](const boost::system::error_code& error, std::size_t bytes) {
         self->writing_ = false;
         self->on_written(error, bytes);
@@ -223,7 +238,7 @@ bool Connection::stalled(base::MonotonicTime time) {
   if (time - received_ <= host_.options.frame_timeout) return false;
   // Who waits for its turn has sent what we have not read.
   boost::system::error_code ignored;
-  return !paused_ || (host_.received.full() && socket_.available(ignored) == 0);
+  return !paused_ || (host_.received.full() && stream_.socket().available(ignored) == 0);
 }
 
 void Connection::check(base::MonotonicTime time, Timestamp wall) {

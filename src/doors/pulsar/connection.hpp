@@ -4,12 +4,11 @@
 #include <optional>
 #include <string>
 
-#include <boost/asio/ip/tcp.hpp>
-
 #include "base/clock.hpp"
 #include "doors/pulsar/host.hpp"
 #include "doors/pulsar/outbox.hpp"
 #include "doors/pulsar/session.hpp"
+#include "net/stream.hpp"
 #include "wire/pulsar/frame_buffer.hpp"
 
 namespace geminga::doors::pulsar {
@@ -20,7 +19,7 @@ namespace geminga::doors::pulsar {
 class Connection : public TopicUser, public std::enable_shared_from_this<Connection> {
  public:
   using Closed = std::function<void(const std::shared_ptr<Connection>&)>;
-  Connection(Host& host, boost::asio::ip::tcp::socket socket, Closed closed);
+  Connection(Host& host, net::Stream stream, Closed closed);
 
   void start();
   /// Now and then: what took too long, and signs of life.
@@ -36,6 +35,7 @@ class Connection : public TopicUser, public std::enable_shared_from_this<Connect
   /// False: nothing more is there now, or the connection ended.
   bool read_some();
   void take_frames();
+  [[nodiscard]] bool speaks_tls(std::string_view first) const;
   /// False: nothing more is to be read now.
   [[nodiscard]] bool takes_more();
   [[nodiscard]] bool peer_has_ended();
@@ -51,7 +51,7 @@ class Connection : public TopicUser, public std::enable_shared_from_this<Connect
   void end(std::string why);
 
   Host& host_;
-  boost::asio::ip::tcp::socket socket_;
+  net::Stream stream_;
   const Closed closed_;
   bool open_ = true;
   wire::FrameBuffer buffer_;

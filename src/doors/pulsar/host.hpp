@@ -11,6 +11,7 @@
 #include "auth/authenticator.hpp"
 #include "base/clock.hpp"
 #include "base/event_loop.hpp"
+#include "base/log_limit.hpp"
 #include "broker/broker.hpp"
 #include "doors/pulsar/pulsar_door.hpp"
 #include "doors/pulsar/topic_users.hpp"
@@ -81,7 +82,9 @@ struct Host {
   [[nodiscard]] std::uint32_t frame_bytes_max() const {
     return options.message_bytes_max + wire::pulsar::kFramePadding;
   }
-  std::string advertised;  ///< "host:port", or empty; set before there is a connection
+  std::string advertised;      ///< "host:port", or empty; set before there is a connection
+  std::string advertised_tls;  ///< the same for TLS
+  base::LogLimit tls_reports;  ///< of clients that begin a handshake where there is no TLS
   /// Held by whoever posts to it, so that a late call of the broker finds a stopped loop and no freed one.
   const std::shared_ptr<base::EventLoop> loop = std::make_shared<base::EventLoop>("pulsar");
   ReceiveBudget received;

@@ -8,26 +8,29 @@
 
 #include <fmt/format.h>
 
-#include "base/log.hpp"
 #include "base/metrics.hpp"
 #include "base/try.hpp"
 #include "doors/pulsar/connection.hpp"
-#include "net/listener.hpp"
+#include "net/gate.hpp"
 #include "net/origin_guard.hpp"
 
 namespace geminga::doors {
 
-using boost::asio::ip::tcp;
 using pulsar::Connection;
 using ConnectionPtr = std::shared_ptr<Connection>;
 
 namespace {
 
-std::string with_port(const std::string& name, std::uint16_t port) {
+/// Where in "host:port" the colon is; npos: there is no port.
+std::size_t port_of(const std::string& name) {
   const std::size_t colon = name.rfind(':');
   const bool has_port = colon != std::string::npos && colon + 1 < name.size() &&
                         name.find_first_not_of("0123456789", colon + 1) == std::string::npos;
-  return name.empty() || has_port ? name : fmt::format("{}:{}", name, port);
+  return has_port ? colon : std::string::npos;
+}
+
+std::string with_port(const std::string& name, std::uint16_t port) {
+  return name.empty() || port_of(name) != std::string::npos ? name : fmt::format("{}:{}", name, port);
 }
 
 }  // namespace
@@ -36,7 +39,7 @@ std::string with_port(const std::string& name, std::uint16_t port) {
 class PulsarDoor::Listener : public std::enable_shared_from_this<Listener> {
  public:
   Listener(std::shared_ptr<broker::Broker> broker, PulsarDoorOptions options)
-      : host_(std::move(broker), std::move(options)), acceptor_(host_.loop->context()) {
+      : host_(std::move(broker), std::move(options)) {
     base::Metrics* const metrics = host_.options.metrics;
     if (metrics == nullptr) return;
     open_connections_ = metrics->gauge("geminga_pulsar_connections", "Open connections of Pulsar clients.");
@@ -48,17 +51,19 @@ class PulsarDoor::Listener : public std::enable_shared_from_this<Listener> {
 
   Result<> open() {
     const PulsarDoorOptions& options = host_.options;
-    GEMINGA_TRY_VOID(net::check_address({.address = options.address,
-                                         .listen_all_insecure = options.listen_all_insecure,
-                                         .authenticated = options.authenticator != nullptr}));
-    GEMINGA_TRY(bound_, net::open_listener(acceptor_, options.address, options.port));
-    endpoint_ = net::text_of(bound_);
-    host_.advertised = with_port(options.advertise, bound_.port());
+    if (!options.address.empty() || !options.tls)
+      GEMINGA_TRY_VOID(open_gate(plain_gate_, options.address, options.port, nullptr));
+    if (options.tls)
+      GEMINGA_TRY_VOID(open_gate(secure_gate_, options.tls_address, options.tls_port, options.tls));
+    if (plain_gate_) host_.advertised = with_port(options.advertise, plain_gate_->port());
+    if (secure_gate_)
+      host_.advertised_tls =
+          with_port(options.advertise.substr(0, port_of(options.advertise)), secure_gate_->port());
     host_.loop->run([this] {
       sweep_timer_ = std::make_unique<base::Timer>(*host_.loop);
-      accept_again_timer_ = std::make_unique<base::Timer>(*host_.loop);
       sweep();
-      accept();
+      for (net::Gate* gate : {plain_gate_.get(), secure_gate_.get()})
+        if (gate != nullptr) gate->start();
     });
     return {};
   }
@@ -69,33 +74,36 @@ class PulsarDoor::Listener : public std::enable_shared_from_this<Listener> {
     host_.loop->stop();
   }
 
-  [[nodiscard]] std::uint16_t port() const { return bound_.port(); }
-  [[nodiscard]] const std::string& endpoint() const { return endpoint_; }
+  /// nullptr: there is none.
+  [[nodiscard]] const net::Gate* gate(bool secure) const {
+    return (secure ? secure_gate_ : plain_gate_).get();
+  }
 
  private:
   static constexpr std::chrono::milliseconds kSweepMax{1'000};
-  static constexpr std::chrono::milliseconds kAcceptAgain{100};
 
-  void accept() {
-    acceptor_.async_accept([this](const boost::system::error_code& error, tcp::socket socket) {
-      if (!closing_) on_accept(error, std::move(socket));
-    });
+  Result<> open_gate(std::unique_ptr<net::Gate>& gate, const std::string& address, std::uint16_t port,
+                     std::shared_ptr<net::TlsContext> tls) {
+    const PulsarDoorOptions& options = host_.options;
+    GEMINGA_TRY_VOID(net::check_address({.address = address,
+                                         .listen_all_insecure = options.listen_all_insecure,
+                                         .authenticated = options.authenticator != nullptr}));
+    gate = std::make_unique<net::Gate>(*host_.loop,
+                                       net::GateOptions{.component = "pulsar",
+                                                        .tls = std::move(tls),
+                                                        .handshake_timeout = options.handshake_timeout,
+                                                        .handshakes_max = options.handshakes_max},
+                                       [this](net::Stream stream) { on_stream(std::move(stream)); });
+    return gate->open(address, port);
   }
 
-  void on_accept(const boost::system::error_code& error, tcp::socket socket) {
-    if (error) {
-      // Mostly: no descriptors left. Those that wait stay in the kernel's queue until some are free again.
-      log::warn("pulsar", "cannot accept on {}: {}; trying again", endpoint_, error.message());
-      return accept_again_timer_->set_after(kAcceptAgain, [this] { accept(); });
-    }
-    if (connections_.size() < host_.options.connections_max) {
-      const auto connection = std::make_shared<Connection>(
-          host_, std::move(socket), [this](const ConnectionPtr& closed) { remove(closed); });
-      connections_.insert(connection);
-      count();
-      connection->start();
-    }
-    accept();
+  void on_stream(net::Stream stream) {
+    if (connections_.size() >= host_.options.connections_max) return stream.close();
+    const auto connection = std::make_shared<Connection>(
+        host_, std::move(stream), [this](const ConnectionPtr& closed) { remove(closed); });
+    connections_.insert(connection);
+    count();
+    connection->start();
   }
 
   void remove(const ConnectionPtr& connection) {
@@ -122,25 +130,20 @@ class PulsarDoor::Listener : public std::enable_shared_from_this<Listener> {
   }
 
   void close_all() {
-    closing_ = true;
-    boost::system::error_code ignored;  // a listener that does not close is closed by its destructor
-    acceptor_.close(ignored);
+    for (net::Gate* gate : {plain_gate_.get(), secure_gate_.get()})
+      if (gate != nullptr) gate->close();
     const std::vector<ConnectionPtr> all(connections_.begin(), connections_.end());
     for (const ConnectionPtr& connection : all) connection->close();
     sweep_timer_.reset();
-    accept_again_timer_.reset();
   }
 
   pulsar::Host host_;
-  tcp::acceptor acceptor_;
-  tcp::endpoint bound_;
-  std::string endpoint_;
+  std::unique_ptr<net::Gate> plain_gate_;
+  std::unique_ptr<net::Gate> secure_gate_;
   std::set<ConnectionPtr> connections_;
   std::unique_ptr<base::Timer> sweep_timer_;
-  std::unique_ptr<base::Timer> accept_again_timer_;
   std::optional<base::Gauge> open_connections_;
   std::optional<base::Gauge> received_;
-  bool closing_ = false;
   bool stopped_ = false;
 };
 
@@ -161,11 +164,25 @@ PulsarDoor::~PulsarDoor() {
 }
 
 std::uint16_t PulsarDoor::port() const {
-  return listener_->port();
+  const net::Gate* const gate = listener_->gate(false);
+  return gate == nullptr ? 0 : gate->port();
+}
+
+std::uint16_t PulsarDoor::tls_port() const {
+  const net::Gate* const gate = listener_->gate(true);
+  return gate == nullptr ? 0 : gate->port();
 }
 
 const std::string& PulsarDoor::endpoint() const {
-  return listener_->endpoint();
+  static const std::string none;
+  const net::Gate* const gate = listener_->gate(false);
+  return gate == nullptr ? none : gate->endpoint();
+}
+
+const std::string& PulsarDoor::tls_endpoint() const {
+  static const std::string none;
+  const net::Gate* const gate = listener_->gate(true);
+  return gate == nullptr ? none : gate->endpoint();
 }
 
 void PulsarDoor::stop() {

@@ -19,22 +19,32 @@ class Metrics;
 namespace geminga::broker {
 class Broker;
 }
+namespace geminga::net {
+class TlsContext;
+}
 
 namespace geminga::doors {
 
 struct PulsarDoorOptions {
-  std::string address = "127.0.0.1";  ///< an IP address or a name that resolves to one
-  std::uint16_t port = 0;             ///< 0: a free one, see PulsarDoor::port()
+  std::string address = "127.0.0.1";     ///< an IP address or a name that resolves to one; empty: only TLS
+  std::uint16_t port = 0;                ///< 0: a free one, see PulsarDoor::port()
+  std::shared_ptr<net::TlsContext> tls;  ///< a second listener, on the same loop
+  std::string tls_address = "127.0.0.1";
+  std::uint16_t tls_port = 0;
+  std::chrono::milliseconds handshake_timeout{10'000};
+  std::size_t handshakes_max = 256;  ///< at once; who comes meanwhile waits
   bool listen_all_insecure =
       false;  ///< an address that other machines reach, though nobody has to say who it is
   std::shared_ptr<const auth::Authenticator> authenticator;  ///< none: everybody may do everything
-  /// "host" or "host:port" that look-ups answer, without a port the one that is listened on. Empty: clients
-  /// stay at the address that they reached.
+  /// "host" or "host:port" that look-ups answer, without a port the one that is listened on; its port is that
+  /// without TLS. Empty: clients stay at the address that they reached.
   std::string advertise;
   /// Namespaces ("tenant/namespace") that somebody else keeps: whoever is no superuser may not use them. Only
   /// asked where there is an authenticator; any thread.
   std::function<bool(std::string_view name_space)> kept;
-  std::string version = "Geminga";                  ///< what clients are told
+  std::string version = "Geminga";  ///< what clients are told
+  bool creates_topics =
+      true;  ///< that are not there, for producers and consumers; non-persistent ones always
   std::uint32_t message_bytes_max = 5U << 20;       ///< metadata and payload of a SEND
   std::uint32_t first_frame_bytes_max = 64U << 10;  ///< before CONNECT
   std::size_t connections_max = 10'000;
@@ -70,9 +80,12 @@ class PulsarDoor {
   PulsarDoor(const PulsarDoor&) = delete;
   PulsarDoor& operator=(const PulsarDoor&) = delete;
 
+  /// 0: only TLS.
   [[nodiscard]] std::uint16_t port() const;
-  /// "127.0.0.1:6650", "[::1]:6650"
+  [[nodiscard]] std::uint16_t tls_port() const;  ///< 0: there is none
+  /// "127.0.0.1:6650", "[::1]:6650"; empty: only TLS.
   [[nodiscard]] const std::string& endpoint() const;
+  [[nodiscard]] const std::string& tls_endpoint() const;  ///< empty: there is none
   /// Closes all connections: what their consumers hold goes back. Before the broker closes. Idempotent.
   void stop();
 

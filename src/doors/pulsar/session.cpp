@@ -21,8 +21,14 @@ constexpr std::size_t kWeighedBytes = 1 << 10;  ///< of a request weigh as much 
 
 }  // namespace
 
-Session::Session(Host& host, Outbox& out, TopicUser& user, std::string peer, std::string local)
-    : host_(host), out_(out), user_(user), peer_(std::move(peer)), local_(std::move(local)) {}
+Session::Session(Host& host, Outbox& out, TopicUser& user, std::string peer, std::string local,
+                 std::optional<Secured> secured)
+    : host_(host),
+      out_(out),
+      user_(user),
+      peer_(std::move(peer)),
+      local_(std::move(local)),
+      secured_(std::move(secured)) {}
 
 Session::~Session() = default;
 
@@ -93,12 +99,20 @@ void Session::connect(Client client) {
   connected_ = true;
 }
 
+Result<auth::Proof> Session::prove(std::string_view method, std::string_view data) const {
+  const auth::Authenticator& authenticator = *host_.options.authenticator;
+  if (method == "token") return authenticator.authenticate_token(data);
+  if (method == "tls")
+    return authenticator.authenticate_certificate(secured_ ? secured_->certificate_name : std::nullopt);
+  // What clients say that were told nothing.
+  if (method.empty() || method == "none") return authenticator.authenticate_anonymous();
+  return fail(ErrorCode::unauthorized,
+              fmt::format("authentication by '{}' is not possible here; use a token", method));
+}
+
 Result<> Session::authenticate(std::string_view method, std::string_view data) {
   if (!host_.options.authenticator) return {};
-  if (method != "token")
-    return fail(ErrorCode::unauthorized,
-                fmt::format("authentication by '{}' is not possible here; use a token", method));
-  GEMINGA_TRY(const auth::Proof proof, host_.options.authenticator->authenticate_token(data));
+  GEMINGA_TRY(const auth::Proof proof, prove(method, data));
   if (principal_ && principal_->role != proof.principal->role)
     return fail(ErrorCode::unauthorized, "the new token is of another role; open another connection for it");
   principal_ = proof.principal;

@@ -32,8 +32,13 @@ using ReceiverPtr = std::shared_ptr<Receiver>;
 /// The door's loop only. What the broker calls comes back to it by back().
 class Session : public std::enable_shared_from_this<Session> {
  public:
+  /// Of a connection by TLS.
+  struct Secured {
+    std::optional<std::string> certificate_name;  ///< its client's, which was verified; see TlsSession
+  };
   /// `user`: who answers for it where a topic wants a sign of life.
-  Session(Host& host, Outbox& out, TopicUser& user, std::string peer, std::string local);
+  Session(Host& host, Outbox& out, TopicUser& user, std::string peer, std::string local,
+          std::optional<Secured> secured = std::nullopt);
   ~Session();
 
   // --- for the connection ---
@@ -59,6 +64,7 @@ class Session : public std::enable_shared_from_this<Session> {
   [[nodiscard]] Outbox& out() const { return out_; }
   [[nodiscard]] const std::string& peer() const { return peer_; }    ///< "127.0.0.1:51234"
   [[nodiscard]] const std::string& local() const { return local_; }  ///< where the client reached us
+  [[nodiscard]] bool secured() const { return secured_.has_value(); }
   template <wire::Command Command>
   void reply(const Command& command) {
     if (!ended_) out_.command(command);
@@ -76,7 +82,8 @@ class Session : public std::enable_shared_from_this<Session> {
   };
   void connect(Client client);
   [[nodiscard]] const Client& client() const { return client_; }
-  /// Who is there, from a token; the same one as before where there was one. Errors: unauthorized, forbidden.
+  /// Who is there, from a token or the connection's certificate; the same one as before where there was one.
+  /// Errors: unauthorized, forbidden.
   Result<> authenticate(std::string_view method, std::string_view data);
 
   /// The full name of a topic that this client may use so; `needs` empty: any of produce and consume. Errors:
@@ -133,12 +140,14 @@ class Session : public std::enable_shared_from_this<Session> {
 
  private:
   [[nodiscard]] bool has_too_many_open() const { return open_.weight() >= host_.options.requests_max; }
+  [[nodiscard]] Result<auth::Proof> prove(std::string_view method, std::string_view data) const;
 
   Host& host_;
   Outbox& out_;
   TopicUser& user_;
   const std::string peer_;
   const std::string local_;
+  const std::optional<Secured> secured_;
   bool connected_ = false;
   std::optional<std::string> ended_;
   Client client_;

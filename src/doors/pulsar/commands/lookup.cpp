@@ -13,9 +13,12 @@ void lookup(Session& session, const wire::CommandLookupTopic& command) {
     response.message = std::string_view(topic.error().message);
     return session.reply(response);
   }
-  const std::string& advertised = session.host().advertised;
-  const std::string url = "pulsar://" + (advertised.empty() ? session.local() : advertised);
-  response.broker_service_url = std::string_view(url);
+  const Host& host = session.host();
+  const std::string& advertised = session.secured() ? host.advertised_tls : host.advertised;
+  const std::string here = (session.secured() ? "pulsar+ssl://" : "pulsar://") +
+                           (advertised.empty() ? session.local() : advertised);
+  (session.secured() ? response.broker_service_url_tls : response.broker_service_url) =
+      std::string_view(here);
   response.response = wire::LookupResult::connect;
   response.authoritative = true;
   response.proxy_through_service_url = advertised.empty();

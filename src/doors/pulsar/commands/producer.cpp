@@ -169,7 +169,7 @@ void producer(Session& session, const wire::CommandProducer& command) {
     return opened(session, opening, std::move(made));
   }
   session.broker().open_topic(
-      *topic, true,
+      *topic, session.host().options.creates_topics,
       session.back<broker::TopicPtr>(
           [opening = std::move(opening)](Session& back, Result<broker::TopicPtr> found) mutable {
             if (!found) return opened(back, opening, std::unexpected(std::move(found).error()));

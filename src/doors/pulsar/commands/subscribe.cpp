@@ -198,7 +198,7 @@ void subscribe(Session& session, const wire::CommandSubscribe& command) {
   session.add(opening->receiver);
   if (!kept) return on_volatile_topic(session, *std::move(opening), *topic);
   session.broker().open_topic(
-      *topic, *command.force_topic_creation,
+      *topic, *command.force_topic_creation && session.host().options.creates_topics,
       session.back<broker::TopicPtr>([opening = *std::move(opening), schema = *std::move(schema)](
                                          Session& back, Result<broker::TopicPtr> found) {
         if (!found) return opened(back, opening, Result<broker::ConsumerPtr>(std::unexpected(found.error())));
