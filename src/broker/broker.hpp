@@ -263,6 +263,11 @@ struct BrokerOptions {
   /// log when its time comes near. `delayed_each_min` entries of each subscription are there in any case.
   std::uint64_t delayed_bytes_max = 32ULL << 20;
   std::uint32_t delayed_each_min = 1'000;
+  /// Of every namespace that does not say it itself, and of topics that are made; but not of those
+  /// namespaces.
+  Policies default_policies;
+  RetentionPolicy default_retention;
+  std::function<bool(std::string_view name_space)> without_defaults;
   std::chrono::milliseconds trim_every{1'000};  ///< how often each topic forgets what nobody needs any more
   /// A topic that nobody used for so long is unloaded; to be used again it is loaded. Looked at every
   /// trim_every. Zero: at the second look.

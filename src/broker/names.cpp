@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/log.hpp"
 #include "base/topic_name.hpp"
 #include "broker/broker_impl.hpp"
 #include "broker/delay_choice.hpp"
@@ -56,7 +57,10 @@ void BrokerImpl::make_namespace(const std::string& topic, Done<void> done) {
 
 void BrokerImpl::create_row(const std::string& name, bool unknown) {
   context_->metadata->create_topic(name, [this, name, unknown](Result<storage::TopicRow> row) {
-    if (row) return topic_opened(name, topics_.add(*std::move(row)));
+    if (row) {
+      give_retention(*row);
+      return topic_opened(name, topics_.add(*std::move(row)));
+    }
     if (row.error().code == ErrorCode::already_exists) {
       if (TopicPtr found = topics_.find(name)) return topic_opened(name, std::move(found));
       // One of that name is being deleted: its tombstone is about to be in the metadata, or came behind this
@@ -65,6 +69,19 @@ void BrokerImpl::create_row(const std::string& name, bool unknown) {
       if (known || !unknown) return create_row(name, !known);
     }
     topic_opened(name, std::unexpected(row.error()));
+  });
+}
+
+/// A topic that was made just now keeps what the broker's options say. A crash before that is durable leaves
+/// one that keeps nothing.
+void BrokerImpl::give_retention(storage::TopicRow& row) {
+  const BrokerOptions& options = context_->options;
+  if (options.default_retention == RetentionPolicy{}) return;
+  const auto name = base::TopicName::parse(row.name, "");
+  if (name && options.without_defaults && options.without_defaults(name->namespace_path())) return;
+  row.retention = options.default_retention;
+  context_->metadata->set_retention(row.id, row.retention, [topic = row.name](const Result<>& stored) {
+    if (!stored) log::warn("broker", "the retention of {} is not stored: {}", topic, stored.error().message);
   });
 }
 

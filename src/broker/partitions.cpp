@@ -54,6 +54,7 @@ void BrokerImpl::create_partitioned_topic(std::string name, std::uint32_t partit
           [this, name, partitions, turn,
            answer = std::move(answer)](Result<std::vector<storage::TopicRow>> rows) mutable {
             if (!rows) return answer(std::unexpected(rows.error()));
+            for (storage::TopicRow& row : *rows) give_retention(row);
             reveal(name, partitions, topics_.adopt(*std::move(rows), {}));
             answer(Result<>{});
           });

@@ -111,5 +111,40 @@ TEST_F(PoliciesTest, TheTopicsOwnGoBeforeTheNamespacesAndBothAreKept) {
   EXPECT_TRUE(eventually([&] { return backlog() == 0; })) << "the namespace's ttl after the restart";
 }
 
+TEST_F(PoliciesTest, WhatANamespaceDoesNotSayTheOptionsSay) {
+  const RetentionPolicy hour{.time = 1h, .bytes = std::nullopt};
+  options_.default_policies = {.max_producers = 1};
+  options_.default_retention = hour;
+  options_.without_defaults = [](std::string_view name_space) { return name_space == "public/kept"; };
+  reopen();
+  {
+    const auto one = producer();
+    EXPECT_EQ(producer().error().code, ErrorCode::producer_busy);
+    ASSERT_TRUE(wait_for<void>([&](auto done) {
+      broker_->set_namespace_policies("public/default", {.max_subscriptions = 9}, std::move(done));
+    }));
+    EXPECT_EQ(producer().error().code, ErrorCode::producer_busy);
+    ASSERT_TRUE(wait_for<void>([&](auto done) {
+      broker_->set_namespace_policies("public/default", {.max_producers = 2}, std::move(done));
+    }));
+    EXPECT_TRUE(producer());
+    EXPECT_EQ(broker_->namespace_policies("public/default").value(), Policies{.max_producers = 2});
+  }
+  for (const auto& [name, kept] : {std::pair("persistent://public/default/new", hour),
+                                   std::pair("persistent://public/kept/new", RetentionPolicy{})}) {
+    topic_ = wait_for<TopicPtr>([&](auto done) { broker_->open_topic(name, true, std::move(done)); }).value();
+    ASSERT_TRUE(publish(1));
+    const std::uint64_t stays = kept == hour ? 1 : 0;
+    EXPECT_TRUE(eventually([&] {
+      look();
+      return stats().stored_messages == stays;
+    })) << name;
+    const auto one = producer();
+    const auto two = producer();
+    const auto three = producer();
+    EXPECT_EQ(three.has_value(), kept == RetentionPolicy{}) << name;
+  }
+}
+
 }  // namespace
 }  // namespace geminga::broker

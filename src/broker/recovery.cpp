@@ -93,7 +93,7 @@ class Recovery {
     for (const auto& [topic, values] : of_topics) {
       GEMINGA_TRY(policies_[topic], base::to_policies(values));
     }
-    any_policies_ = !rows.empty();
+    any_policies_ = !rows.empty() || !(context_.options.default_policies == Policies{});
     return {};
   }
 

@@ -148,9 +148,17 @@ std::optional<Policies> TopicRegistry::namespace_policies(const std::string& nam
   return found == namespaces_.end() ? std::nullopt : std::optional(found->second);
 }
 
+Policies TopicRegistry::with_defaults(const std::string& name_space, const Policies& own) const {
+  const BrokerOptions& options = context_->options;
+  if (options.default_policies == Policies{}) return own;
+  if (options.without_defaults && options.without_defaults(name_space)) return own;
+  return base::merged(own, options.default_policies);
+}
+
 Policies TopicRegistry::policies_around(const std::string& topic) const {
-  const auto found = namespaces_.find(namespace_of(topic));
-  return found == namespaces_.end() ? Policies{} : found->second;
+  const std::string name_space = namespace_of(topic);
+  const auto found = namespaces_.find(name_space);
+  return with_defaults(name_space, found == namespaces_.end() ? Policies{} : found->second);
 }
 
 Policies TopicRegistry::namespace_policies_for(const std::string& topic) const {
@@ -172,6 +180,7 @@ bool TopicRegistry::is_due(const std::string& name, const TopicRecord* record,
 
 void TopicRegistry::set_namespace_policies(const std::string& name, const Policies& policies) {
   const std::string prefix = "persistent://" + name + "/";
+  const Policies in_force = with_defaults(name, policies);
   std::vector<std::string> due;  // loaded one by one: meanwhile others want the mutex
   {
     const std::lock_guard lock(mutex_);
@@ -181,8 +190,8 @@ void TopicRegistry::set_namespace_policies(const std::string& name, const Polici
         const Slot& slot = at->second;
         if (slot.topic) {
           slot.topic->core().loop.post(
-              [topic = slot.topic, policies] { topic->limits().set(topic->limits().own(), policies); });
-        } else if (slots == &named_ && is_due(at->first, slot.record.get(), policies)) {
+              [topic = slot.topic, in_force] { topic->limits().set(topic->limits().own(), in_force); });
+        } else if (slots == &named_ && is_due(at->first, slot.record.get(), in_force)) {
           due.push_back(at->first);
         }
       }

@@ -54,7 +54,7 @@ class TopicRegistry {
   [[nodiscard]] bool knows_namespace(const std::string& name) const;
   void add_namespace(const std::string& name);
   [[nodiscard]] std::optional<Policies> namespace_policies(const std::string& name) const;
-  /// Empty where the namespace has none.
+  /// With BrokerOptions::default_policies where it says nothing. Empty where the namespace has none.
   [[nodiscard]] Policies namespace_policies_for(const std::string& topic) const;
   /// A topic that is not loaded and has this record (null: a plain one) has something to do under these
   /// policies of its namespace, now or later.
@@ -85,6 +85,7 @@ class TopicRegistry {
   enum class Counted : bool { no, yes };  ///< among those that are not loaded
   TopicPtr load(const std::string& name, Slot& slot, std::int32_t partition, Counted counted);
   TopicPtr loaded(const std::string& name, Slot& slot);
+  [[nodiscard]] Policies with_defaults(const std::string& name_space, const Policies& own) const;
   [[nodiscard]] Policies policies_around(const std::string& topic) const;
   Slot* slot_of(const Topic& topic);
   static void keep(Slot& slot, TopicRecord record);
