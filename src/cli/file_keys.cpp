@@ -304,6 +304,10 @@ constexpr FileKey<auth::AuthSettings> kAuthTable[] = {
     authentication<&auth::AuthSettings::service_roles>(
         "service_roles", "are trusted to say for which userId or agentId they ask"),
     authentication<&auth::AuthSettings::monitor_roles>("monitor_roles", "may read /metrics and the status"),
+    row<&auth::AuthSettings::anonymous_role, 0, Limits{}.max, auth::AuthSettings>(
+        "anonymous_role", "of who shows neither token nor certificate; empty: is refused"),
+    row<&auth::AuthSettings::client_certificates, 0, 1, auth::AuthSettings>(
+        "client_certificates", "with tls_ca, the common name of a client's certificate is its role"),
     row<&auth::AuthSettings::requests_per_second, 0, 1'000'000, auth::AuthSettings>(
         "requests_per_second", "of each role; above, 429; 0: no limit"),
     row<&auth::AuthSettings::requests_at_once, 0, 1'000'000, auth::AuthSettings>(

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include <geminga/bus.hpp>
@@ -44,6 +45,7 @@ constexpr std::string_view kLog = "serve";
 // Together below the ten seconds that a stop may take.
 constexpr milliseconds kOrchestratorStop{6'000};
 constexpr milliseconds kHttpStop{500};
+constexpr milliseconds kLook{60'000};  // at files that are read again when they are written
 
 /// On the thread of journal or jobs store. An orderly stop would wait for a disk that is gone; an end by
 /// force loses nothing that was acknowledged.
@@ -52,13 +54,15 @@ constexpr milliseconds kHttpStop{500};
   ::_exit(kExitDisk);
 }
 
-/// The signals that end serve, blocked in this thread and so in every thread that it starts.
-class EndingSignals {
+/// The signals that serve waits for, blocked in this thread and so in every thread that it starts: those that
+/// end it, and SIGHUP where there is something to read again; else that one ends it as any program.
+class Signals {
  public:
-  EndingSignals() {
+  explicit Signals(bool reloads) {
     ::sigemptyset(&set_);
     ::sigaddset(&set_, SIGTERM);
     ::sigaddset(&set_, SIGINT);
+    if (reloads) ::sigaddset(&set_, SIGHUP);
     ::pthread_sigmask(SIG_BLOCK, &set_, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
   }
@@ -86,6 +90,7 @@ void raise_file_limit() {
 
 /// Everything that runs, in the order of starting; members go in reverse.
 struct Parts {
+  std::shared_ptr<net::TlsContext> tls;  // none where nothing listens with it
   std::optional<Bus> bus;
   std::shared_ptr<broker::Broker> broker;      // of the embedded engine only
   std::vector<std::shared_ptr<void>> exposed;  // metrics that are read when somebody asks for them
@@ -164,7 +169,23 @@ void add_document_route(net::Router& router) {
   *document = net::openapi_document(router, GEMINGA_VERSION);
 }
 
-Result<net::OriginGuard> make_guard(const ServeSettings& settings, const Endpoint& endpoint) {
+/// Where HTTP listens; an empty host: it does not.
+struct HttpEndpoints {
+  Endpoint plain;
+  Endpoint secure;
+};
+Result<HttpEndpoints> http_endpoints(const ServeSettings& settings) {
+  HttpEndpoints endpoints;
+  if (!settings.http.empty()) {
+    GEMINGA_TRY(endpoints.plain, parse_endpoint(settings.http, "the HTTP address"));
+  }
+  if (!settings.https.empty()) {
+    GEMINGA_TRY(endpoints.secure, parse_endpoint(settings.https, "the HTTPS address"));
+  }
+  return endpoints;
+}
+
+Result<net::OriginGuard> make_guard(const ServeSettings& settings, const HttpEndpoints& endpoints) {
   std::vector<std::string> advertised;
   if (!settings.advertise.empty()) {
     const std::size_t colon = settings.advertise.rfind(':');
@@ -172,10 +193,21 @@ Result<net::OriginGuard> make_guard(const ServeSettings& settings, const Endpoin
                           settings.advertise.find_first_not_of("0123456789", colon + 1) == std::string::npos;
     advertised.push_back(has_port ? settings.advertise.substr(0, colon) : settings.advertise);
   }
-  return net::OriginGuard::create({.address = endpoint.host,
-                                   .advertised_hosts = std::move(advertised),
-                                   .listen_all_insecure = settings.listen_all && settings.insecure,
-                                   .authenticated = settings.auth.on()});
+  net::OriginGuardOptions options{.address = endpoints.plain.host,
+                                  .advertised_hosts = std::move(advertised),
+                                  .listen_all_insecure = settings.listen_all && settings.insecure,
+                                  .authenticated = settings.auth.on()};
+  if (endpoints.secure.host.empty()) return net::OriginGuard::create(std::move(options));
+  if (!endpoints.plain.host.empty()) GEMINGA_TRY_VOID(net::check_address(options));
+  options.advertised_hosts.push_back(endpoints.plain.host);
+  options.address = endpoints.secure.host;
+  return net::OriginGuard::create(std::move(options));
+}
+
+/// None where nothing listens with it.
+Result<std::shared_ptr<net::TlsContext>> load_tls(const ServeSettings& settings) {
+  if (settings.https.empty() && settings.pulsar_tls.empty()) return nullptr;
+  return net::TlsContext::load(settings.tls);
 }
 
 /// None where authentication is off.
@@ -196,10 +228,16 @@ Result<> open_bus(Parts& parts, const ServeSettings& settings) {
     GEMINGA_TRY(parts.bus, Bus::open(settings.bus_url));
     return {};
   }
-  GEMINGA_TRY(engines::embedded::Opened opened,
-              engines::embedded::open({.directory = settings.data_dir,
-                                       .delayed_bytes_max = settings.embedded.delay_index_bytes,
-                                       .on_disk_error = on_disk_error}));
+  GEMINGA_TRY(
+      engines::embedded::Opened opened,
+      engines::embedded::open({.directory = settings.data_dir,
+                               .unacked_per_subscription_max = settings.embedded.unacked_per_subscription_max,
+                               .unacked_per_consumer_max = settings.embedded.unacked_per_consumer_max,
+                               .delayed_bytes_max = settings.embedded.delay_index_bytes,
+                               .default_policies = settings.embedded.default_policies,
+                               .default_retention = settings.embedded.default_retention,
+                               .without_defaults = orchestrator::is_kept_namespace,
+                               .on_disk_error = on_disk_error}));
   parts.bus = std::move(opened.bus);
   parts.broker = std::move(opened.broker);
   return {};
@@ -256,14 +294,33 @@ Result<> start_orchestrator(Parts& parts, const ServeSettings& settings, net::Ro
   return {};
 }
 
-std::string addresses_of(const Parts& parts) {
-  const std::string http = "http://" + parts.http->endpoint();
-  return parts.pulsar ? http + ", pulsar://" + parts.pulsar->endpoint() : http;
+/// Each with its name in the ready line and its scheme; those that are there.
+struct Address {
+  const char* key;
+  const char* scheme;
+  std::string endpoint;
+};
+std::vector<Address> addresses_of(const Parts& parts) {
+  std::vector<Address> all{{"http", "http://", parts.http->endpoint()},
+                           {"https", "https://", parts.http->tls_endpoint()}};
+  if (parts.pulsar) {
+    all.push_back({"pulsar", "pulsar://", parts.pulsar->endpoint()});
+    all.push_back({"pulsar_tls", "pulsar+ssl://", parts.pulsar->tls_endpoint()});
+  }
+  std::erase_if(all, [](const Address& one) { return one.endpoint.empty(); });
+  return all;
+}
+
+std::string text_of(const std::vector<Address>& addresses) {
+  std::vector<std::string> texts;
+  for (const Address& one : addresses) texts.push_back(one.scheme + one.endpoint);
+  return fmt::format("{}", fmt::join(texts, ", "));
 }
 
 Result<> start(Parts& parts, const ServeSettings& settings) {
-  GEMINGA_TRY(const Endpoint endpoint, parse_endpoint(settings.http, "the HTTP address"));
-  GEMINGA_TRY(net::OriginGuard guard, make_guard(settings, endpoint));
+  GEMINGA_TRY(const HttpEndpoints endpoints, http_endpoints(settings));
+  GEMINGA_TRY(net::OriginGuard guard, make_guard(settings, endpoints));
+  GEMINGA_TRY(parts.tls, load_tls(settings));
   GEMINGA_TRY(net::HttpAuthorizer authorizer, make_authorizer(parts, settings));
   GEMINGA_TRY_VOID(open_bus(parts, settings));
   GEMINGA_TRY_VOID(start_registry(parts, settings));
@@ -276,29 +333,35 @@ Result<> start(Parts& parts, const ServeSettings& settings) {
   parts.http_bus->add_routes(router);
   GEMINGA_TRY_VOID(start_orchestrator(parts, settings, router));
   add_document_route(router);
-  auto http = net::HttpServer::listen({.address = endpoint.host,
-                                       .port = endpoint.port,
+  auto http = net::HttpServer::listen({.address = endpoints.plain.host,
+                                       .port = endpoints.plain.port,
+                                       .tls = settings.https.empty() ? nullptr : parts.tls,
+                                       .tls_address = endpoints.secure.host,
+                                       .tls_port = endpoints.secure.port,
                                        .guards = {std::move(guard)},
                                        .authorizer = std::move(authorizer),
                                        .metrics = &base::Metrics::process()},
                                       std::move(router));
   if (!http) {
-    return fail(http.error().code, http.error().message + "; --http HOST:PORT names another address");
+    return fail(http.error().code,
+                http.error().message + "; --http and --https HOST:PORT name other addresses");
   }
   parts.http = *std::move(http);
-  GEMINGA_TRY(parts.pulsar, open_pulsar_door(parts.broker, settings));
-  if (parts.broker) GEMINGA_TRY_VOID(parts.broker->announce(addresses_of(parts)));
+  GEMINGA_TRY(parts.pulsar, open_pulsar_door(parts.broker, settings, parts.tls));
+  if (parts.broker) GEMINGA_TRY_VOID(parts.broker->announce(text_of(addresses_of(parts))));
   return {};
 }
 
 void warn_when_open(const ServeSettings& settings) {
   if (settings.auth.on()) {
-    const auto endpoint = parse_endpoint(settings.http, "the HTTP address");
-    if (endpoint && !net::is_loopback_host(endpoint->host))
-      log::warn(kLog, "tokens travel unencrypted to {}; put a TLS proxy in front of it", settings.http);
-    const auto pulsar = parse_endpoint(settings.pulsar, "the Pulsar address");
-    if (pulsar && !net::is_loopback_host(pulsar->host))
-      log::warn(kLog, "tokens travel unencrypted to {}; put a TLS proxy in front of it", settings.pulsar);
+    const auto warn = [](const std::string& address, const char* remedy) {
+      const auto endpoint = parse_endpoint(address, "the address");
+      if (endpoint && !net::is_loopback_host(endpoint->host))
+        log::warn(kLog, "tokens travel unencrypted to {}; {}, or put a TLS proxy in front of it", address,
+                  remedy);
+    };
+    warn(settings.http, "use --https and --http off");
+    warn(settings.pulsar, "use --pulsar-tls and --pulsar off");
     return;
   }
   if (!settings.listen_all || !settings.insecure) return;
@@ -310,17 +373,25 @@ void warn_when_open(const ServeSettings& settings) {
 }
 
 void announce_ready(const Parts& parts, const ServeSettings& settings) {
-  log::info(kLog, "ready: HTTP on {}, {}data in {}", parts.http->endpoint(),
-            parts.pulsar ? fmt::format("Pulsar's clients on {}, ", parts.pulsar->endpoint()) : "",
-            settings.data_dir.string());
+  const std::vector<Address> addresses = addresses_of(parts);
+  log::info(kLog, "ready: {}, data in {}", text_of(addresses), settings.data_dir.string());
   if (!settings.ready_json) return;
-  nlohmann::json ready{{"http", parts.http->endpoint()}};
-  if (parts.pulsar) ready["pulsar"] = parts.pulsar->endpoint();
+  nlohmann::json ready;
+  for (const Address& one : addresses) ready[one.key] = one.endpoint;
   print_json(ready);
 }
 
+/// What connections that are there use stays as it is; a file that does not do changes nothing.
+void reload_tls(net::TlsContext& tls) {
+  if (const auto read = tls.reload(); !read) {
+    log::error(kLog, "the TLS files are not taken, what was read before stays: {}", read.error().message);
+  } else {
+    log::info(kLog, "new connections get the TLS certificate as it is now");
+  }
+}
+
 /// Until a signal comes; says when everything is ready. The signal.
-int run(const Parts& parts, const ServeSettings& settings, const EndingSignals& signals) {
+int run(const Parts& parts, const ServeSettings& settings, const Signals& signals) {
   bool announced = false;
   milliseconds pause{1};
   for (;;) {
@@ -328,7 +399,9 @@ int run(const Parts& parts, const ServeSettings& settings, const EndingSignals& 
       announce_ready(parts, settings);
       announced = true;
     }
-    if (const int signal = signals.wait(announced ? milliseconds{60'000} : pause); signal != 0) return signal;
+    const int signal = signals.wait(announced ? kLook : pause);
+    if (signal != 0 && signal != SIGHUP) return signal;
+    if (parts.tls && (signal == SIGHUP || (announced && parts.tls->changed()))) reload_tls(*parts.tls);
     pause = std::min(pause * 2, milliseconds{5});
   }
 }
@@ -336,9 +409,10 @@ int run(const Parts& parts, const ServeSettings& settings, const EndingSignals& 
 }  // namespace
 
 Outcome serve(const ServeSettings& settings) {
-  const EndingSignals signals;
+  const Signals signals(!settings.https.empty() || !settings.pulsar_tls.empty());
   if (auto configured = log::configure(settings.log); !configured) return failed(configured.error());
   raise_file_limit();
+  log_conf_report(settings.conf_report);
   warn_when_open(settings);
   Parts parts;
   if (auto started = start(parts, settings); !started) {

@@ -11,6 +11,7 @@
 
 #include "base/try.hpp"
 #include "bus/environment.hpp"
+#include "cli/broker_conf.hpp"
 #include "cli/setting_table.hpp"
 #include "engines/embedded/embedded.hpp"
 
@@ -28,6 +29,16 @@ Result<std::string> read_file(const std::filesystem::path& file) {
   std::ostringstream text;
   text << in.rdbuf();
   return text.str();
+}
+
+/// Pulsar's own file, below everything else.
+Result<> apply_conf_file(ServeSettings& settings, const Arguments& arguments, Environment environment) {
+  const char* named = environment("GEMINGA_BROKER_CONF");
+  const std::filesystem::path file = arguments.text("broker-conf", named == nullptr ? "" : named);
+  if (file.empty()) return {};
+  GEMINGA_TRY(const std::string text, read_file(file));
+  GEMINGA_TRY(settings.conf_report, apply_broker_conf(settings, text, file));
+  return {};
 }
 
 Result<> apply_environment(ServeSettings& settings, Environment environment) {
@@ -88,12 +99,27 @@ Result<> decide_bus(ServeSettings& settings, const Arguments& arguments, Environ
   return {};
 }
 
+/// What must be known of TLS before anything starts; the files are read when it does.
+Result<> check_tls(const ServeSettings& settings) {
+  const bool listens = !settings.https.empty() || !settings.pulsar_tls.empty();
+  if (listens) GEMINGA_TRY_VOID(net::check_named(settings.tls));
+  if (!listens && !(settings.tls == net::TlsSettings{}))
+    return fail(ErrorCode::config_error,
+                "files or rules of TLS are named and nothing listens with them; add --https HOST:PORT, "
+                "--pulsar-tls HOST:PORT or both");
+  if (settings.http.empty() && settings.https.empty())
+    return fail(ErrorCode::config_error,
+                "HTTP is off and there is no HTTPS in its place; add --https HOST:PORT");
+  return {};
+}
+
 }  // namespace
 
 Result<ServeSettings> load_settings(const Arguments& arguments, Environment environment) {
   ServeSettings settings;
   const std::filesystem::path default_data_dir = settings.data_dir;
   const char* named = environment("GEMINGA_CONFIG");
+  GEMINGA_TRY_VOID(apply_conf_file(settings, arguments, environment));
   settings.config_file = arguments.text("config", named == nullptr ? "" : named);
   if (!settings.config_file.empty()) {
     GEMINGA_TRY(const std::string text, read_file(settings.config_file));
@@ -104,7 +130,17 @@ Result<ServeSettings> load_settings(const Arguments& arguments, Environment envi
   GEMINGA_TRY_VOID(apply_flags(settings, arguments));
   const bool data_dir_named = settings.data_dir != default_data_dir || arguments.has("data-dir");
   GEMINGA_TRY_VOID(decide_bus(settings, arguments, environment, data_dir_named));
+  GEMINGA_TRY_VOID(check_tls(settings));
+  if (!(settings.auth == auth::AuthSettings{}))
+    settings.auth.certificates_verified = !settings.tls.client_ca.empty();
+  narrow_conf_addresses(settings);
   return settings;
+}
+
+std::string with_default_port(std::string_view text, std::uint16_t port) {
+  const bool has_port =
+      text.starts_with('[') ? !text.ends_with(']') : text.find(':') != std::string_view::npos;
+  return has_port || text.empty() ? std::string(text) : fmt::format("{}:{}", text, port);
 }
 
 Result<Endpoint> parse_endpoint(std::string_view text, std::string_view what) {

@@ -7,6 +7,9 @@
 namespace geminga::cli {
 namespace {
 
+constexpr std::uint16_t kHttpsPort = 8443;
+constexpr std::uint16_t kPulsarTlsPort = 6651;
+
 Result<> set_switch(bool& target, std::string_view text) {
   if (text == "true" || text == "1" || text == "yes") {
     target = true;
@@ -25,19 +28,33 @@ Result<> set_text(Target& target, std::string_view text) {
   return {};
 }
 
-Result<> set_http(ServeSettings& settings, std::string_view text) {
-  if (auto endpoint = parse_endpoint(text, "the HTTP address"); !endpoint)
-    return std::unexpected(endpoint.error());
-  settings.http = text;
+/// "off": nothing listens there.
+Result<> set_endpoint(std::string& target, std::string_view text, std::string_view what) {
+  if (text == "off") {
+    target.clear();
+    return {};
+  }
+  GEMINGA_TRY_VOID(parse_endpoint(text, what));
+  target = text;
   return {};
 }
 
+Result<> set_http(ServeSettings& settings, std::string_view text) {
+  return set_endpoint(settings.http, text, "the HTTP address");
+}
+
+Result<> set_https(ServeSettings& settings, std::string_view text) {
+  return set_endpoint(settings.https, with_default_port(text, kHttpsPort), "the HTTPS address");
+}
+
 Result<> set_pulsar(ServeSettings& settings, std::string_view text) {
-  if (auto endpoint = parse_endpoint(text, "the Pulsar address"); !endpoint)
-    return std::unexpected(endpoint.error());
-  settings.pulsar = text;
-  settings.pulsar_named = true;
-  return {};
+  settings.pulsar_named = settings.pulsar_named || text != "off";
+  return set_endpoint(settings.pulsar, text, "the Pulsar address");
+}
+
+Result<> set_pulsar_tls(ServeSettings& settings, std::string_view text) {
+  settings.pulsar_named = settings.pulsar_named || text != "off";
+  return set_endpoint(settings.pulsar_tls, with_default_port(text, kPulsarTlsPort), "the Pulsar TLS address");
 }
 
 Result<> set_database(ServeSettings& settings, std::string_view text) {
@@ -104,16 +121,66 @@ constexpr Setting kTable[] = {
      .environment = "GEMINGA_HTTP",
      .value = Value::endpoint,
      .metavar = "HOST:PORT",
-     .help = "where the HTTP API listens; port 0 takes a free one (127.0.0.1:8080)",
+     .help = "where the HTTP API listens; port 0 takes a free one; off: only HTTPS (127.0.0.1:8080)",
      .apply = set_http},
+    {.key = "https",
+     .flag = "https",
+     .environment = "GEMINGA_HTTPS",
+     .value = Value::endpoint,
+     .metavar = "HOST[:PORT]",
+     .help = "where it listens with TLS as well; needs --tls-cert and --tls-key (port 8443)",
+     .apply = set_https},
     {.key = "pulsar",
      .flag = "pulsar",
      .environment = "GEMINGA_PULSAR",
      .value = Value::endpoint,
      .metavar = "HOST:PORT",
      .help =
-         "where Pulsar's clients come in, on the embedded engine; port 0 takes a free one (127.0.0.1:6650)",
+         "where Pulsar's clients come in, on the embedded engine; port 0 takes a free one; off: only by TLS "
+         "(127.0.0.1:6650)",
      .apply = set_pulsar},
+    {.key = "pulsar_tls",
+     .flag = "pulsar-tls",
+     .environment = "GEMINGA_PULSAR_TLS",
+     .value = Value::endpoint,
+     .metavar = "HOST[:PORT]",
+     .help = "where they come in with TLS as well, pulsar+ssl://; needs --tls-cert and --tls-key (port 6651)",
+     .apply = set_pulsar_tls},
+    {.key = "tls_cert",
+     .flag = "tls-cert",
+     .environment = "GEMINGA_TLS_CERT",
+     .value = Value::file,
+     .metavar = "FILE",
+     .help =
+         "the server's certificate and those that lead to its root, PEM; read again on SIGHUP, and within "
+         "a minute when it is written",
+     .apply = [](ServeSettings& s, std::string_view v) { return set_text(s.tls.certificate, v); },
+     .place = Place::path},
+    {.key = "tls_key",
+     .flag = "tls-key",
+     .environment = "GEMINGA_TLS_KEY",
+     .value = Value::file,
+     .metavar = "FILE",
+     .help = "its private key, PEM, without a pass phrase; read again with it",
+     .apply = [](ServeSettings& s, std::string_view v) { return set_text(s.tls.key, v); },
+     .place = Place::path},
+    {.key = "tls_ca",
+     .flag = "tls-ca",
+     .environment = "GEMINGA_TLS_CA",
+     .value = Value::file,
+     .metavar = "FILE",
+     .help =
+         "who signs certificates of clients, PEM: these are verified, and with [auth] the common name of one "
+         "is its client's role (clients are not asked)",
+     .apply = [](ServeSettings& s, std::string_view v) { return set_text(s.tls.client_ca, v); },
+     .place = Place::path},
+    {.key = "tls_require_client_cert",
+     .flag = "tls-require-client-cert",
+     .environment = "GEMINGA_TLS_REQUIRE_CLIENT_CERT",
+     .value = Value::none,
+     .help = "end the handshake of a client that shows none",
+     .apply = [](ServeSettings& s,
+                 std::string_view v) { return set_switch(s.tls.client_certificate_required, v); }},
     {.key = "advertise",
      .flag = "advertise",
      .environment = "GEMINGA_ADVERTISE",
@@ -174,12 +241,19 @@ constexpr Setting kTable[] = {
 const std::span<const Setting> kSettings = kTable;
 
 std::vector<Option> setting_options() {
-  std::vector<Option> options{{.name = "config",
-                               .letter = 'c',
-                               .value = Value::file,
-                               .metavar = "FILE",
-                               .help = "geminga.toml; nothing is read that is not named",
-                               .environment = "GEMINGA_CONFIG"}};
+  std::vector<Option> options{
+      {.name = "config",
+       .letter = 'c',
+       .value = Value::file,
+       .metavar = "FILE",
+       .help = "geminga.toml; nothing is read that is not named",
+       .environment = "GEMINGA_CONFIG"},
+      {.name = "broker-conf",
+       .value = Value::file,
+       .metavar = "FILE",
+       .help = "broker.conf or standalone.conf of Pulsar, under all other settings; what "
+               "became of each of its keys stands in the log",
+       .environment = "GEMINGA_BROKER_CONF"}};
   for (const Setting& setting : kSettings) {
     options.push_back({.name = std::string(setting.flag),
                        .letter = setting.letter,

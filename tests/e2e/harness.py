@@ -86,7 +86,7 @@ class Serve:
             self.process.wait()
             raise AssertionError(f"serve did not become ready (exit {self.process.returncode}); its log:\n{self.log_text()[-3000:]}")
         self.ready = json.loads(line)
-        self.url = "http://" + self.ready["http"]
+        self.url = "http://" + self.ready["http"] if "http" in self.ready else None
         return self
 
     def log_text(self):

@@ -108,9 +108,12 @@ class BadStart(Case):
         return self.folder / name
 
     def test_flags_of_parts_that_are_not_built(self):
-        for flag in ("--pulsar", "--pulsar-tls", "--https", "--broker-conf", "--tls-cert"):
+        for flag in ("--kafka", "--console"):
             with self.subTest(flag=flag):
                 self.fails(2, flag, flags=(flag, "x"))
+        for flag in ("--pulsar", "--pulsar-tls", "--https"):
+            with self.subTest(flag=flag):
+                self.fails(2, flag, flags=(flag, "x:y"))
         self.fails(2, "perhaps", flags=("--log-level", "perhaps"))
         self.fails(2, "8080", flags=("--http", "8080"))
 
