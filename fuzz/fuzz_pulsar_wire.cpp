@@ -25,9 +25,17 @@ struct Received {
   std::size_t pending_bytes = 0;
 };
 
+/// A frame that somebody keeps, and what it was when it came.
+struct Kept {
+  std::shared_ptr<const void> owner;
+  std::string_view frame;
+  std::size_t number = 0;
+};
+
 Received receive(std::initializer_list<std::string_view> pieces) {
   FrameBuffer buffer(kLimit);
   Received received;
+  std::vector<Kept> kept;
   for (std::string_view piece : pieces) {
     while (!piece.empty()) {
       const auto room = buffer.room();
@@ -36,6 +44,7 @@ Received receive(std::initializer_list<std::string_view> pieces) {
       buffer.filled(count);
       piece.remove_prefix(count);
       const auto taken = buffer.take([&](std::string_view frame) {
+        if (frame.size() % 3 != 0) kept.push_back({buffer.keep(), frame, received.frames.size()});
         received.frames.emplace_back(frame);
         return true;
       });
@@ -44,6 +53,7 @@ Received receive(std::initializer_list<std::string_view> pieces) {
     }
   }
   received.pending_bytes = buffer.pending_bytes();
+  for (const Kept& one : kept) GEMINGA_ASSERT(one.frame == received.frames[one.number]);
   return received;
 }
 

@@ -40,7 +40,7 @@ PublishSize size_of(const std::vector<storage::Append>& entries) {
   PublishSize size;
   for (const storage::Append& entry : entries) {
     size.messages += entry.message_count;
-    size.bytes += entry.body.size();
+    size.bytes += entry.bytes().size();
   }
   return size;
 }

@@ -331,7 +331,7 @@ Result<> pass_gates(const std::vector<Publication>& publications) {
     if (gate == nullptr || !gate->active()) continue;
     PublishSize& size = limited[publication.topic.get()];
     size.messages += publication.append.message_count;
-    size.bytes += publication.append.body.size();
+    size.bytes += publication.append.bytes().size();
   }
   // All or none: what one topic refuses takes nothing of the others' rates.
   for (const auto& [topic, size] : limited) GEMINGA_TRY_VOID(topic->gate_if_made()->admits_at_once());

@@ -1,6 +1,7 @@
 #include "broker/volatile_topic.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -24,6 +25,13 @@ Result<> check_entry(const storage::Append& entry, const std::string& topic) {
   return {};
 }
 
+/// Where they lie from now on, and who keeps them there.
+std::pair<std::string_view, std::shared_ptr<const void>> take_bytes(storage::Append& append) {
+  if (append.owner) return {append.lying, std::move(append.owner)};
+  const auto body = std::make_shared<const std::string>(std::move(append.body));
+  return {*body, body};
+}
+
 }  // namespace
 
 // --- publishing
@@ -41,7 +49,7 @@ Result<std::vector<MessageId>> VolatileTopic::publish(std::vector<storage::Appen
   GEMINGA_TRY_VOID(check_open());
   last_publish_time_ = std::max(last_publish_time_, clock_.wall_now());
   for (storage::Append& append : entries) {
-    const auto body = std::make_shared<const std::string>(std::move(append.body));
+    const auto [body, owner] = take_bytes(append);
     const storage::Entry entry{.header = {.entry = EntryId{next_entry_++},
                                           .message_count = append.message_count,
                                           .publish_time = last_publish_time_,
@@ -52,12 +60,12 @@ Result<std::vector<MessageId>> VolatileTopic::publish(std::vector<storage::Appen
                                           .chunk_count = append.chunk_count,
                                           .producer = append.producer,
                                           .sequence = append.sequence,
-                                          .body_bytes = static_cast<std::uint32_t>(body->size()),
+                                          .body_bytes = static_cast<std::uint32_t>(body.size()),
                                           .body_crc = append.body_crc},
-                               .body = *body,
-                               .owner = body};
+                               .body = body,
+                               .owner = owner};
     messages_in_ += append.message_count;
-    bytes_in_ += body->size();
+    bytes_in_ += body.size();
     for (auto& [name, subscription] : subscriptions_) offer(subscription, entry);
     ids.push_back({.ledger = entry.header.ledger, .entry = entry.header.entry});
   }

@@ -36,7 +36,7 @@ Sizes sizes_of(const Transaction& transaction) {
     if (is_duplicate(operation)) continue;
     sizes.count += 1;
     sizes.operations += operation_bytes(operation);
-    if (const auto* append = std::get_if<Append>(&operation)) sizes.bodies += append->body.size();
+    if (const auto* append = std::get_if<Append>(&operation)) sizes.bodies += append->bytes().size();
   }
   return sizes;
 }
@@ -117,6 +117,7 @@ void GroupBuilder::mark_duplicates(Transaction& transaction) {
     if (append == nullptr || append->duplicate || !duplicates_.seen(*append)) continue;
     append->duplicate = true;
     append->body = std::string();
+    append->drop_lying();
   }
 }
 
@@ -183,7 +184,7 @@ EntryHeader GroupBuilder::assign(const Append& append) {
       .chunk_count = append.chunk_count,
       .producer = append.producer,
       .sequence = append.sequence,
-      .body_bytes = static_cast<std::uint32_t>(append.body.size()),
+      .body_bytes = static_cast<std::uint32_t>(append.bytes().size()),
       .body_crc = append.body_crc,
   };
   assigned.next.value += 1;
@@ -266,7 +267,7 @@ void GroupBuilder::add_record(Submitted& submitted, Group& group, Output& output
     encode_operation(resolved, record.subspan(header_at, bytes));
     header_at += bytes;
     if (const auto* header = std::get_if<EntryHeader>(&resolved)) {
-      const std::string& body = std::get<Append>(operation).body;
+      const std::string_view body = std::get<Append>(operation).bytes();
       std::memcpy(record.data() + body_at, body.data(), body.size());
       const std::byte* seen = record.data() + body_at;
       if (output.bodies != nullptr) {

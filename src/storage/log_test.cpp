@@ -53,6 +53,28 @@ TEST_F(LogTest, GivesIdsWithoutGapAndReadsThemBack) {
   EXPECT_EQ(listener_.bodies().size(), 6U);
 }
 
+TEST_F(LogTest, BytesThatLieElsewhereAreCopiedAndLetGo) {
+  auto log = open().value();
+  const auto place = std::make_shared<std::string>("one and two");
+  const auto lying = [&](std::size_t at, std::size_t size) {
+    Append append = append_of(kTopic, "");
+    append.lying = std::string_view(*place).substr(at, size);
+    append.owner = place;
+    append.body_crc = base::crc32c(append.lying);
+    return append;
+  };
+  std::vector<Operation> step;
+  step.emplace_back(lying(0, 3));
+  step.emplace_back(append_of(kTopic, "of its own"));
+  step.emplace_back(lying(8, 3));
+  const Receipt receipt = commit(*log, std::move(step)).value();
+  EXPECT_EQ(receipt.appended[2].body_bytes, 3U);
+  ASSERT_TRUE(publish(*log, kTopic, "behind"));  // the group of those is over
+  EXPECT_EQ(place.use_count(), 1);
+  *place = "something";
+  EXPECT_THAT(read_all(*log, kTopic).value(), ElementsAre("one", "of its own", "two", "behind"));
+}
+
 TEST_F(LogTest, ASealedTopicTakesNoAppendsAndEverythingElse) {
   auto log = open().value();
   ASSERT_TRUE(publish(*log, kTopic, "before"));

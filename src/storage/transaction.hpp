@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -28,9 +29,24 @@ struct Append {
   std::uint16_t chunk_count = 0;
   std::uint64_t producer = 0;
   std::uint64_t sequence = 0;
-  std::string body;
+  std::string body;        ///< or
+  std::string_view lying;  ///< bytes that `owner` keeps, so that the log's copy of them is the only one
+  std::shared_ptr<const void> owner;
   std::uint32_t body_crc = 0;
   bool duplicate = false;  ///< set by the log: it is stored already and nothing is written
+
+  [[nodiscard]] std::string_view bytes() const {
+    return lying.data() != nullptr ? lying : std::string_view(body);
+  }
+  /// From now on the bytes are its own.
+  void copy_bytes() {
+    body = bytes();
+    drop_lying();
+  }
+  void drop_lying() {
+    lying = {};
+    owner.reset();
+  }
 };
 
 /// What an append and its share of the transaction cost in memory beside the body.

@@ -125,7 +125,7 @@ void Connection::take_frames() {
   const auto taken = buffer_.take([&](std::string_view frame) {
     admitted_ = false;
     host_.received.end_pass(this);
-    session_->on_frame(frame);
+    session_->on_frame(frame, buffer_);
     if (!was_connected && session_->connected()) buffer_.set_frame_bytes_max(host_.frame_bytes_max());
     stopped = !takes_more();
     return !stopped;

@@ -88,8 +88,8 @@ storage::Append to_append(const wire::CommandSend& send, const wire::Entry& entr
   append.sequence = std::max(send.sequence_id, *send.highest_sequence_id);
   // From the size of the metadata on: what the checksum covers.
   const char* const begin = entry.metadata.data() - wire::kSizeBytes;
-  append.body.assign(begin, entry.payload.data() + entry.payload.size());
-  append.body_crc = entry.checksum ? *entry.checksum : base::crc32c(std::string_view(append.body));
+  append.lying = {begin, entry.payload.data() + entry.payload.size()};
+  append.body_crc = entry.checksum ? *entry.checksum : base::crc32c(append.lying);
   return append;
 }
 

@@ -24,8 +24,8 @@ inline constexpr std::uint64_t kBatchMessageBytesMin = 6;
 Result<> check_send(const wire::CommandSend& send, const wire::Entry& entry,
                     const wire::MessageMetadata& metadata, std::uint32_t frame_bytes_max);
 
-/// The one copy of a payload on its way in. Everything but topic and producer is filled in. The checksum that
-/// came is that of the stored body, so it is verified once and never computed again.
+/// Everything but topic, producer and the owner of its bytes is filled in: they lie where they came. The
+/// checksum that came is that of the stored body, so it is verified once and never computed again.
 storage::Append to_append(const wire::CommandSend& send, const wire::Entry& entry,
                           const wire::MessageMetadata& metadata);
 

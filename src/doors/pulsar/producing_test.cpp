@@ -83,6 +83,26 @@ TEST_F(PulsarProducingTest, ReceiptsComeInTheOrderOfTheSends) {
   }
 }
 
+TEST_F(PulsarProducingTest, SendsOfAllSizesAreStoredAsTheyCameWhateverComesBehindThem) {
+  const auto client = this->client();
+  client->producer();
+  std::string all;
+  std::vector<std::string> sent;
+  for (std::uint64_t i = 0; i < 400; ++i) {
+    const std::size_t size = i % 100 == 99 ? 400'000 : 10 + 7 * i;
+    sent.push_back(entry_of(std::string(size, static_cast<char>('a' + i % 26)), {.sequence_id = i}));
+    append_frame(all, wire::CommandSend{.producer_id = 1, .sequence_id = i}, sent.back().size());
+    all += sent.back();
+  }
+  client->bytes(all);
+  for (std::uint64_t i = 0; i < sent.size(); ++i)
+    EXPECT_EQ(client->hear<wire::CommandSendReceipt>()->sequence_id, i);
+  const auto entries = stored();
+  ASSERT_EQ(entries.size(), sent.size());
+  for (std::size_t i = 0; i < sent.size(); ++i)
+    EXPECT_TRUE(entries[i].body == std::string_view(sent[i]).substr(6)) << i;
+}
+
 TEST_F(PulsarProducingTest, AWrongChecksumIsRefusedInItsPlaceAndTheRestGoesOn) {
   const auto client = this->client();
   client->producer();

@@ -27,15 +27,35 @@ void Sender::send(const wire::CommandSend& send, std::string_view bytes) {
   if (!metadata) return session_.end(metadata.error().text());
   if (const auto good = check_send(send, *entry, *metadata, session_.host().frame_bytes_max()); !good)
     return refuse(send, {.error = server_error(good.error().code), .text = good.error().message});
-  forming_.push_back(to_append(send, *entry, *metadata));
+  form(to_append(send, *entry, *metadata));
   if (producer_->deduplicates()) forming_.back().flags |= storage::EntryFlags::kDeduplicate;
-  const std::uint64_t size = forming_.back().body.size() + storage::kAppendOverheadBytes;
+  const std::uint64_t size = forming_.back().bytes().size() + storage::kAppendOverheadBytes;
   expect(send).bytes = size;
   session_.publishing(size);
   session_.sending_.insert(shared_from_this());
   forming_bytes_ += size;
   if (forming_.size() >= kRecordEntriesMax || forming_bytes_ >= kRecordBytesMax || producer_->paced())
     submit();
+}
+
+void Sender::form(storage::Append append) {
+  wire::FrameBuffer& received = session_.received();
+  append.owner = received.keep();
+  if (forming_.empty() || forming_.back().owner != append.owner)
+    pieces_.push_back({.first = forming_.size(), .bytes = 0, .held_bytes = received.held_bytes()});
+  pieces_.back().bytes += append.bytes().size();
+  forming_.push_back(std::move(append));
+}
+
+/// Few bytes must not keep many: where less than half of a piece of memory is on its way to the log, that is
+/// copied.
+void Sender::settle_where_bytes_lie() {
+  for (std::size_t i = 0; i < pieces_.size(); ++i) {
+    if (2 * pieces_[i].bytes >= pieces_[i].held_bytes) continue;
+    const std::size_t behind = i + 1 < pieces_.size() ? pieces_[i + 1].first : forming_.size();
+    for (std::size_t at = pieces_[i].first; at < behind; ++at) forming_[at].copy_bytes();
+  }
+  pieces_.clear();
 }
 
 Sender::Outstanding& Sender::expect(const wire::CommandSend& send) {
@@ -56,6 +76,7 @@ void Sender::submit() {
   const std::size_t count = forming_.size();
   const std::uint64_t first = first_ + outstanding_.size() - count;
   forming_bytes_ = 0;
+  settle_where_bytes_lie();
   producer_->publish(
       std::exchange(forming_, {}),
       session_.back<std::vector<MessageId>>(
@@ -126,6 +147,7 @@ void Sender::end(const Error& reason) {
 
 void Sender::drop() {
   forming_.clear();
+  pieces_.clear();
   when_empty_ = nullptr;
   producer_.reset();
 }

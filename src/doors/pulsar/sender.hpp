@@ -56,6 +56,8 @@ class Sender : public std::enable_shared_from_this<Sender> {
     std::optional<Answer> answer;
   };
 
+  void form(storage::Append append);
+  void settle_where_bytes_lie();
   void refuse(const wire::CommandSend& send, Refusal why);
   Outstanding& expect(const wire::CommandSend& send);
   void answered(std::uint64_t first, std::size_t count, const Result<std::vector<MessageId>>& ids);
@@ -69,6 +71,13 @@ class Sender : public std::enable_shared_from_this<Sender> {
   std::optional<std::uint64_t> schema_version_;
   std::vector<storage::Append> forming_;
   std::uint64_t forming_bytes_ = 0;
+  /// What of forming_ lies in one piece of memory, one behind the other.
+  struct Piece {
+    std::size_t first = 0;       ///< in forming_
+    std::uint64_t bytes = 0;     ///< of its entries
+    std::size_t held_bytes = 0;  ///< that live as long as they do
+  };
+  std::vector<Piece> pieces_;
   std::deque<Outstanding> outstanding_;
   std::uint64_t first_ = 0;  ///< number of the first of these
   std::function<void(Session&)> when_empty_;

@@ -34,7 +34,7 @@ Session::~Session() = default;
 
 // --- for the connection -----------------------------------------------------------------------------------
 
-void Session::on_frame(std::string_view bytes) {
+void Session::on_frame(std::string_view bytes, wire::FrameBuffer& received) {
   if (ended_) return;
   const auto frame = wire::parse_frame(bytes, UINT32_MAX);  // its size was looked at before
   if (!frame) return end(frame.error().text());
@@ -42,6 +42,7 @@ void Session::on_frame(std::string_view bytes) {
     return end(
         fmt::format("{} {} CONNECT", wire::command_name(frame->type), connected_ ? "after" : "before"));
   frame_weight_ = 1 + bytes.size() / kWeighedBytes;
+  received_ = &received;
   run(*this, *frame);
   frame_weight_ = 1;
 }

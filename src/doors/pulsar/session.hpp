@@ -15,6 +15,7 @@
 #include "doors/pulsar/host.hpp"
 #include "doors/pulsar/open_requests.hpp"
 #include "doors/pulsar/outbox.hpp"
+#include "wire/pulsar/frame_buffer.hpp"
 #include "wire/pulsar/protocol.hpp"
 
 namespace geminga::doors::pulsar {
@@ -42,8 +43,8 @@ class Session : public std::enable_shared_from_this<Session> {
   ~Session();
 
   // --- for the connection ---
-  /// A whole frame, its size in front.
-  void on_frame(std::string_view frame);
+  /// A whole frame of `received`, its size in front.
+  void on_frame(std::string_view frame, wire::FrameBuffer& received);
   /// Hands to the broker what came since the last call.
   void submit();
   /// False: no further frame is to be read now.
@@ -62,6 +63,8 @@ class Session : public std::enable_shared_from_this<Session> {
   [[nodiscard]] Host& host() const { return host_; }
   [[nodiscard]] broker::Broker& broker() const { return *host_.broker; }
   [[nodiscard]] Outbox& out() const { return out_; }
+  /// Where the frame lies that is being handled.
+  [[nodiscard]] wire::FrameBuffer& received() const { return *received_; }
   [[nodiscard]] const std::string& peer() const { return peer_; }    ///< "127.0.0.1:51234"
   [[nodiscard]] const std::string& local() const { return local_; }  ///< where the client reached us
   [[nodiscard]] bool secured() const { return secured_.has_value(); }
@@ -145,6 +148,7 @@ class Session : public std::enable_shared_from_this<Session> {
   Host& host_;
   Outbox& out_;
   TopicUser& user_;
+  wire::FrameBuffer* received_ = nullptr;  ///< while a frame is handled
   const std::string peer_;
   const std::string local_;
   const std::optional<Secured> secured_;

@@ -104,6 +104,71 @@ TEST(PulsarFrameBuffer, GivesItsMemoryBackAtRestAndKeepsWhatIsPending) {
   EXPECT_EQ(frames.back(), frame);
 }
 
+/// Frames that somebody keeps, and what they were when they came.
+struct Kept {
+  std::vector<std::shared_ptr<const void>> owners;
+  std::vector<std::string_view> views;
+  std::vector<std::string> copies;
+
+  void give(FrameBuffer& buffer, std::string_view bytes, std::size_t piece) {
+    while (!bytes.empty()) {
+      const std::size_t count = std::min({buffer.room().size(), bytes.size(), piece});
+      put(buffer, bytes.substr(0, count));
+      ASSERT_TRUE(buffer
+                      .take([&](std::string_view frame) {
+                        owners.push_back(buffer.keep());
+                        views.push_back(frame);
+                        copies.emplace_back(frame);
+                        return true;
+                      })
+                      .has_value());
+      bytes.remove_prefix(count);
+    }
+  }
+};
+
+TEST(PulsarFrameBuffer, FramesThatAreKeptStayWhateverComes) {
+  std::string all;
+  std::vector<std::string> sent;
+  for (int i = 0; i < 300; ++i)
+    all += sent.emplace_back(frame_of(i % 50 == 49 ? 300'000 : 20 + 37 * i, static_cast<char>('a' + i % 26)));
+  for (const std::size_t piece : {100UL, 1'400UL, 65'536UL, all.size()}) {
+    FrameBuffer buffer;
+    Kept kept;
+    kept.give(buffer, all, piece);
+    EXPECT_TRUE(kept.copies == sent) << piece;
+    buffer.release();
+    EXPECT_TRUE(std::ranges::equal(kept.views, sent)) << piece;
+  }
+}
+
+TEST(PulsarFrameBuffer, WhatIsKeptIsLetGoWithItsLastOwnerAndTheBufferGoesOnElsewhere) {
+  FrameBuffer buffer;
+  Kept kept;
+  for (int i = 0; i < 20; ++i) kept.give(buffer, frame_of(10'000, 'x'), 1'000);
+  const std::weak_ptr<const void> first = kept.owners.front();
+  EXPECT_NE(kept.owners.front(), kept.owners.back());
+  EXPECT_FALSE(first.expired());
+  kept.owners.clear();
+  EXPECT_TRUE(first.expired());
+}
+
+TEST(PulsarFrameBuffer, ALargeFrameHasAtOnceWhatAnotherHadAndHardlyMore) {
+  FrameBuffer buffer;
+  Kept kept;
+  kept.give(buffer, frame_of(300'000, 'x'), 65'536);
+  const std::string frame = frame_of(300'000, 'y');
+  kept.give(buffer, std::string_view(frame).substr(0, 70'000), 65'536);
+  static_cast<void>(buffer.room());
+  const std::size_t held = buffer.held_bytes();
+  EXPECT_GE(held, frame.size());
+  EXPECT_LE(held, frame.size() + 2 * FrameBuffer::kRoomBytes);
+  kept.give(buffer, std::string_view(frame).substr(70'000), 65'536);
+  EXPECT_EQ(buffer.held_bytes(), held);
+  ASSERT_EQ(kept.views.size(), 2U);
+  EXPECT_TRUE(kept.views.back() == frame);
+}
+
 TEST(PulsarFrameBuffer, AFrameOverTheLimitIsAFaultAtItsSizeAndStaysOne) {
   FrameBuffer buffer(1'000);
   std::vector<std::string> frames;
