@@ -96,10 +96,14 @@ class Dispatcher {
   void set_hold_delayed(bool hold_delayed) { options_.hold_delayed = hold_delayed; }
 
   // --- what to read: call until nothing is wanted, feed each answer ---
+  /// A read that brings less takes as long; what is more could often not be sent, and would be read again.
+  static constexpr std::uint64_t kReadBytesMin = 1ULL << 20;
+  static constexpr std::uint64_t kReadBytesMax = 2ULL << 20;
   struct Want {
     enum class What : std::uint8_t { unread, waiting, delayed };
     EntryId from;
     std::uint32_t entries_max = 0;
+    std::uint64_t bytes_max = kReadBytesMin;
     What what = What::unread;
     bool headers_only = false;  ///< bodies are not looked at
     std::uint64_t epoch = 0;    ///< an answer to what was asked before move_cursor() is dropped
@@ -222,7 +226,12 @@ class Dispatcher {
   [[nodiscard]] std::optional<EntryId> first_sendable() const;
   std::optional<Want> want_waiting();
   std::optional<Want> want_delayed();
-  std::optional<Want> want_unread(EntryId end, std::uint64_t room, Now now);
+  /// Of all who may get something now.
+  struct Room {
+    std::uint64_t messages = 0;
+    std::uint64_t bytes = 0;
+  };
+  std::optional<Want> want_unread(EntryId end, Room room, Now now);
   /// The first from there on that is not acknowledged, or lies behind some that are.
   [[nodiscard]] EntryId behind_acknowledged(EntryId at) const;
   void feed_unread(const Want& want, std::vector<storage::Entry> entries, Now now);

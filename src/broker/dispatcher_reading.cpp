@@ -27,31 +27,34 @@ Held held_by(const storage::EntryHeader& header) {
 std::optional<Dispatcher::Want> Dispatcher::next_read(EntryId end, Now now) {
   wake_due(now);
   state_.set(state_bytes());
-  std::int64_t room = 0;
+  Room room;
   for (const auto& [number, recipient] : recipients_.all()) {
     const bool in_line = !one_active() || number == recipients_.active();
-    if (in_line && recipient.can_take()) room += recipient.messages;
+    if (!in_line || !recipient.can_take()) continue;
+    room.messages += static_cast<std::uint64_t>(recipient.messages);
+    room.bytes = std::min(room.bytes + static_cast<std::uint64_t>(recipient.bytes), kReadBytesMax);
   }
-  if (room == 0 || !rate_allows(now)) return std::nullopt;
+  if (room.messages == 0 || !rate_allows(now)) return std::nullopt;
   // The search for what is delayed may be long; it shares the disk with what can be sent.
   const auto delayed = want_delayed();
   delayed_had_turn_ = delayed && !delayed_had_turn_;
   if (delayed_had_turn_) return delayed;
   if (auto waiting = want_waiting()) return waiting;
-  if (auto unread = want_unread(end, static_cast<std::uint64_t>(room), now)) return unread;
+  if (auto unread = want_unread(end, room, now)) return unread;
   return delayed;
 }
 
-std::optional<Dispatcher::Want> Dispatcher::want_unread(EntryId end, std::uint64_t room, Now now) {
+std::optional<Dispatcher::Want> Dispatcher::want_unread(EntryId end, Room room, Now now) {
   // What is acknowledged is not read again, as after a restart behind one early message that is held for
   // days.
   read_position_ = behind_acknowledged(read_position_);
   if (!paused().empty() || delayed_.due(now.wall) || read_position_ >= end) return std::nullopt;
-  std::uint64_t messages = room;
+  std::uint64_t messages = room.messages;
   if (options_.rate != nullptr) messages = std::min(messages, options_.rate->messages.ready(now.monotonic));
   const std::uint64_t entries = all_held_ ? kReadEntriesMax : (messages - 1) / usual_messages_ + 1;
   return Want{.from = read_position_,
               .entries_max = static_cast<std::uint32_t>(std::min(entries, kReadEntriesMax)),
+              .bytes_max = std::max(room.bytes, kReadBytesMin),
               .headers_only = all_held_,
               .epoch = epoch_};
 }

@@ -32,6 +32,19 @@ TEST_F(DispatcherTest, BytesStopDispatchAndOneEntryMayGoOver) {
   EXPECT_EQ(entries_of(pump()), (Gots{1}));
 }
 
+TEST_F(DispatcherTest, NotMuchMoreIsReadThanCanBeSent) {
+  make(SubscriptionType::shared);
+  for (int i = 0; i < 3; ++i) publish();
+  const auto bytes_max = [&] { return dispatcher_->next_read(EntryId{3}, now())->bytes_max; };
+  join(1, {.messages = 100, .bytes = 1'000});
+  EXPECT_EQ(bytes_max(), Dispatcher::kReadBytesMin);
+  join(2, {.messages = 100, .bytes = 1'500'000});
+  join(3, {.messages = 0, .bytes = 1'000});  // it takes nothing now
+  EXPECT_EQ(bytes_max(), 1'501'000U);
+  dispatcher_->add_permits(1, {.messages = 0, .bytes = INT64_MAX - 1'000});
+  EXPECT_EQ(bytes_max(), Dispatcher::kReadBytesMax);
+}
+
 TEST_F(DispatcherTest, ARateStopsAfterTheMessageThatSpendsItAndGoesOnBehindIt) {
   RateLimit rate;
   rate.messages.set_rate(10, now().monotonic);

@@ -63,6 +63,7 @@ bool Subscription::read(const Dispatcher::Want& want, Now now) {
       {.topic = topic_.id(),
        .from = want.from,
        .entries_max = want.entries_max,
+       .bytes_max = want.bytes_max,
        .headers_only = want.headers_only},
       [self = shared_from_this(), topic = topic_.shared_from_this(), want, reads = compacted_,
        &at_once](Result<std::vector<storage::Entry>> entries) {

@@ -17,6 +17,19 @@ using testing::payload_of;
 
 class PulsarConsumingTest : public testing::ConsumingTest {};
 
+TEST_F(PulsarConsumingTest, HoweverLittleGoesAheadOfItsSocketAllComes) {
+  publish(40);
+  for (const std::uint64_t window : {1U, 1'000U, 100'000U}) {
+    options_.window_bytes = window;
+    listen();
+    const auto client = this->client();
+    client->subscribe({.subscription = std::to_string(window)});
+    client->flow(1'000);
+    const auto bodies = take(*client, 40);
+    for (int i = 0; i < 40; ++i) EXPECT_EQ(bodies[static_cast<std::size_t>(i)], std::to_string(i));
+  }
+}
+
 TEST_F(PulsarConsumingTest, AMessageIsWhatWasSent) {
   const std::string entry =
       entry_of("payload", {.sequence_id = 1, .publish_time = 2, .partition_key = "key"});

@@ -54,7 +54,7 @@ struct PulsarDoorOptions {
   std::uint64_t requests_max = 1'000;
   /// Of all connections, received and not answered: over it no socket is read.
   std::uint64_t received_bytes_max = 48ULL << 20;
-  std::uint64_t window_bytes = 1ULL << 20;      ///< to one consumer, not yet taken by its socket
+  std::uint64_t window_bytes = 4ULL << 20;      ///< to one consumer, not yet taken by its socket
   std::uint64_t unsent_bytes_max = 4ULL << 20;  ///< of one connection; over it the connection is not read
   std::chrono::milliseconds connect_timeout{10'000};  ///< from the accept to CONNECT
   std::chrono::milliseconds frame_timeout{10'000};    ///< within a frame, without a byte

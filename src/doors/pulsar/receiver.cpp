@@ -1,5 +1,6 @@
 #include "doors/pulsar/receiver.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -14,6 +15,7 @@ namespace {
 
 constexpr std::uint64_t kFromBroker = UINT64_MAX;  ///< in place of a request's id
 constexpr std::uint64_t kWordBytes = 11;           ///< of an ack_set, at most
+constexpr std::uint64_t kPartsOfWindow = 2;
 
 /// Takes what the broker calls, on its threads, to the receiver, on the door's loop.
 class Delivery final : public broker::DeliverySink {
@@ -131,7 +133,18 @@ void Receiver::drop() {
 // --- what the broker calls --------------------------------------------------------------------------------
 
 void Receiver::deliver(std::vector<broker::Delivered> entries) {
-  for (const broker::Delivered& each : entries) send(each);
+  for (const broker::Delivered& each : entries) {
+    unsent_bytes_ += broker::permit_bytes(each.entry);
+    send(each);
+  }
+}
+
+/// Each time the broker hears of it costs a wake-up and a read, so it hears of much at once.
+void Receiver::on_sent(std::uint64_t credit) {
+  unsent_bytes_ -= std::min(unsent_bytes_, credit);
+  sent_bytes_ += credit;
+  if (unsent_bytes_ > 0 && sent_bytes_ < session_.host().options.window_bytes / kPartsOfWindow) return;
+  flow({.messages = 0, .bytes = std::exchange(sent_bytes_, 0)});
 }
 
 void Receiver::send(const broker::Delivered& delivered) {

@@ -57,7 +57,7 @@ class Receiver final : public Sent, public std::enable_shared_from_this<Receiver
   void tell_end_of_topic();
   /// The client is to subscribe again: its position moved, or the topic closed.
   void close_by_broker();
-  void on_sent(std::uint64_t credit) override { flow({.messages = 0, .bytes = credit}); }
+  void on_sent(std::uint64_t credit) override;
 
  private:
   void send(const broker::Delivered& delivered);
@@ -69,7 +69,9 @@ class Receiver final : public Sent, public std::enable_shared_from_this<Receiver
   std::variant<std::monostate, broker::ConsumerPtr, broker::ReaderPtr> source_;
   std::optional<bool> active_;  ///< heard before it was opened
   bool leaving_ = false;
-  std::string head_;  ///< memory for the next entry
+  std::uint64_t unsent_bytes_ = 0;  ///< of what was delivered, as permits count them
+  std::uint64_t sent_bytes_ = 0;    ///< that flow() has not given back yet
+  std::string head_;                ///< memory for the next entry
 };
 
 }  // namespace geminga::doors::pulsar
