@@ -68,6 +68,21 @@ def commands(names):
     return found, missing
 
 
+def kept(kind, language):
+    """Where the last whole run of a program is kept, for the page."""
+    return languages.CACHE / "results" / f"{kind}-{language}.json"
+
+
+def keep(kind, language, lines):
+    kept(kind, language).parent.mkdir(parents=True, exist_ok=True)
+    kept(kind, language).write_text(json.dumps(lines))
+
+
+def all_kept():
+    paths = {(kind, language): kept(kind, language) for kind in servers.KINDS for language in languages.COMMANDS}
+    return {key: json.loads(path.read_text()) for key, path in paths.items() if path.exists()}
+
+
 def narrowed(expected, features):
     expected.features = {name: what for name, what in expected.features.items() if not features or name in features}
     if unknown := set(features) - set(expected.features):
@@ -79,12 +94,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--against", choices=[*servers.KINDS, "both"], default="both")
     parser.add_argument("--language", action="append", choices=list(languages.COMMANDS), help="this one only; may come again")
-    parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(servers.ROOT)}; for a run of everything")
+    parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(servers.ROOT)}: of this run, and of the last one of what it leaves out")
     parser.add_argument("feature", nargs="*", help="these only")
     options = parser.parse_intermixed_args()
-    whole = options.against == "both" and not options.language and not options.feature
-    if options.write and not whole:
-        parser.error("--write is for a run of all features and languages against both servers")
+    if options.write and options.feature:
+        parser.error("--write is for a run of all features")
     expected = narrowed(judge.Expectations(), options.feature)
     found, missing = commands(options.language or list(languages.COMMANDS))
     results = {}
@@ -95,9 +109,11 @@ def main():
                 if options.feature and not wanted:
                     continue
                 results[kind, language] = run_language(kind, language, command, wanted, environment)
+                if not options.feature:
+                    keep(kind, language, results[kind, language])
     wrong = list(judge.problems(expected, results)) + [f"{name} was not run: {why}" for name, why in missing.items()]
     if options.write:
-        PAGE.write_text(page.text(expected, results))
+        PAGE.write_text(page.text(expected, all_kept()))
     for each in wrong:
         print(f"WRONG: {each}")
     passed = sum(line["result"] == "pass" for lines in results.values() for line in lines.values())
