@@ -102,6 +102,8 @@ TEST(Schema, ADefinitionThatIsNotWellFormedIsRefusedWithThePlace) {
   EXPECT_TRUE(avro(R"({"type":"map","values":{"type":"long","logicalType":"timestamp-millis"}})"));
   EXPECT_THAT(why(of(SchemaType::protobuf, "xx")), HasSubstr("PROTOBUF"));
   EXPECT_THAT(why(of(SchemaType::string, "x")), HasSubstr("STRING"));
+  EXPECT_EQ(of(SchemaType::string, "null").value(), of(SchemaType::string, "").value())
+      << "as Python's client writes nothing";
   EXPECT_THAT(why(of(SchemaType::auto_consume, "")), HasSubstr("AUTO_CONSUME"));
 }
 

@@ -34,7 +34,7 @@ Result<std::optional<broker::SchemaDefinition>> schema_of(const wire::Optional<w
 }
 
 Result<> check_unkept(const std::optional<broker::SchemaDefinition>& schema) {
-  if (!schema || schema->data.empty()) return {};
+  if (!schema || schema->data.empty() || schema->data == "null") return {};  // as Python's client says it
   return fail(
       ErrorCode::unsupported_by_engine,
       "a non-persistent topic keeps no schema; use a persistent one, or a type that needs no definition");

@@ -193,6 +193,7 @@ TEST_F(PulsarSchemaTest, TheVersionOfAMessageIsKeptAsItCame) {
 TEST_F(PulsarSchemaTest, ANonPersistentTopicKeepsNone) {
   const std::string_view topic = "non-persistent://public/default/t";
   EXPECT_EQ(produce(schema(SchemaType::string), topic), "");
+  EXPECT_EQ(produce(schema(SchemaType::string, "null"), topic), "");
   EXPECT_EQ(*get(std::nullopt, topic)->error_code, ServerError::topic_not_found);
   client_->say(wire::CommandProducer{
       .topic = topic, .producer_id = 7, .request_id = 7, .schema = schema(SchemaType::avro, kOrder)});
