@@ -166,7 +166,7 @@ TEST_F(LogTest, GivesTheLedgerOfATombstonedTopicToNoOther) {
 TEST_F(LogTest, RefusesWhatCanNeverBeWritten) {
   auto log = open().value();
   Append lie = append_of(kTopic, "abc");
-  lie.message_count = 4;
+  lie.message_count = kEntryMessagesMax + 1;
   std::vector<Operation> operations;
   operations.emplace_back(lie);
   EXPECT_EQ(commit(*log, std::move(operations)).error().code, ErrorCode::invalid_argument);

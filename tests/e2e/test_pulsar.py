@@ -13,43 +13,7 @@ import pulsar
 from pulsar import ConsumerType, InitialPosition
 
 from harness import Case, Serve, eventually, json_lines, run
-
-RECEIVE_MS = 10_000
-
-
-class Clients(Case):
-    def setUp(self):
-        super().setUp()
-        self.where = self.serve()
-        self.client = self.connect()
-
-    def connect(self, where=None, **more):
-        logger = pulsar.FileLogger(pulsar.LoggerLevel.Warn, str(self.folder / "client.log"))
-        client = pulsar.Client("pulsar://" + (where or self.where).ready["pulsar"], logger=logger, **more)
-        self.addCleanup(self.leave, client)
-        return client
-
-    @staticmethod
-    def leave(client):
-        with contextlib.suppress(Exception):
-            client.close()
-
-    def subscribe(self, topic="orders", name="billing", client=None, **more):
-        more.setdefault("initial_position", InitialPosition.Earliest)
-        return (client or self.client).subscribe(topic, name, **more)
-
-    def take(self, consumer, count, acknowledge=True):
-        got = []
-        for _ in range(count):
-            message = consumer.receive(timeout_millis=RECEIVE_MS)
-            if acknowledge:
-                consumer.acknowledge(message)
-            got.append(message)
-        return got
-
-    def nothing_comes(self, consumer):
-        with self.assertRaises(pulsar.Timeout):
-            consumer.receive(timeout_millis=300)
+from pulsar_case import RECEIVE_MS, Clients
 
 
 class Messages(Clients):
@@ -275,14 +239,6 @@ class Subscriptions(Clients):
         with self.assertRaises(pulsar.ProducerFenced):
             self.connect().create_producer("orders", access_mode=pulsar.ProducerAccessMode.Exclusive)
         first.close()
-
-    def test_a_schema_with_a_definition_is_refused_and_a_string_is_not(self):
-        class Order(pulsar.schema.Record):
-            number = pulsar.schema.Integer()
-        with self.assertRaises(pulsar.PulsarException):
-            self.client.create_producer("orders", schema=pulsar.schema.JsonSchema(Order))
-        self.client.create_producer("orders", schema=pulsar.schema.StringSchema()).send("text")
-        self.assertEqual("text", self.take(self.subscribe(schema=pulsar.schema.StringSchema()), 1)[0].value())
 
 
 class Faults(Clients):

@@ -67,10 +67,12 @@ void get_schema(Session& session, const wire::CommandGetSchema& command) {
   }
   session.broker().schemas().find(
       *topic, version,
-      session.back<broker::Schema>([id, topic = *topic](Session& back, const Result<broker::Schema>& schema) {
-        if (!schema) return fail<Response>(back, id, schema.error());
-        found(back, id, topic, *schema);
-      }));
+      session.answer<broker::Schema>(
+          [id, topic = *topic](Session& back, const Result<broker::Schema>& schema) {
+            if (!schema) return fail<Response>(back, id, schema.error());
+            found(back, id, topic, *schema);
+          },
+          Session::kListWeight));
 }
 
 /// As a producer that brings it, of a topic that is there.
@@ -87,7 +89,7 @@ void get_or_create_schema(Session& session, const wire::CommandGetOrCreateSchema
     if (const auto good = check_unkept(*schema); !good) return fail<Response>(session, id, good.error());
     return created(session, id, std::nullopt);
   }
-  auto answer = session.back<Version>([id](Session& back, const Result<Version>& version) {
+  auto answer = session.answer<Version>([id](Session& back, const Result<Version>& version) {
     if (!version) return fail<Response>(back, id, version.error());
     created(back, id, *version);
   });
