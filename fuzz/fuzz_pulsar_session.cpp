@@ -432,7 +432,7 @@ class World {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  constexpr int kInputsOfOneWorld = 2'000;   // what strangers leave behind does not add up for ever
+  constexpr int kInputsOfOneWorld = 2'000;  // what strangers leave behind does not add up for ever
   static std::unique_ptr<World> world;
   static int inputs = 0;
   if (!world || ++inputs % kInputsOfOneWorld == 0) {

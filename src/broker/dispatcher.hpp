@@ -182,6 +182,7 @@ class Dispatcher {
     bool withdrawn = false;        ///< from its consumer: where its acknowledgement fails it waits again
     bool keyed = false;            ///< keys_ counts it
     bool unread = false;           ///< nobody got it, and its acknowledgement is on the way
+    bool counted_on = false;       ///< its consumer was told of parts whose acknowledgement is on the way
     /// It waited until then when it was acknowledged; where that fails it waits again.
     std::optional<base::MonotonicTime> waited_until;
   };
@@ -274,6 +275,8 @@ class Dispatcher {
   // dispatcher_settle.cpp
   /// Of a batch that is not acknowledged as a whole.
   [[nodiscard]] AckBits durable_bits(EntryId entry) const;
+  /// With those that are on the way to the disk: who acknowledged a part and comes again would get it twice.
+  [[nodiscard]] AckBits accepted_bits(EntryId entry) const;
   void count_unacked(Out& out, std::uint32_t unacked);
   void release(OutMap::iterator at);
   void take_back(OutMap::iterator at, std::chrono::milliseconds delay, bool counts, Now now);

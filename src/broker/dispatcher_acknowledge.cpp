@@ -187,6 +187,11 @@ void Dispatcher::acknowledge_failed(const Settling& settled, Now now) {
     partly->second.in_flight -= 1;
     partly->second.failed = true;
     forget_what_failed(batch.entry);
+    // Its consumer was told that this part is done, so it does not wait for it.
+    const auto at = out_.find(batch.entry);
+    if (at == out_.end() || !at->second.counted_on) continue;
+    at->second.withdrawn = true;
+    if (at->second.settling == 0) take_back(at, std::chrono::milliseconds{0}, true, now);
   }
 }
 

@@ -83,7 +83,7 @@ TEST_F(DispatcherBatchTest, AFailureBesideAnotherAcknowledgementOfTheSameBatchFo
   EXPECT_EQ(last->entries, std::vector{EntryId{0}}) << "all three";
 }
 
-TEST_F(DispatcherBatchTest, WhatIsRedeliveredSaysOnlyWhatIsDurable) {
+TEST_F(DispatcherBatchTest, WhatIsRedeliveredCountsOnAcknowledgementsThatAreOnTheirWay) {
   make(SubscriptionType::shared);
   publish(0, {}, 3);
   join(1);
@@ -91,10 +91,26 @@ TEST_F(DispatcherBatchTest, WhatIsRedeliveredSaysOnlyWhatIsDurable) {
   const Settling settling = begin_batch(1, 0, 0b001).value();
   dispatcher_->return_all(1, true, now());
   pump();
-  EXPECT_EQ(dispatcher_->unacked_count(), 3U);
-  EXPECT_EQ(count(last_acknowledged_, 3), 0U);
+  EXPECT_EQ(dispatcher_->unacked_count(), 2U);
+  EXPECT_EQ(last_acknowledged_, AckBits{0b001});
   dispatcher_->acknowledged(settling);
   EXPECT_EQ(dispatcher_->unacked_count(), 2U);
+}
+
+TEST_F(DispatcherBatchTest, WhereTheyFailItComesOnceMore) {
+  make(SubscriptionType::shared);
+  publish(0, {}, 3);
+  join(1);
+  pump();
+  const Settling lost = begin_batch(1, 0, 0b001).value();
+  dispatcher_->remove_consumer(1, now());
+  join(2);
+  pump();
+  EXPECT_EQ(last_acknowledged_, AckBits{0b001});
+  dispatcher_->acknowledge_failed(lost, now());
+  pump();
+  EXPECT_EQ(count(last_acknowledged_, 3), 0U);
+  EXPECT_EQ(dispatcher_->unacked_count(), 3U);
 }
 
 TEST_F(DispatcherBatchTest, AfterAFailureOnlyWhatIsDurableCountsOfABatch) {

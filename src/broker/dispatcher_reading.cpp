@@ -263,12 +263,14 @@ void Dispatcher::send(ConsumerNumber to, storage::Entry entry, std::uint32_t red
   Recipient& recipient = *recipients_.find(to);
   Delivered delivered{.entry = {},
                       .redelivery_count = redeliveries,
-                      .acknowledged = of_messages(durable_bits(header.entry), header.message_count)};
+                      .acknowledged = of_messages(accepted_bits(header.entry), header.message_count)};
   Out out{.consumer = to,
           .redeliveries = redeliveries,
           .hash = header.key_hash,
           .messages = std::max(1U, header.message_count),
           .keyed = key_shared()};
+  const AckBits durable = of_messages(durable_bits(header.entry), header.message_count);
+  out.counted_on = count(delivered.acknowledged, out.messages) > count(durable, out.messages);
   start_ack_timeout(header.entry, out, now);
   if (ChunkOrder::is_chunk(header)) note_chunk(header, to);
   if (out.keyed) keys_.sent(out.hash, to);

@@ -64,6 +64,13 @@ AckBits Dispatcher::durable_bits(EntryId entry) const {
   return at != cursor_.batches.end() && at->entry == entry ? at->acknowledged : AckBits{};
 }
 
+AckBits Dispatcher::accepted_bits(EntryId entry) const {
+  AckBits bits = durable_bits(entry);
+  if (const auto partly = partly_.find(entry); partly != partly_.end() && !partly->second.failed)
+    merge(bits, partly->second.accepted);
+  return bits;
+}
+
 void Dispatcher::count_unacked(Out& out, std::uint32_t unacked) {
   unacked_ += unacked;
   unacked_ -= out.unacked;
