@@ -88,7 +88,7 @@ class BrokerImpl final : public Broker, public storage::LogListener {
   void make_namespace(const std::string& topic, Done<void> done);
   /// `unknown`: an attempt before found the name taken by a topic that nobody knows.
   void create_row(const std::string& name, bool unknown);
-  void give_retention(storage::TopicRow& row);
+  void give_retention(const TopicPtr& topic);
   void topic_opened(const std::string& name, const Result<TopicPtr>& topic);
 
   // partitions.cpp

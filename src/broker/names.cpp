@@ -58,8 +58,9 @@ void BrokerImpl::make_namespace(const std::string& topic, Done<void> done) {
 void BrokerImpl::create_row(const std::string& name, bool unknown) {
   context_->metadata->create_topic(name, [this, name, unknown](Result<storage::TopicRow> row) {
     if (row) {
-      give_retention(*row);
-      return topic_opened(name, topics_.add(*std::move(row)));
+      TopicPtr made = topics_.add(*std::move(row));
+      give_retention(made);
+      return topic_opened(name, std::move(made));
     }
     if (row.error().code == ErrorCode::already_exists) {
       if (TopicPtr found = topics_.find(name)) return topic_opened(name, std::move(found));
@@ -72,16 +73,15 @@ void BrokerImpl::create_row(const std::string& name, bool unknown) {
   });
 }
 
-/// A topic that was made just now keeps what the broker's options say. A crash before that is durable leaves
-/// one that keeps nothing.
-void BrokerImpl::give_retention(storage::TopicRow& row) {
+/// A topic that was made just now keeps what the options say. A crash before that is durable leaves one that
+/// keeps nothing.
+void BrokerImpl::give_retention(const TopicPtr& topic) {
   const BrokerOptions& options = context_->options;
   if (options.default_retention == RetentionPolicy{}) return;
-  const auto name = base::TopicName::parse(row.name, "");
-  if (name && options.without_defaults && options.without_defaults(name->namespace_path())) return;
-  row.retention = options.default_retention;
-  context_->metadata->set_retention(row.id, row.retention, [topic = row.name](const Result<>& stored) {
-    if (!stored) log::warn("broker", "the retention of {} is not stored: {}", topic, stored.error().message);
+  const auto parts = base::TopicName::parse(topic->name(), "");
+  if (parts && options.without_defaults && options.without_defaults(parts->namespace_path())) return;
+  set_retention(topic, options.default_retention, [name = topic->name()](const Result<>& stored) {
+    if (!stored) log::warn("broker", "the retention of {} is not stored: {}", name, stored.error().message);
   });
 }
 

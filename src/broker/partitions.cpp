@@ -49,15 +49,15 @@ void BrokerImpl::create_partitioned_topic(std::string name, std::uint32_t partit
   in_turn([this, name, partitions, answer = Answer<void>(std::move(done))](Turn turn) mutable {
     auto create = [this, name, partitions, turn, answer = std::move(answer)](Result<> made) mutable {
       if (!made) return answer(std::move(made));
-      context_->metadata->create_partitioned_topic(
-          name, partitions,
-          [this, name, partitions, turn,
-           answer = std::move(answer)](Result<std::vector<storage::TopicRow>> rows) mutable {
-            if (!rows) return answer(std::unexpected(rows.error()));
-            for (storage::TopicRow& row : *rows) give_retention(row);
-            reveal(name, partitions, topics_.adopt(*std::move(rows), {}));
-            answer(Result<>{});
-          });
+      context_->metadata->create_partitioned_topic(name, partitions,
+                                                   [this, name, partitions, turn, answer = std::move(answer)](
+                                                       Result<std::vector<storage::TopicRow>> rows) mutable {
+                                                     if (!rows) return answer(std::unexpected(rows.error()));
+                                                     const auto parts = topics_.adopt(*std::move(rows), {});
+                                                     for (const TopicPtr& part : parts) give_retention(part);
+                                                     reveal(name, partitions, parts);
+                                                     answer(Result<>{});
+                                                   });
     };
     make_namespace(name, std::move(create));
   });

@@ -133,7 +133,9 @@ TEST_F(PoliciesTest, WhatANamespaceDoesNotSayTheOptionsSay) {
   for (const auto& [name, kept] : {std::pair("persistent://public/default/new", hour),
                                    std::pair("persistent://public/kept/new", RetentionPolicy{})}) {
     topic_ = wait_for<TopicPtr>([&](auto done) { broker_->open_topic(name, true, std::move(done)); }).value();
+    ASSERT_TRUE(subscription());
     ASSERT_TRUE(publish(1));
+    skip_all();
     const std::uint64_t stays = kept == hour ? 1 : 0;
     EXPECT_TRUE(eventually([&] {
       look();
