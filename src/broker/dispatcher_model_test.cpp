@@ -20,7 +20,8 @@ struct Model {
     std::uint32_t messages = 1;
     std::uint64_t message = 0;  ///< of which it is a chunk; 0: none
     ConsumerNumber consumer = 0;
-    std::set<std::uint32_t> open;  ///< messages that are not durably acknowledged
+    std::set<std::uint32_t> open;      ///< messages that are not acknowledged, as the counts have it
+    std::set<std::uint32_t> accepted;  ///< of which somebody said so, durable or not
   };
   struct Consumer {
     std::int64_t permits = 0;
@@ -110,6 +111,8 @@ class DispatcherModelTest : public testing::TestWithParam<Kind> {
       }
     }
     const std::uint64_t open = entry.messages - count(delivered.acknowledged, entry.messages);
+    for (const std::uint32_t message : entry.accepted) entry.open.erase(message);
+    ASSERT_EQ(open, entry.open.size());
     entry.state = State::out;
     entry.consumer = to;
     Model::Consumer& consumer = model_.consumers.at(to);
@@ -194,6 +197,9 @@ class DispatcherModelTest : public testing::TestWithParam<Kind> {
       if (its.state == State::waiting) its.open.clear();
       its.state = State::settling;
     }
+    for (const storage::BatchAck& batch : settling->batches)
+      for (std::uint32_t i = 0; i < modelled.messages; ++i)
+        if ((batch.acknowledged[0] >> i & 1U) != 0) modelled.accepted.insert(i);
     pending_.push_back({.settling = *settling, .consumer = modelled.consumer});
   }
 
